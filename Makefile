@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+# Droste: `make run`, `make test`; `make help` for the rest.
+#
+# Sources are listed in layer order: a layer may use those above it in this list, never those below.
+
+SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
+    arch/i386/stubs.asm arch/i386/probe.asm arch/i386/cpu.c arch/i386/gdt.c arch/i386/trap.c \
+    arch/i386/fault.c arch/i386/pic.c arch/i386/double_fault.c arch/i386/serial.c \
+    arch/i386/vga.c arch/i386/keyboard.c \
+    kernel/string.c kernel/format.c kernel/printk.c kernel/console.c kernel/options.c \
+    kernel/memmap.c kernel/kerr.c kernel/machine.c kernel/panic.c kernel/symbols.c \
+    kernel/rbtree.c kernel/test.c kernel/main.c
+SRC_1 := $(wildcard mm/frame*.c)
+SRC_2 := $(wildcard arch/i386/paging*.c arch/i386/directory.c arch/i386/tlb*.c arch/i386/ledger.c)
+SRC_3 := mm/zero.c mm/cow.c
+SRC_4 := mm/vma.c mm/space.c
+SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
+SRC_6 := kernel/line.c kernel/prompt.c $(wildcard kernel/commands*.c)
+
+# Self-tests and measurements belong to the layer that they test and are linked with it.
+unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
+TESTS_0 := $(call unit_tests,boot_info memmap string format options console symbols rbtree fault)
+TESTS_1 := $(call unit_tests,frame frame_map)
+TESTS_2 := $(call unit_tests,paging directory tlb ledger)
+TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
+TESTS_4 := $(call unit_tests,vma space)
+TESTS_5 := $(call unit_tests,heap)
+TESTS_6 := $(call unit_tests,line prompt commands)
+
+# What a kernel of layers 0..N alone is made of. (Files that are not there yet are left out.)
+KERNEL_0 := $(wildcard $(SRC_0) $(TESTS_0))
+KERNEL_1 := $(KERNEL_0) $(wildcard $(SRC_1) $(TESTS_1))
+KERNEL_2 := $(KERNEL_1) $(wildcard $(SRC_2) $(TESTS_2))
+KERNEL_3 := $(KERNEL_2) $(wildcard $(SRC_3) $(TESTS_3))
+KERNEL_4 := $(KERNEL_3) $(wildcard $(SRC_4) $(TESTS_4))
+KERNEL_5 := $(KERNEL_4) $(wildcard $(SRC_5) $(TESTS_5))
+KERNEL_6 := $(KERNEL_5) $(wildcard $(SRC_6) $(TESTS_6))
+
+# Tools. A cross compiler of one's own is preferred, Debian's is as good; LLVM=1 builds with clang.
+export STRIP = $(CROSS)strip
+export NM    = $(CROSS)nm
+CROSS  := $(if $(shell command -v i686-elf-gcc),i686-elf-,i686-linux-gnu-)
+LIBGCC  = $$($(CROSS)gcc -print-libgcc-file-name)
+ifdef LLVM
+OUT    := build/llvm
+CC     := clang --target=i686-elf -mstack-alignment=4
+LD     := ld.lld
+else
+OUT    := build
+CC     := $(CROSS)gcc -mpreferred-stack-boundary=2
+LD     := $(CROSS)ld
+endif
+
+# The addresses that assembler and linker must know, from their one home.
+layout  = $(shell awk '$$2 == "$(1)" { sub(/u$$/, "", $$3); print $$3 }' include/mm/memlayout.h)
+KERNEL_BASE         := $(call layout,KERNEL_BASE)
+KERNEL_LOAD_ADDRESS := $(call layout,KERNEL_LOAD_ADDRESS)
+
+# Frame pointers serve the backtrace; a leaf function is where no call can panic, and does without.
+CFLAGS := -std=gnu11 -ffreestanding -O2 -g -march=i486 -mgeneral-regs-only -fno-pie -fno-pic \
+    -fno-omit-frame-pointer -momit-leaf-frame-pointer -fno-asynchronous-unwind-tables \
+    -fno-stack-protector -fcf-protection=none -freg-struct-return -mregparm=3 -fno-common \
+    -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
+    -Iinclude -I. -MMD -MP
+ASFLAGS := -f elf32 -g -F dwarf -Werror -DKERNEL_BASE=$(KERNEL_BASE) \
+    -DKERNEL_LOAD_ADDRESS=$(KERNEL_LOAD_ADDRESS)
+LDFLAGS := -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstack -T linker.ld \
+    --defsym=KERNEL_BASE=$(KERNEL_BASE) --defsym=KERNEL_LOAD_ADDRESS=$(KERNEL_LOAD_ADDRESS)
+
+# Three builds of the same sources; `unpaged` shows that layer 1 works before paging is on.
+FLAGS_plain   := -DCHECKED=0
+FLAGS_checked := -DCHECKED=1
+FLAGS_unpaged := -DCHECKED=1 -DUNPAGED=1
+
+CHECKED ?= 0
+KERNEL  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).elf
+KERNELS := $(OUT)/droste.elf $(OUT)/droste-checked.elf
+ISO     := $(OUT)/droste.iso
+FLOPPY  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).img
+LAYER_KERNELS := $(foreach n,1 2 3 4 5,$(OUT)/layer-$(n).elf)
+TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.elf
+
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
+
+.PHONY: all help run run-window debug iso floppy test bench layers sources clean setup setup-test \
+    format
+.DELETE_ON_ERROR:
+
+all: $(KERNELS)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make run            boot the ISO in QEMU, talk to it in this terminal (input may be piped in)
+#: make test           every check there is; ends with `N passed, N failed`
+#: make run-window     the same as run, in QEMU's window
+#: make debug          wait for GDB with the kernel's symbols (CHECKED=1: the checked kernel)
+#: make bench          instructions counted, each row beside its floor
+#: make iso            build/droste.iso, for CD and USB stick
+#: make floppy         build/droste.img, boots at once without a menu (CMDLINE="test", CHECKED=1)
+#: make layers         the kernels of layers 0..N alone that `make test` boots
+#: make format         clang-format over every source
+#: make clean          remove build/
+#: Options: V=1 (show commands), LLVM=1 (clang and ld.lld), MEM=64 (MiB) and CPU=qemu32 for QEMU
+
+run: $(ISO)
+	$(Q)tools/run terminal $(ISO)
+
+run-window: $(ISO)
+	$(Q)tools/run window $(ISO)
+
+debug: $(FLOPPY)
+	$(Q)tools/run debug $(FLOPPY) $(KERNEL)
+
+bench: $(KERNELS)
+	$(Q)tools/bench $(OUT)/droste.elf $(OUT)
+
+test: setup-test
+	$(Q)tests/run
+
+iso: $(ISO)
+floppy: $(FLOPPY)
+layers: $(TEST_KERNELS)
+
+$(ISO): $(KERNELS) iso/grub.cfg tools/iso
+	$(call say,ISO)
+	$(Q)tools/iso $@ $(KERNELS)
+
+$(FLOPPY): $(KERNEL) tools/floppy FORCE
+	$(call say,IMG)
+	$(Q)tools/floppy $(KERNEL) $@ "$(CMDLINE)"
+
+print-%:
+	@echo $($*)
+
+# "LAYER FILE" lines, for the layer proofs.
+sources:
+	@$(foreach n,0 1 2 3 4 5 6,$(foreach file,$(wildcard $(SRC_$(n)) $(TESTS_$(n))),echo $(n) $(file);))
+
+setup:
+	@tools/setup run
+
+setup-test:
+	@tools/setup test
+
+format:
+	$(Q)clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+clean:
+	rm -rf build
+
+FORCE:
+
+# $(call variant_rules,VARIANT): how its objects are made.
+define variant_rules
+$(OUT)/$(1)/%.c.o: %.c Makefile | setup
+	$$(call say,CC)
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
+
+$(OUT)/$(1)/%.asm.o: %.asm Makefile include/mm/memlayout.h | setup
+	$$(call say,ASM)
+	$$(Q)mkdir -p $$(@D) && nasm $$(ASFLAGS) $$(FLAGS_$(1)) -MD $$(@:.o=.d) $$< -o $$@
+endef
+
+# $(call kernel_rules,NAME,VARIANT,SOURCES): a kernel linked from them, with its symbol table.
+define kernel_rules
+$(OUT)/$(1).elf: $(3:%=$(OUT)/$(2)/%.o) linker.ld tools/link
+	$$(call say,LINK)
+	$$(Q)tools/link $$@ "$$(LD) $$(LDFLAGS)" $$(filter %.o,$$^) $$(LIBGCC)
+endef
+
+$(foreach variant,plain checked unpaged,$(eval $(call variant_rules,$(variant))))
+$(eval $(call kernel_rules,droste,plain,$(KERNEL_6)))
+$(eval $(call kernel_rules,droste-checked,checked,$(KERNEL_6)))
+$(foreach n,1 2 3 4 5,$(eval $(call kernel_rules,layer-$(n),checked,$(KERNEL_$(n)))))
+$(eval $(call kernel_rules,layer-1-unpaged,unpaged,$(KERNEL_1)))
+$(eval $(call kernel_rules,wrong-magic,plain,$(KERNEL_0) tests/boot/multiboot1.asm))
+
+-include $(wildcard $(foreach v,plain checked unpaged,$(OUT)/$(v)/*/*.d $(OUT)/$(v)/*/*/*.d))

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 0. What this CPU can do (cpu.h).
+ *
+ * Features are read once. A boot option can hide one, so that the paths for older CPUs can be
+ * walked on newer ones; it never makes one appear.
+ */
+#include <arch/i386/cpu.h>
+
+#include <kernel/printk.h>
+#include <kernel/string.h>
+
+struct cpu_features cpu_features;
+
+enum {
+    LEAF_VENDOR = 0,
+    LEAF_FEATURES = 1,
+    FEATURE_PSE = 1u << 3,
+    FEATURE_TSC = 1u << 4,
+    FEATURE_PGE = 1u << 13,
+};
+#define LEAF_EXTENDED    0x80000000u /* EAX: the highest extended leaf */
+#define LEAF_BRAND_FIRST 0x80000002u
+#define LEAF_BRAND_LAST  0x80000004u
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static struct cpuid cpuid(uint32_t leaf)
+{
+    struct cpuid r;
+    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf));
+    return r;
+}
+
+/* CPUID is there if EFLAGS.ID can be changed. */
+static bool has_cpuid(void)
+{
+    uint32_t before, after;
+    __asm__ volatile("pushf\n\t"
+                     "pop %0\n\t"
+                     "mov %0, %1\n\t"
+                     "xor %2, %1\n\t"
+                     "push %1\n\t"
+                     "popf\n\t"
+                     "pushf\n\t"
+                     "pop %1\n\t"
+                     "push %0\n\t"
+                     "popf"
+                     : "=&r"(before), "=&r"(after)
+                     : "i"(EFLAGS_ID)
+                     : "memory", "cc");
+    return ((before ^ after) & EFLAGS_ID) != 0;
+}
+
+/* WORD is one of the words of LIST. */
+static bool lists_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+
+    while (list != NULL && *list != '\0') {
+        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0')) {
+            return true;
+        }
+        list = strchr(list, ' ');
+        if (list != NULL) {
+            list++;
+        }
+    }
+    return false;
+}
+
+/* The brand string where the CPU has one, else its vendor and numbers. */
+static void read_name(void)
+{
+    char *name = cpu_features.name;
+    struct cpuid vendor = cpuid(LEAF_VENDOR);
+    uint32_t version = cpuid(LEAF_FEATURES).eax;
+
+    /* A CPU without extended leaves answers with another leaf's content: any number. */
+    uint32_t highest = cpuid(LEAF_EXTENDED).eax;
+    if (highest >= LEAF_BRAND_LAST && highest < LEAF_EXTENDED + 0x10000) {
+        for (uint32_t leaf = LEAF_BRAND_FIRST; leaf <= LEAF_BRAND_LAST; leaf++) {
+            struct cpuid part = cpuid(leaf);
+            memcpy(name + (leaf - LEAF_BRAND_FIRST) * sizeof(part), &part, sizeof(part));
+        }
+        const char *first = name;
+        while (*first == ' ') {
+            first++; /* Intel pads on the left */
+        }
+        memmove(name, first, strlen(first) + 1);
+        return;
+    }
+    const uint32_t letters[3] = {vendor.ebx, vendor.edx, vendor.ecx};
+    char vendor_name[sizeof(letters) + 1] = {0};
+    memcpy(vendor_name, letters, sizeof(letters));
+    format_text(name, sizeof(cpu_features.name), "%s family %u model %u stepping %u", vendor_name,
+                (unsigned)(version >> 8 & 0xF), (unsigned)(version >> 4 & 0xF),
+                (unsigned)(version & 0xF));
+}
+
+void cpu_init(const char *disable)
+{
+    cpu_features = (struct cpu_features){.name = "486 or compatible, without CPUID"};
+    if (!has_cpuid() || lists_word(disable, "nocpuid") || cpuid(LEAF_VENDOR).eax < LEAF_FEATURES) {
+        return;
+    }
+    uint32_t features = cpuid(LEAF_FEATURES).edx;
+    cpu_features.cpuid = true;
+    cpu_features.tsc = (features & FEATURE_TSC) != 0 && !lists_word(disable, "notsc");
+    cpu_features.pse = (features & FEATURE_PSE) != 0 && !lists_word(disable, "nopse");
+    cpu_features.pge = (features & FEATURE_PGE) != 0 && !lists_word(disable, "nopge");
+    read_name();
+}

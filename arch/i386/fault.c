@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 0. Page faults: decoded once, offered to the layers from below (include/kernel/fault.h).
+ *
+ *   reserved bit, or an error bit that we never asked for      panic
+ *   slots 1021-1023; user mode at or above 3 GiB;              refused
+ *     kernel mode below 3 GiB, unless allowed or a probe
+ *   a client says resolved                                     go on
+ *   a client says spurious                                     go on; the same again is a panic
+ *   refused: in a probe routine go on at its landing, else panic
+ *
+ * The path to a client is measured: a test for the rare cases, a loop over an array, no more.
+ */
+#include <kernel/fault.h>
+
+#include <arch/i386/trap.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/memlayout.h>
+
+/* source: SDM vol. 3A, "Page-Fault Exceptions" */
+enum error_bits {
+    ERROR_PRESENT = 1u << 0,
+    ERROR_WRITE = 1u << 1,
+    ERROR_USER = 1u << 2,
+    ERROR_RESERVED = 1u << 3,
+    /* PAE with NX, or SMEP, would set ERROR_FETCH = 1 << 4; protection keys and SGX higher ones. */
+    ERROR_EXPECTED = ERROR_PRESENT | ERROR_WRITE | ERROR_USER,
+};
+
+enum { FIRST_CLIENT_LAYER = 2, LAST_CLIENT_LAYER = 6 };
+
+/* The same spurious fault so often in a row, with no register changed, is a dead loop. */
+enum { SPURIOUS_REPEATS_MAX = 16 };
+
+struct fault_counters fault_counters;
+
+/* Indexed by layer; `handlers` holds what they can answer with, in the same order, up to a NULL. */
+static const struct fault_client *clients[LAST_CLIENT_LAYER + 1];
+static enum fault_result (*handlers[LAST_CLIENT_LAYER + 2])(const struct page_fault *);
+static bool answering = true;
+
+/* By mode: where a fault may be answered. Probe routines may also touch the lower half. */
+static struct {
+    vaddr_t base;
+    uint32_t bytes;
+} answerable[] = {
+    [MODE_KERNEL] = {{KERNEL_BASE}, TEMP_BASE - KERNEL_BASE},
+    [MODE_USER] = {{0}, KERNEL_BASE},
+};
+
+static struct {
+    struct trap_frame frame;
+    uint32_t address, repeats;
+} last_spurious;
+
+/* An access that may fail, and where to go on when it did; from linker.ld. */
+struct fixup {
+    uint32_t instruction, landing;
+};
+extern const struct fixup fixups_first[], fixups_end[];
+_Static_assert(FAULT_RESOLVED == 0, "probe.asm returns it by number");
+
+/* Called by page_fault_stub with the frame in EAX and CR2 in EDX. */
+CALLED_BY_STUB(2) void page_fault_entry(struct trap_frame *frame, uint32_t address);
+
+void fault_register(unsigned layer, const struct fault_client *client)
+{
+    ASSERT(layer >= FIRST_CLIENT_LAYER && layer <= LAST_CLIENT_LAYER && clients[layer] == NULL,
+           "fault: layer %u registers twice, or is none", layer);
+    clients[layer] = client;
+
+    uint32_t count = 0;
+    for (layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
+        if (clients[layer] != NULL && clients[layer]->handle != NULL) {
+            handlers[count++] = clients[layer]->handle;
+        }
+    }
+}
+
+void fault_describe(vaddr_t address)
+{
+    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
+        if (clients[layer] != NULL && clients[layer]->describe != NULL) {
+            clients[layer]->describe(address);
+        }
+    }
+}
+
+void fault_allow_lower_half(bool allowed)
+{
+    answerable[MODE_KERNEL].base = VADDR(allowed ? 0 : KERNEL_BASE);
+    answerable[MODE_KERNEL].bytes = TEMP_BASE - answerable[MODE_KERNEL].base.v;
+}
+
+void fault_stop_answering(void)
+{
+    handlers[0] = NULL;
+    answering = false;
+}
+
+static const struct fixup *find_fixup(uint32_t instruction)
+{
+    for (const struct fixup *fixup = fixups_first; fixup < fixups_end; fixup++) {
+        if (fixup->instruction == instruction) {
+            return fixup;
+        }
+    }
+    return NULL;
+}
+
+/* The CPU tells reads from writes only: ACCESS_FETCH needs NX or SMEP. No reserved bit is set. */
+static inline struct page_fault decode(const struct trap_frame *frame, uint32_t address,
+                                       uint32_t error)
+{
+    return (struct page_fault){
+        .address = VADDR(address),
+        .access = (error & ERROR_WRITE) != 0 ? ACCESS_WRITE : ACCESS_READ,
+        .mode = (error & ERROR_USER) != 0 ? MODE_USER : MODE_KERNEL,
+        .present = (error & ERROR_PRESENT) != 0,
+        .reserved_bit = false,
+        .instruction = VADDR(frame->eip),
+    };
+}
+
+/* Without NX and SMEP a fetch is reported as a read; but it is at the instruction itself. */
+static const char *access_text(const struct page_fault *fault)
+{
+    if (fault->access == ACCESS_WRITE) {
+        return "write to";
+    }
+    return fault->address.v == fault->instruction.v ? "fetch from" : "read of";
+}
+
+static const char *cause_text(const struct page_fault *fault)
+{
+    if (fault->reserved_bit) {
+        return "an entry with a reserved bit";
+    }
+    return fault->present ? "a protected page" : "a not-present page";
+}
+
+static void noreturn report(struct trap_frame *frame, const struct page_fault *fault,
+                            const char *why)
+{
+    frame->fault_address = fault->address.v;
+    panic_trap(frame, "page fault: %s %s %s at " PRI_VADDR "%s",
+               fault->mode == MODE_USER ? "user" : "kernel", access_text(fault), cause_text(fault),
+               ARG_VADDR(fault->address), why);
+}
+
+/* With an error bit that none of our entries and settings can cause: something is badly broken. */
+static void noreturn __attribute__((noinline))
+report_unanswerable(struct trap_frame *frame, uint32_t address)
+{
+    struct page_fault fault = decode(frame, address, frame->error_code);
+
+    fault.reserved_bit = (frame->error_code & ERROR_RESERVED) != 0;
+    report(frame, &fault, ", which no layer can answer");
+}
+
+/* Nobody answers: back to the probe routine's caller, or a panic. */
+static void __attribute__((noinline))
+refuse(struct trap_frame *frame, const struct page_fault *fault, enum fault_result result,
+       const char *why)
+{
+    if (result == FAULT_NO_MEMORY) {
+        fault_counters.no_memory++;
+    } else {
+        fault_counters.bad_access++;
+    }
+    const struct fixup *fixup = fault->mode == MODE_KERNEL ? find_fixup(frame->eip) : NULL;
+    if (fixup == NULL) {
+        report(frame, fault, why);
+    }
+    frame->eip = fixup->landing;
+    frame->eax = result;
+}
+
+/* A client says that the access would succeed now. Count how often nothing came of it. */
+static void note_spurious(struct trap_frame *frame, const struct page_fault *fault)
+{
+    const size_t registers = offsetof(struct trap_frame, edi);
+    const size_t bytes = offsetof(struct trap_frame, user_esp) - registers;
+
+    fault_counters.spurious++;
+    if (fault->address.v == last_spurious.address &&
+        memcmp(&frame->edi, &last_spurious.frame.edi, bytes) == 0) {
+        if (++last_spurious.repeats >= SPURIOUS_REPEATS_MAX) {
+            report(frame, fault, ", again and again: called spurious, but nothing changes");
+        }
+        return;
+    }
+    memcpy(&last_spurious.frame.edi, &frame->edi, bytes);
+    last_spurious.address = fault->address.v;
+    last_spurious.repeats = 0;
+}
+
+static bool is_spurious(const struct page_fault *fault)
+{
+    if (!answering) {
+        return false;
+    }
+    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
+        if (clients[layer] != NULL && clients[layer]->is_spurious != NULL &&
+            clients[layer]->is_spurious(fault)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why no layer may be asked, though the address is not answerable; NULL: a probe may ask. */
+static const char *__attribute__((noinline))
+forbidden(const struct trap_frame *frame, const struct page_fault *fault)
+{
+    if (fault->address.v >= TEMP_BASE) {
+        return ", in the paging windows";
+    }
+    if (fault->mode == MODE_USER) {
+        return ", a kernel address";
+    }
+    return find_fixup(frame->eip) != NULL ? NULL : ", below 3 GiB";
+}
+
+/* No layer has resolved it: RESULT is the last answer. Kept out of the way of those that have. */
+static void __attribute__((noinline))
+not_resolved(struct trap_frame *frame, const struct page_fault *fault, enum fault_result result)
+{
+    if (is_spurious(fault)) {
+        note_spurious(frame, fault);
+    } else if (result == FAULT_NO_MEMORY) {
+        refuse(frame, fault, FAULT_NO_MEMORY, ", and no memory is left to answer it");
+    } else {
+        refuse(frame, fault, FAULT_BAD_ACCESS, "");
+    }
+}
+
+CALLED_BY_STUB(2) void page_fault_entry(struct trap_frame *frame, uint32_t address)
+{
+    uint32_t error = frame->error_code;
+
+    fault_counters.total++;
+    if (unlikely((error & ~(uint32_t)ERROR_EXPECTED) != 0)) {
+        report_unanswerable(frame, address);
+    }
+    const struct page_fault fault = decode(frame, address, error);
+    enum fault_result result = FAULT_NOT_MINE;
+
+    if (unlikely(
+            !vaddr_in(fault.address, answerable[fault.mode].base, answerable[fault.mode].bytes))) {
+        const char *why = forbidden(frame, &fault);
+        if (why != NULL) {
+            refuse(frame, &fault, FAULT_BAD_ACCESS, why);
+            return;
+        }
+    }
+    for (uint32_t i = 0; handlers[i] != NULL && result == FAULT_NOT_MINE; i++) {
+        result = handlers[i](&fault);
+    }
+    if (likely(result == FAULT_RESOLVED)) {
+        fault_counters.resolved++;
+        return;
+    }
+    not_resolved(frame, &fault, result);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 0. Uses: types. Used by: boot.asm (the first two selectors), trap, double_fault.
+ *
+ * The segment descriptors: flat ones, since protection is the paging unit's work, and two TSSs,
+ * since the CPU looks there for the kernel stack and for the double-fault task. The CPU writes into
+ * the GDT (accessed and busy bits), so it is never in read-only pages.
+ */
+#ifndef ARCH_I386_GDT_H
+#define ARCH_I386_GDT_H
+
+#include <kernel/types.h>
+
+enum selector {
+    KERNEL_CODE = 0x08, /* boot.asm and stubs.asm know these two by number */
+    KERNEL_DATA = 0x10,
+    USER_CODE = 0x18 | 3,
+    USER_DATA = 0x20 | 3,
+    MAIN_TSS = 0x28,
+    DOUBLE_FAULT_TSS = 0x30,
+};
+
+/* source: SDM vol. 3A, "Task-State Segment (TSS)" */
+struct tss {
+    uint32_t previous_task;
+    uint32_t esp0, ss0, esp1, ss1, esp2, ss2;
+    uint32_t cr3;
+    uint32_t eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi;
+    uint32_t es, cs, ss, ds, fs, gs;
+    uint32_t ldt;
+    uint16_t trap, io_map_base;
+};
+_Static_assert(sizeof(struct tss) == 104, "as the CPU wants it");
+
+/* The running kernel's; the CPU saves the interrupted registers here at a double fault. */
+extern struct tss main_tss;
+
+/* Load the GDT, the segment registers and the task register. */
+void gdt_init(void);
+
+#endif

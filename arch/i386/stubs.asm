@@ -1,0 +1,109 @@
+; SPDX-License-Identifier: MIT
+;
+; Layer 0. Where the CPU arrives at an exception or interrupt.
+;
+; Every stub leaves one struct trap_frame (trap.h) on the stack and passes its address in EAX
+; (regparm). Interrupts are off: all gates are interrupt gates. From kernel mode the segment
+; registers are known to be the kernel's, so they are saved and loaded only from user mode.
+;
+;   struct trap_frame           +0 gs  fs  es  ds          pushed from user mode, else room only
+;                              +16 edi esi ebp (esp) ebx edx ecx eax        pusha
+;                              +48 vector                  pushed by the stub
+;                              +52 error code              pushed by the CPU, or 0 by the stub
+;                              +56 eip  cs  eflags         pushed by the CPU
+;                              +68 esp  ss                 pushed by the CPU from user mode only
+
+SEGMENT_BYTES    equ 16
+AFTER_PUSHA_CS   equ 60 - SEGMENT_BYTES   ; asserted in trap.c
+VECTOR_AND_CODE  equ 8
+KERNEL_DATA      equ 0x10                 ; as gdt.h
+STUB_BYTES       equ 16                   ; as trap.c
+PAGE_FAULT       equ 14
+
+; The exceptions for which the CPU pushes an error code, a bit each.
+ERROR_CODES      equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | \
+                     1 << 21 | 1 << 29 | 1 << 30
+
+section .text
+global trap_stubs, trap_return, page_fault_stub, page_fault_return
+extern trap_dispatch, page_fault_entry
+
+; trap_stubs -- the stub of vector N is at trap_stubs + N * STUB_BYTES
+align STUB_BYTES
+trap_stubs:
+%assign vector 0
+%rep 256
+    align STUB_BYTES
+  %if vector >= 32 || ((ERROR_CODES >> (vector & 31)) & 1) == 0
+    push dword 0
+  %endif
+    push dword vector
+    jmp trap_common
+  %assign vector vector + 1
+%endrep
+    align STUB_BYTES
+
+; trap_common -- finish the frame, call trap_dispatch(frame), go back
+trap_common:
+    pusha
+    cld                                   ; C code relies on it; user mode may have set DF
+    test byte [esp + AFTER_PUSHA_CS], 3
+    jnz trap_from_user
+    sub esp, SEGMENT_BYTES
+    mov eax, esp
+    call trap_dispatch
+trap_return:
+    add esp, SEGMENT_BYTES
+    popa
+    add esp, VECTOR_AND_CODE
+    iret
+
+trap_from_user:
+    push ds
+    push es
+    push fs
+    push gs
+    mov eax, KERNEL_DATA
+    mov ds, eax
+    mov es, eax
+    mov eax, esp
+    call trap_dispatch
+return_to_user:
+    pop gs
+    pop fs
+    pop es
+    pop ds
+    popa
+    add esp, VECTOR_AND_CODE
+    iret
+
+; page_fault_stub -- the same for vector 14, on the shortest way: page_fault_entry(frame, CR2).
+; CR2 is read before anything that might fault in its turn.
+align STUB_BYTES
+page_fault_stub:
+    push dword PAGE_FAULT
+    pusha
+    mov edx, cr2
+    cld
+    test byte [esp + AFTER_PUSHA_CS], 3
+    jnz page_fault_from_user
+    sub esp, SEGMENT_BYTES
+    mov eax, esp
+    call page_fault_entry
+page_fault_return:
+    add esp, SEGMENT_BYTES
+    popa
+    add esp, VECTOR_AND_CODE
+    iret
+
+page_fault_from_user:
+    push ds
+    push es
+    push fs
+    push gs
+    mov eax, KERNEL_DATA
+    mov ds, eax
+    mov es, eax
+    mov eax, esp
+    call page_fault_entry
+    jmp return_to_user

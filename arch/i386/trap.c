@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 0. The IDT, and who answers what (trap.h).
+ *
+ * An exception without a handler is a panic: layer 0 can repair nothing. Interrupts 32-47 come from
+ * the PIC; an unexpected one is dropped, for hardware may raise what nobody asked for.
+ */
+#include <arch/i386/trap.h>
+
+#include <arch/i386/cpu.h>
+#include <arch/i386/gdt.h>
+#include <arch/i386/pic.h>
+#include <kernel/console.h>
+#include <kernel/panic.h>
+
+enum { IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
+
+/* Offsets that stubs.asm knows by number. */
+_Static_assert(offsetof(struct trap_frame, edi) == 16, "SEGMENT_BYTES");
+_Static_assert(offsetof(struct trap_frame, vector) == 48, "behind pusha");
+_Static_assert(offsetof(struct trap_frame, cs) == 60, "AFTER_PUSHA_CS");
+_Static_assert(offsetof(struct trap_frame, user_esp) == 68, "where the CPU's part ends");
+enum { STUB_BYTES = 16 };
+
+extern char trap_stubs[], page_fault_stub[];
+
+/* Called by the stubs with the frame in EAX. */
+CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame);
+
+/* source: SDM vol. 3A, "IDT Descriptors" */
+struct gate {
+    uint16_t offset_low, selector;
+    uint8_t zero, type;
+    uint16_t offset_high;
+};
+enum gate_type { GATE_TASK = 0x85, GATE_INTERRUPT = 0x8E };
+
+static struct gate idt[VECTOR_COUNT] __attribute__((aligned(8)));
+static trap_handler_t *handlers[VECTOR_COUNT];
+
+static const char *const names[VECTOR_EXCEPTIONS] = {
+    [0] = "divide error",
+    [1] = "debug",
+    [2] = "non-maskable interrupt",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [5] = "BOUND range exceeded",
+    [6] = "invalid opcode",
+    [7] = "device not available",
+    [8] = "double fault",
+    [9] = "coprocessor segment overrun",
+    [10] = "invalid TSS",
+    [11] = "segment not present",
+    [12] = "stack-segment fault",
+    [13] = "general protection",
+    [14] = "page fault",
+    [16] = "x87 floating-point error",
+    [17] = "alignment check",
+    [18] = "machine check",
+    [19] = "SIMD floating-point exception",
+    [20] = "virtualization exception",
+    [21] = "control protection exception",
+    [28] = "hypervisor injection exception",
+    [29] = "VMM communication exception",
+    [30] = "security exception",
+};
+
+const char *trap_name(unsigned vector)
+{
+    if (vector >= VECTOR_EXCEPTIONS) {
+        return "interrupt";
+    }
+    return names[vector] != NULL ? names[vector] : "reserved exception";
+}
+
+static void set_gate(unsigned vector, enum gate_type type, uint16_t selector, uint32_t offset)
+{
+    idt[vector] = (struct gate){
+        .offset_low = (uint16_t)offset,
+        .offset_high = (uint16_t)(offset >> 16),
+        .selector = selector,
+        .type = (uint8_t)type,
+    };
+}
+
+void trap_init(void)
+{
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
+        set_gate(vector, GATE_INTERRUPT, KERNEL_CODE,
+                 pointer_to_vaddr(trap_stubs).v + vector * STUB_BYTES);
+    }
+    set_gate(VECTOR_PAGE_FAULT, GATE_INTERRUPT, KERNEL_CODE, pointer_to_vaddr(page_fault_stub).v);
+    set_gate(VECTOR_DOUBLE_FAULT, GATE_TASK, DOUBLE_FAULT_TSS, 0);
+
+    struct {
+        uint16_t limit;
+        uint32_t linear_base;
+    } __attribute__((packed)) pointer = {sizeof(idt) - 1, pointer_to_vaddr(idt).v + SEGMENT_BASE};
+    __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
+}
+
+trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler)
+{
+    ASSERT(vector < VECTOR_COUNT && vector != VECTOR_PAGE_FAULT && vector != VECTOR_DOUBLE_FAULT,
+           "trap: vector %u can't be registered", vector);
+    trap_handler_t *before = handlers[vector];
+    handlers[vector] = handler;
+    return before;
+}
+
+static void serve_irq(struct trap_frame *frame, unsigned irq)
+{
+    if (!pic_begin(irq)) {
+        return;
+    }
+    if (handlers[frame->vector] != NULL) {
+        handlers[frame->vector](frame);
+    } else if (irq == IRQ_KEYBOARD || irq == IRQ_COM1) {
+        console_interrupt(irq);
+    }
+    pic_end(irq);
+}
+
+CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
+{
+    unsigned irq = frame->vector - PIC_FIRST_VECTOR;
+
+    if (irq < PIC_IRQS) {
+        serve_irq(frame, irq);
+    } else if (handlers[frame->vector] != NULL) {
+        handlers[frame->vector](frame);
+    } else {
+        panic_trap(frame, "unexpected exception: %s", trap_name(frame->vector));
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 0. Uses: types. Used by: printk, prompt, main.
+ *
+ * Output goes to every console that is there (serial COM1 and VGA text, both at once); input comes
+ * from any of them (serial and PS/2 keyboard). Consoles know no layer: a framebuffer is handed over
+ * as a ready pointer.
+ */
+#ifndef KERNEL_CONSOLE_H
+#define KERNEL_CONSOLE_H
+
+#include <kernel/types.h>
+
+/* Find COM1 and the VGA text screen at the mapped address VGA (NULL: none). Never hangs. */
+void console_init(volatile uint16_t *vga);
+
+/* Write BYTES bytes to every console; "\n" becomes "\r\n" on the serial line. */
+void console_write(const char *text, size_t bytes);
+
+/*
+ * The next key, waiting for it with `sti; hlt`: an ASCII character, '\b', '\t', '\n', 0x03 for ^C,
+ * or one of KEY_*.
+ */
+int console_read_key(void);
+
+/* The next key if one is there, else -1. Works with interrupts off. */
+int console_poll_key(void);
+
+enum { KEY_UP = 0x101, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE };
+
+/* Called by the trap code for IRQ 1 (keyboard) and IRQ 4 (COM1): moves bytes into the key buffer.
+ */
+void console_interrupt(unsigned irq);
+
+#endif
