@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 1. Uses: layer 0. Used by: layers 2 and up.
+ *
+ * Physical frames: which are free, what the others hold, how many entries refer to each, and the
+ * account of frames set aside. Works before paging is on; never maps or
+ * touches the memory it hands out.
+ *
+ * The functions take the pool, so that a test can build a small one; the kernel has `frame_pool`.
+ */
+#ifndef MM_FRAME_H
+#define MM_FRAME_H
+
+#include <kernel/boot_info.h>
+#include <kernel/panic.h>
+
+enum frame_kind {
+    FRAME_FREE,
+    FRAME_RESERVED,  /* not RAM, or RAM that the firmware keeps */
+    FRAME_KERNEL,    /* image, frame table, boot information, BIOS data page */
+    FRAME_DIRECTORY, /* page directory of a space */
+    FRAME_TABLE,     /* page table */
+    FRAME_ANONYMOUS, /* what was written into promised memory */
+    FRAME_FILE,      /* a module of the boot loader */
+    FRAME_ZERO,      /* the zero frame and the zero tables: never written, never freed */
+    FRAME_KINDS
+};
+
+/* One per frame: 8 bytes. */
+struct frame_record {
+    uint32_t references;   /* entries (and other owners) that refer to it; 0 = free or reserved */
+    uint16_t used_entries; /* of a table: entries that are not empty */
+    uint8_t kind;          /* enum frame_kind */
+    uint8_t unused;
+};
+
+#define FRAME_LEVELS 4
+
+struct frame_pool {
+    struct frame_record *records;  /* [frames] */
+    uint32_t *level[FRAME_LEVELS]; /* level[0]: 1 = free; level[n]: 1 = some bit of the word is 1 */
+    uint32_t frames;               /* frames 0 .. frames-1 are managed; a multiple of 1024 */
+    uint32_t low_frames;           /* searched last: kept for those who need low addresses */
+    uint32_t totals[FRAME_KINDS];
+    uint32_t set_aside; /* free frames that frame_alloc() may not take */
+};
+
+extern struct frame_pool frame_pool;
+
+/* "free", "table", ... Never NULL. */
+const char *frame_kind_text(enum frame_kind kind);
+
+/* ---- building ---- */
+
+/* Bytes of storage for a pool of FRAMES frames (a multiple of 1024), at any word alignment. */
+uint32_t frame_pool_storage_bytes(uint32_t frames);
+
+/* Build POOL over STORAGE, which may hold anything; every frame is RESERVED at first. */
+void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames);
+
+/* Give the RESERVED frames of [first, first+count) to the pool; others are left as they are. */
+void frame_pool_add(struct frame_pool *pool, frame_t first, uint32_t count);
+
+/*
+ * Set the kind of [first, first+count) while the pool is being built: takes FREE frames out of the
+ * free ones (with one reference, unless RESERVED). Frames beyond the pool are ignored.
+ */
+void frame_pool_claim(struct frame_pool *pool, frame_t first, uint32_t count, enum frame_kind kind);
+
+/* ---- allocating ---- */
+
+/*
+ * Take a free frame, with one reference. Four bit scans at any fill. Frames at or above 16 MiB
+ * come first. Contents: whatever the last owner left.
+ *   returns KERR_OK, KERR_NO_MEMORY (none is free but what is set aside)
+ */
+kerr_t frame_alloc(struct frame_pool *pool, enum frame_kind kind, frame_t *frame);
+
+/* The same from what frame_set_aside() put away; never fails. The count set aside falls by 1. */
+void frame_alloc_set_aside(struct frame_pool *pool, enum frame_kind kind, frame_t *frame);
+
+/*
+ * Take COUNT (>= 1) contiguous frames, the first a multiple of ALIGN frames (a power of two), all
+ * below LIMIT (0: anywhere); one reference each. ISA DMA: FRAME_DMA_LIMIT. Large page: 1024, 1024.
+ *   returns KERR_OK, KERR_NO_MEMORY (no such run is free, or it would break into what is set aside)
+ */
+kerr_t frame_alloc_run(struct frame_pool *pool, enum frame_kind kind, uint32_t count,
+                       uint32_t align, uint32_t limit, frame_t *first);
+
+#define FRAME_DMA_LIMIT 0x1000u /* frames below 16 MiB: what an ISA DMA controller reaches */
+
+/* Give back a frame that has exactly one reference, the caller's. Panics on a double free. */
+void frame_free(struct frame_pool *pool, frame_t frame);
+void frame_free_run(struct frame_pool *pool, frame_t first, uint32_t count);
+
+/* ---- references ---- */
+
+/* The record of FRAME, which the pool manages. */
+static inline struct frame_record *frame_record(struct frame_pool *pool, frame_t frame)
+{
+    CHECK(frame.n < pool->frames, "frame %u is not RAM: the pool ends at %u", frame.n,
+          pool->frames);
+    return &pool->records[frame.n];
+}
+
+static inline uint32_t frame_references(struct frame_pool *pool, frame_t frame)
+{
+    return frame_record(pool, frame)->references;
+}
+
+static inline enum frame_kind frame_kind(struct frame_pool *pool, frame_t frame)
+{
+    return (enum frame_kind)frame_record(pool, frame)->kind;
+}
+
+/*
+ * COUNT entries more, or fewer, refer to FRAME. Whoever drops the last reference frees the frame.
+ * Dropping more than there are panics, and so do references that wrap, or to a frame without owner.
+ */
+static inline void frame_get_many(struct frame_pool *pool, frame_t frame, uint32_t count)
+{
+    struct frame_record *record = frame_record(pool, frame);
+    ASSERT(record->references != 0, "reference to frame %u, which nobody owns", frame.n);
+    ASSERT(record->references + count >= count, "the references of frame %u wrap", frame.n);
+    record->references += count;
+}
+
+void frame_put_last(struct frame_pool *pool, frame_t frame, uint32_t count);
+
+static inline void frame_put_many(struct frame_pool *pool, frame_t frame, uint32_t count)
+{
+    struct frame_record *record = frame_record(pool, frame);
+    if (likely(record->references > count))
+        record->references -= count;
+    else
+        frame_put_last(pool, frame, count);
+}
+
+static inline void frame_get(struct frame_pool *pool, frame_t frame)
+{
+    frame_get_many(pool, frame, 1);
+}
+
+static inline void frame_put(struct frame_pool *pool, frame_t frame)
+{
+    frame_put_many(pool, frame, 1);
+}
+
+/* Change what an allocated frame is said to hold; the totals follow. */
+void frame_set_kind(struct frame_pool *pool, frame_t frame, enum frame_kind kind);
+
+/* ---- accounts ---- */
+
+/*
+ * Put COUNT free frames away for frame_alloc_set_aside(): they stay free, but nobody else gets
+ * them. Returns KERR_NO_MEMORY, nothing changed, if there are not so many.
+ */
+kerr_t frame_set_aside(struct frame_pool *pool, uint32_t count);
+void frame_end_set_aside(struct frame_pool *pool, uint32_t count);
+
+/* Free frames that frame_alloc() would hand out. */
+static inline uint32_t frame_available(const struct frame_pool *pool)
+{
+    return pool->totals[FRAME_FREE] - pool->set_aside;
+}
+
+/* ---- checking ---- */
+
+/* Recount bits, summaries, kinds and totals. Returns NULL, or the sentence that is not true. */
+const char *frame_pool_check(struct frame_pool *pool);
+
+/* ---- the firmware's memory map (frame_map.c) ---- */
+
+/* The end of available RAM below 4 GiB, in frames, rounded up to 1024 (at most 2^20); 0: none. */
+uint32_t memory_map_frames(const struct memory_range *ranges, uint32_t count);
+
+/* Whole MiB of available RAM at or above 4 GiB: left alone. */
+uint32_t memory_map_mib_above(const struct memory_range *ranges, uint32_t count);
+
+/*
+ * Give POOL the frames that lie wholly in available ranges and touch no other range: where a map
+ * contradicts itself, the answer is "not RAM". Ranges may be unsorted, empty, overlapping, odd.
+ */
+void memory_map_apply(struct frame_pool *pool, const struct memory_range *ranges, uint32_t count);
+
+/*
+ * The lowest run of PAGES frames at or above the image that lies in one available range of the map
+ * and touches nothing in BLOCKED (COUNT ranges). Needs no pool: this is where the pool's storage goes.
+ *   returns KERR_NO_MEMORY if there is none
+ */
+kerr_t memory_map_find(const struct memory_range *ranges, uint32_t count,
+                       const struct memory_range *blocked, uint32_t blocked_count, uint32_t pages,
+                       frame_t *first);
+
+#endif

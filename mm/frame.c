@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 1. The frame allocator: a bitmap, a tree of summaries above it, a record per frame.
+ *
+ *   level 3   one word, a bit per 128 MiB      1 = something below is free
+ *   level 2   a bit per 4 MiB
+ *   level 1   a bit per 128 KiB
+ *   level 0   a bit per frame                  1 = free
+ *
+ * 2^20 frames are 32^4: four bit scans lead to a free frame at any fill, and a word that becomes
+ * empty or non-empty changes one bit above it. Bits are searched from 0 up, and bit 0 is the frame
+ * at 16 MiB: the frames below lie at the end, so that they last for those who need them.
+ */
+#include <mm/frame.h>
+
+struct frame_pool frame_pool;
+
+const char *frame_kind_text(enum frame_kind kind)
+{
+    static const char *const text[FRAME_KINDS] = {
+        "free", "reserved", "kernel", "directory", "table", "anonymous", "file", "zero",
+    };
+    return kind < FRAME_KINDS ? text[kind] : "?";
+}
+
+/* ---- bits ---- */
+
+static inline uint32_t bit_of_frame(const struct frame_pool *pool, frame_t frame)
+{
+    uint32_t bit = frame.n - pool->low_frames;
+    return frame.n < pool->low_frames ? bit + pool->frames : bit;
+}
+
+static inline frame_t frame_of_bit(const struct frame_pool *pool, uint32_t bit)
+{
+    uint32_t number = bit + pool->low_frames;
+    return FRAME(number >= pool->frames ? number - pool->frames : number);
+}
+
+static inline bool bit_is_free(const struct frame_pool *pool, uint32_t bit)
+{
+    return (pool->level[0][bit / 32] >> bit % 32 & 1) != 0;
+}
+
+static inline void bit_clear(struct frame_pool *pool, uint32_t bit)
+{
+    for (unsigned n = 0; n < FRAME_LEVELS; n++, bit /= 32)
+        if ((pool->level[n][bit / 32] &= ~(1u << bit % 32)) != 0)
+            return; /* the word is still not empty: nothing changes above */
+}
+
+static inline void bit_set(struct frame_pool *pool, uint32_t bit)
+{
+    for (unsigned n = 0; n < FRAME_LEVELS; n++, bit /= 32) {
+        uint32_t old = pool->level[n][bit / 32];
+        pool->level[n][bit / 32] = old | 1u << bit % 32;
+        if (old != 0)
+            return; /* the summary was set already */
+    }
+}
+
+/* ---- building ---- */
+
+/* Words of level N over FRAMES frames. */
+static uint32_t level_words(uint32_t frames, unsigned n)
+{
+    uint32_t words = frames;
+    for (unsigned i = 0; i <= n; i++)
+        words = (words + 31) / 32;
+    return words;
+}
+
+uint32_t frame_pool_storage_bytes(uint32_t frames)
+{
+    uint32_t bytes = frames * (uint32_t)sizeof(struct frame_record);
+    for (unsigned n = 0; n < FRAME_LEVELS; n++)
+        bytes += level_words(frames, n) * (uint32_t)sizeof(uint32_t);
+    return bytes;
+}
+
+void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames)
+{
+    ASSERT(frames % 1024 == 0 && frames <= 0x100000, "frame pool of %u frames", frames);
+    *pool = (struct frame_pool){.records = storage, .frames = frames};
+    pool->low_frames = frames > FRAME_DMA_LIMIT ? FRAME_DMA_LIMIT : 0;
+    pool->totals[FRAME_RESERVED] = frames;
+    for (uint32_t i = 0; i < frames; i++)
+        pool->records[i] = (struct frame_record){.kind = FRAME_RESERVED};
+
+    uint32_t *words = (uint32_t *)(pool->records + frames);
+    for (unsigned n = 0; n < FRAME_LEVELS; n++) {
+        pool->level[n] = words;
+        for (uint32_t i = level_words(frames, n); i > 0; i--)
+            *words++ = 0;
+    }
+}
+
+static inline void change_kind(struct frame_pool *pool, struct frame_record *record,
+                               enum frame_kind kind)
+{
+    pool->totals[record->kind]--;
+    pool->totals[kind]++;
+    record->kind = (uint8_t)kind;
+}
+
+void frame_pool_add(struct frame_pool *pool, frame_t first, uint32_t count)
+{
+    for (uint32_t n = first.n; n - first.n < count && n < pool->frames; n++) {
+        if (pool->records[n].kind != FRAME_RESERVED)
+            continue;
+        change_kind(pool, &pool->records[n], FRAME_FREE);
+        bit_set(pool, bit_of_frame(pool, FRAME(n)));
+    }
+}
+
+void frame_pool_claim(struct frame_pool *pool, frame_t first, uint32_t count, enum frame_kind kind)
+{
+    for (uint32_t n = first.n; n - first.n < count && n < pool->frames; n++) {
+        struct frame_record *record = &pool->records[n];
+        if (record->kind == FRAME_FREE)
+            bit_clear(pool, bit_of_frame(pool, FRAME(n)));
+        change_kind(pool, record, kind);
+        record->references = kind != FRAME_RESERVED;
+    }
+}
+
+/* ---- allocating ---- */
+
+/* The bit of *FRAME was just cleared. */
+static inline void take(struct frame_pool *pool, frame_t frame, enum frame_kind kind)
+{
+    struct frame_record *record = &pool->records[frame.n];
+    CHECK(record->kind == FRAME_FREE && record->references == 0,
+          "frame %u is free in the bitmap, but its record says %s with %u references", frame.n,
+          frame_kind_text((enum frame_kind)record->kind), record->references);
+    pool->totals[FRAME_FREE]--;
+    pool->totals[kind]++;
+    *record = (struct frame_record){.references = 1, .kind = (uint8_t)kind};
+}
+
+static inline uint32_t lowest_bit(uint32_t word)
+{
+    return (uint32_t)__builtin_ctz(word);
+}
+
+/*
+ * A free frame exists. Down the levels by one scan each; and up again, clearing the lowest bit of
+ * every word, as long as that empties it. (The words are at hand: bit_clear() would look again.)
+ */
+static inline void take_first(struct frame_pool *pool, enum frame_kind kind, frame_t *frame)
+{
+    uint32_t *word3 = pool->level[3];
+    uint32_t *word2 = pool->level[2] + lowest_bit(*word3);
+    uint32_t at = (uint32_t)(word2 - pool->level[2]) * 32 + lowest_bit(*word2);
+    uint32_t *word1 = pool->level[1] + at;
+    at = at * 32 + lowest_bit(*word1);
+    uint32_t *word0 = pool->level[0] + at;
+    at = at * 32 + lowest_bit(*word0);
+
+    if (unlikely((*word0 &= *word0 - 1) == 0) && unlikely((*word1 &= *word1 - 1) == 0) &&
+        (*word2 &= *word2 - 1) == 0)
+        *word3 &= *word3 - 1;
+    *frame = frame_of_bit(pool, at);
+    take(pool, *frame, kind);
+}
+
+enum kerr frame_alloc(struct frame_pool *pool, enum frame_kind kind, frame_t *frame)
+{
+    if (unlikely(pool->totals[FRAME_FREE] <= pool->set_aside))
+        return KERR_NO_MEMORY;
+    take_first(pool, kind, frame);
+    return KERR_OK;
+}
+
+void frame_alloc_set_aside(struct frame_pool *pool, enum frame_kind kind, frame_t *frame)
+{
+    ASSERT(pool->set_aside > 0, "a frame is taken that was never set aside");
+    pool->set_aside--;
+    take_first(pool, kind, frame);
+}
+
+/* How many frames from FIRST on are not free before the first free one, or the other way round. */
+static uint32_t run_length(const struct frame_pool *pool, uint32_t first, uint32_t end, bool free)
+{
+    uint32_t n = first;
+    while (n < end) {
+        uint32_t bit = bit_of_frame(pool, FRAME(n));
+        uint32_t word = pool->level[0][bit / 32];
+        if (bit % 32 == 0 && end - n >= 32 && word == (free ? ~0u : 0u))
+            n += 32;
+        else if (bit_is_free(pool, bit) == free)
+            n++;
+        else
+            break;
+    }
+    return n - first;
+}
+
+enum kerr frame_alloc_run(struct frame_pool *pool, enum frame_kind kind, uint32_t count,
+                          uint32_t align, uint32_t limit, frame_t *first)
+{
+    ASSERT(count > 0 && align > 0 && (align & (align - 1)) == 0, "a run of %u frames aligned to %u",
+           count, align);
+    uint32_t end = limit == 0 || limit > pool->frames ? pool->frames : limit;
+    if (count > frame_available(pool))
+        return KERR_NO_MEMORY;
+
+    uint32_t n = 0;
+    while (n < end && end - n >= count) {
+        uint32_t length = run_length(pool, n, n + count, true);
+        if (length == count) {
+            for (uint32_t i = 0; i < count; i++) {
+                bit_clear(pool, bit_of_frame(pool, FRAME(n + i)));
+                take(pool, FRAME(n + i), kind);
+            }
+            *first = FRAME(n);
+            return KERR_OK;
+        }
+        n += length;
+        n += run_length(pool, n, end, false);
+        n = (n + align - 1) & ~(align - 1);
+    }
+    return KERR_NO_MEMORY;
+}
+
+/* The last reference is gone. */
+static inline void release(struct frame_pool *pool, struct frame_record *record, frame_t frame)
+{
+    pool->totals[record->kind]--;
+    pool->totals[FRAME_FREE]++;
+    *record = (struct frame_record){.kind = FRAME_FREE};
+    bit_set(pool, bit_of_frame(pool, frame));
+}
+
+static inline bool kind_is_freeable(uint8_t kind)
+{
+    return kind != FRAME_FREE && kind != FRAME_RESERVED && kind != FRAME_ZERO;
+}
+
+void frame_free(struct frame_pool *pool, frame_t frame)
+{
+    ASSERT(frame.n < pool->frames, "free of frame %u: the pool ends at %u", frame.n, pool->frames);
+    struct frame_record *record = &pool->records[frame.n];
+    ASSERT(record->kind != FRAME_FREE, "double free of frame %u", frame.n);
+    ASSERT(kind_is_freeable(record->kind), "free of frame %u, which is %s", frame.n,
+           frame_kind_text((enum frame_kind)record->kind));
+    ASSERT(record->references == 1, "free of frame %u, to which %u references exist", frame.n,
+           record->references);
+    release(pool, record, frame);
+}
+
+void frame_free_run(struct frame_pool *pool, frame_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        frame_free(pool, FRAME(first.n + i));
+}
+
+/* ---- references ---- */
+
+void frame_put_last(struct frame_pool *pool, frame_t frame, uint32_t count)
+{
+    struct frame_record *record = frame_record(pool, frame);
+    ASSERT(record->references == count, "%u references of frame %u (%s) dropped, it has %u", count,
+           frame.n, frame_kind_text((enum frame_kind)record->kind), record->references);
+    if (count == 0)
+        return;
+    ASSERT(kind_is_freeable(record->kind), "the last reference of frame %u, which is %s", frame.n,
+           frame_kind_text((enum frame_kind)record->kind));
+    release(pool, record, frame);
+}
+
+void frame_set_kind(struct frame_pool *pool, frame_t frame, enum frame_kind kind)
+{
+    struct frame_record *record = frame_record(pool, frame);
+    ASSERT(record->references != 0 && kind != FRAME_FREE, "frame %u without owner is to become %s",
+           frame.n, frame_kind_text(kind));
+    change_kind(pool, record, kind);
+}
+
+/* ---- accounts ---- */
+
+enum kerr frame_set_aside(struct frame_pool *pool, uint32_t count)
+{
+    if (count > frame_available(pool))
+        return KERR_NO_MEMORY;
+    pool->set_aside += count;
+    return KERR_OK;
+}
+
+void frame_end_set_aside(struct frame_pool *pool, uint32_t count)
+{
+    ASSERT(pool->set_aside >= count, "%u frames are set aside, %u to be returned", pool->set_aside,
+           count);
+    pool->set_aside -= count;
+}
+
+/* ---- checking ---- */
+
+const char *frame_pool_check(struct frame_pool *pool)
+{
+    uint32_t totals[FRAME_KINDS] = {0};
+    for (uint32_t n = 0; n < pool->frames; n++) {
+        const struct frame_record *record = &pool->records[n];
+        if (record->kind >= FRAME_KINDS)
+            return "every frame has a kind";
+        totals[record->kind]++;
+        bool owned = record->kind != FRAME_FREE && record->kind != FRAME_RESERVED;
+        if (owned != (record->references != 0))
+            return "a frame has references if and only if it has an owner";
+        if (bit_is_free(pool, bit_of_frame(pool, FRAME(n))) != (record->kind == FRAME_FREE))
+            return "a frame is free in the bitmap if and only if its record says so";
+    }
+    for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+        if (totals[kind] != pool->totals[kind])
+            return "the totals per kind are what a recount gives";
+    for (unsigned n = 1; n < FRAME_LEVELS; n++) {
+        uint32_t below = level_words(pool->frames, n - 1); /* a bit beyond them must be clear */
+        for (uint32_t i = 0; i < level_words(pool->frames, n) * 32; i++)
+            if ((pool->level[n][i / 32] >> i % 32 & 1) != (i < below && pool->level[n - 1][i] != 0))
+                return "a summary bit is set if and only if its word is not empty";
+    }
+    if (pool->set_aside > pool->totals[FRAME_FREE])
+        return "the frames set aside are free";
+    return NULL;
+}
