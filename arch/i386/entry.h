@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 2. Uses: layers 0, 1. Used by: layers 2-4.
+ *
+ * The recursive window: the only way to the entries of the current space, in two functions that
+ * hold the shift and the mask. Reads and writes of entries go through the functions below them;
+ * every write returns what it owes to the TLB (tlb.h).
+ *
+ * +---------------------------------------------------------------------------------------------+
+ * | The window ends at the top of the address space: one past its last entry is address 0.      |
+ * | `for (p = first; p < end; p++)` compiles to nothing there. Index loops only.                |
+ * +---------------------------------------------------------------------------------------------+
+ */
+#ifndef ARCH_I386_ENTRY_H
+#define ARCH_I386_ENTRY_H
+
+#include <arch/i386/tlb.h>
+#include <mm/paging.h>
+
+/* The PTE of ADDRESS. Only where its PDE points to a table: else the access faults. */
+static inline volatile uint32_t *pte_slot(vaddr_t address)
+{
+    return (volatile uint32_t *)vaddr_to_pointer(
+        VADDR(WINDOW_BASE + (address.v >> PAGE_SHIFT) * (uint32_t)sizeof(pte_t)));
+}
+
+/* The PDE of SLOT: always there. */
+static inline volatile uint32_t *pde_slot(uint32_t slot)
+{
+    return (volatile uint32_t *)vaddr_to_pointer(
+        VADDR(WINDOW_DIRECTORY + slot * (uint32_t)sizeof(pde_t)));
+}
+
+static inline pte_t pte_read(vaddr_t address)
+{
+    return (pte_t){*pte_slot(address)};
+}
+
+static inline pde_t pde_read(uint32_t slot)
+{
+    return (pde_t){*pde_slot(slot)};
+}
+
+/*
+ * Store NEW for OLD, which the caller has just read, into a PTE of an own table; the caller counts
+ * the table's used entries. For loops and for the fault path. (The CPU may have set A or D since.)
+ */
+static inline tlb_debt_t must_check pte_replace(vaddr_t page, pte_t old, pte_t new)
+{
+    CHECK(((pte_read(page).bits ^ old.bits) & ~(uint32_t)(ENTRY_ACCESSED | ENTRY_DIRTY)) == 0,
+          "the entry of " PRI_VADDR " is not the one that is replaced", ARG_VADDR(page));
+    *pte_slot(page) = new.bits;
+    return (tlb_debt_t){page, old.bits, new.bits};
+}
+
+/* Store a PTE of an own table, and count. */
+static inline tlb_debt_t must_check pte_write(vaddr_t page, pte_t pte)
+{
+    tlb_debt_t debt = pte_replace(page, pte_read(page), pte);
+    if ((debt.before == 0) != (debt.after == 0))
+        table_count_used(vaddr_to_slot(page), debt.after == 0 ? -1 : 1);
+    return debt;
+}
+
+/*
+ * Store PTE into those of the PAGES entries from FIRST on (one slot, own table) that are empty.
+ * Returns their number, which it has counted. Not-present -> present: nothing is owed.
+ */
+uint32_t pte_fill_empty(vaddr_t first, uint32_t pages, pte_t pte);
+
+/* Store a PDE of the kernel half into every live directory. */
+void pde_push(uint32_t slot, pde_t pde);
+
+/* Store a PDE of the current space; one of the kernel half reaches every live directory. */
+static inline tlb_debt_t must_check pde_write(uint32_t slot, pde_t pde)
+{
+    volatile uint32_t *entry = pde_slot(slot);
+    tlb_debt_t debt = {slot_to_vaddr(slot), *entry, pde.bits};
+    *entry = pde.bits;
+    if (slot >= KERNEL_FIRST_SLOT)
+        pde_push(slot, pde);
+    return debt;
+}
+
+/*
+ * Store PDE into the COUNT entries from SLOT on, if all are empty: KERR_OK, else KERR_EXISTS and
+ * nothing has changed. Not-present -> present: nothing is owed.
+ */
+kerr_t pde_fill_empty(uint32_t slot, uint32_t count, pde_t pde);
+
+/*
+ * How many of the COUNT entries from SLOT on (at least 1) are equal to the first: loops over many
+ * slots go from run to run.
+ */
+uint32_t pde_run(uint32_t slot, uint32_t count);
+
+/* Empty the COUNT entries from SLOT on, and pay for it: one flush. */
+void pde_clear_run(uint32_t slot, uint32_t count);
+
+/*
+ * See FRAME at the temporary page NUMBER, which must be free, until temp_unmap(). Between the two
+ * nothing may run that uses the same page: faults have pages of their own. The temporary table is
+ * part of the image and never given back, so its entries aren't counted.
+ */
+static inline void *temp_map(enum temp_page number, frame_t frame)
+{
+    vaddr_t page = VADDR(TEMP_PAGE_ADDRESS(number));
+    pte_t old = pte_read(page);
+    ASSERT(pte_is_empty(old), "temporary page %u is in use (%08x)", (unsigned)number,
+           (unsigned)old.bits);
+    uint32_t flags = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED | ENTRY_DIRTY;
+    tlb_unneeded(pte_replace(page, old, pte_make(frame, flags)), TLB_WAS_NOT_PRESENT);
+    return vaddr_to_pointer(page);
+}
+
+static inline void temp_unmap(enum temp_page number)
+{
+    vaddr_t page = VADDR(TEMP_PAGE_ADDRESS(number));
+    tlb_invalidate_page(pte_replace(page, pte_read(page), PTE_EMPTY));
+}
+
+/* The flags of a present PTE of PAGE with RIGHTS. A and D are set: the CPU need not do it. */
+static inline uint32_t pte_flags(vaddr_t page, enum rights rights)
+{
+    uint32_t flags = ENTRY_PRESENT | ENTRY_ACCESSED;
+    if (rights & RIGHTS_WRITE)
+        flags |= ENTRY_WRITABLE | ENTRY_DIRTY;
+    if (rights & RIGHTS_USER)
+        flags |= ENTRY_USER;
+    return page.v >= KERNEL_BASE ? flags | paging_global_flag : flags;
+}
+
+/* The flags of a PDE that points to a table of its own; a PTE decides what may be written. */
+static inline uint32_t pde_own_flags(enum rights rights)
+{
+    return ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED |
+           (rights & RIGHTS_USER ? (uint32_t)ENTRY_USER : 0);
+}
+
+#endif
