@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 3. Uses: layers 0-2, zero. Used by: layers 4 and up.
+ *
+ * Copy-on-write at two levels. A frame may be shared by many PTEs, a table by many PDEs; a write
+ * below them is answered with a private copy, and who is the last to share takes what is there.
+ * All functions work on the current space; none looks up a region.
+ *
+ * Ranges are pages [first, first + pages), may span any number of slots, and don't wrap.
+ */
+#ifndef MM_COW_H
+#define MM_COW_H
+
+#include <kernel/fault.h>
+#include <mm/paging.h>
+
+/*
+ * Answer a write to PAGE, as the fault handler does.
+ *   returns FAULT_RESOLVED; FAULT_BAD_ACCESS (its entry refuses writes); FAULT_NO_MEMORY;
+ *   FAULT_NOT_MINE (nothing is present, or the write is allowed already)
+ */
+enum fault_result must_check cow_write(vaddr_t page);
+
+/*
+ * Make every page of the range a frame of its own, so that writing there can't fault. Every page
+ * is promised or real.
+ *   returns KERR_OK; KERR_NO_MEMORY (pages made real so far stay so); KERR_BAD_ACCESS (a page is
+ *   empty or read-only)
+ */
+kerr_t cow_make_real(vaddr_t first, uint32_t pages);
+
+/*
+ * Give SLOT a table of its own: a copy, or the shared one if no one else has it. The private
+ * writable entries of a table that is copied become read-only and COW in both.
+ *   returns KERR_OK (also if it has one, or is empty), KERR_NO_MEMORY (nothing changed)
+ */
+kerr_t cow_unshare(uint32_t slot);
+
+/*
+ * Share the tables of the COUNT slots from SLOT on (lower half) with the directory ID, which is
+ * live and not current and has nothing there. Both sides are read-only from here on; what was
+ * shared already is shared once more. Costs no frame.
+ */
+void cow_share(uint32_t slot, uint32_t count, uint32_t id);
+
+/*
+ * Empty the range, and give back what only it held. Where the range covers a slot in part and the
+ * slot is a promise as a whole, the whole slot is emptied: layer 4 promises the rest again at the
+ * next touch.
+ *   returns KERR_OK; KERR_NO_MEMORY (nothing changed): a partly covered shared table must be copied
+ */
+kerr_t cow_release(vaddr_t first, uint32_t pages);
+
+/*
+ * Give every page of the range that has an entry new RIGHTS; empty pages stay empty. READ_WRITE on
+ * a shared frame means COW; NONE keeps the frame in a not-present entry. returns KERR_OK;
+ * KERR_NO_MEMORY (nothing changed)
+ */
+kerr_t cow_protect(vaddr_t first, uint32_t pages, enum rights rights);
+
+/*
+ * Turn the range, whose pages have RIGHTS, back into promises: it reads as zero and its frames are
+ * free. Empty pages stay empty.
+ *   returns KERR_OK; KERR_NO_MEMORY (nothing changed)
+ */
+kerr_t cow_discard(vaddr_t first, uint32_t pages, enum rights rights);
+
+/* Drop the lower half of directory ID, which is live and not current: nothing is owed to the TLB.
+ */
+void cow_drop_lower_half(uint32_t id);
+
+/* What happened since boot; for `faults`. */
+struct cow_counters {
+    uint32_t frames_cleared, frames_copied, frames_taken; /* a PTE's write answered */
+    uint32_t tables_filled, tables_copied, tables_taken;  /* a PDE's */
+};
+extern struct cow_counters cow_counters;
+
+#endif
