@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4. Uses: layers 0-3, vma. Used by: layers 5 and up.
+ *
+ * Address spaces: a directory and a tree of regions for the lower 3 GiB. The upper GiB is the
+ * kernel's, the same in all of them, with a tree of its own.
+ */
+#ifndef MM_SPACE_H
+#define MM_SPACE_H
+
+#include <mm/vma.h>
+
+extern struct space kernel_space; /* the upper GiB */
+extern struct space
+    boot_space; /* directory 0: lives for ever; supervisor-only, for tests and prompt */
+
+/* The space that is loaded, and the one that ADDRESS belongs to: the kernel's or the current. */
+struct space *space_current(void);
+struct space *space_of(vaddr_t address);
+
+/*
+ * Make SPACE, a structure of the caller's, an empty space with a directory of its own.
+ *   user  RIGHTS_USER if user mode may have the lower half
+ *   => costs one frame   returns KERR_OK, KERR_NO_MEMORY (no frame, or no directory is free)
+ */
+kerr_t space_create(struct space *space, enum rights user);
+
+/* Load SPACE's directory. */
+void space_switch(struct space *space);
+
+/* Give back all that SPACE holds. It is not the current one, and not the boot space. */
+void space_destroy(struct space *space);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4. Address spaces, and the regions of the kernel's own.
+ *
+ * A directory lives in its page of the directories area, which is a promise like any other: its
+ * page is made real when a space is created, and given back (to read as zero) when it ends.
+ */
+#include <kernel/layer.h>
+#include <mm/cow.h>
+#include <mm/frame.h>
+#include <mm/space.h>
+
+struct space kernel_space;
+struct space boot_space;
+static struct space *current = &boot_space;
+
+struct space *space_current(void)
+{
+    return current;
+}
+
+struct space *space_of(vaddr_t address)
+{
+    return address.v >= KERNEL_BASE ? &kernel_space : current;
+}
+
+static void init_lower_half(struct space *space, enum rights user, uint32_t directory)
+{
+    vma_space_init(space, USER_FIRST_ADDRESS >> PAGE_SHIFT, KERNEL_BASE >> PAGE_SHIFT);
+    space->user = user;
+    space->directory = directory;
+}
+
+/* A number that no live directory has. Where the last search ended, the next one begins. */
+static enum kerr find_free_directory(uint32_t *id)
+{
+    static uint32_t next = 1;
+    if (directory_live_count() == DIRECTORIES_COUNT)
+        return KERR_NO_MEMORY;
+    while (directory_is_live(next))
+        next = (next + 1) % DIRECTORIES_COUNT;
+    *id = next;
+    return KERR_OK;
+}
+
+enum kerr space_create(struct space *space, enum rights user)
+{
+    uint32_t id;
+    enum kerr error = find_free_directory(&id);
+    if (error == KERR_OK)
+        error = vma_make_real(directory_page(id), 1);
+    if (error != KERR_OK)
+        return error;
+    directory_register(id);
+    init_lower_half(space, user, id);
+    return KERR_OK;
+}
+
+void space_switch(struct space *space)
+{
+    current = space;
+    directory_load(space->directory);
+}
+
+void space_destroy(struct space *space)
+{
+    ASSERT(space != current && space != &boot_space && space != &kernel_space,
+           "space %u is in use for good", space->directory);
+    uint32_t id = space->directory;
+    cow_drop_lower_half(id);
+    vma_forget_all(space);
+    directory_unregister(id);
+    enum kerr error = cow_discard(directory_page(id), 1, RIGHTS_READ_WRITE);
+    ASSERT(error == KERR_OK, "the page of a directory is never shared");
+}
+
+/* ---- the start ---- */
+
+/* The upper GiB from below; what is a promise is promised here. */
+static const struct {
+    uint32_t base, bytes;
+    enum rights rights;
+    enum vma_kind kind;
+    const char *name;
+} kernel_regions[] = {
+    {KERNEL_BASE, SLOT_BYTES, RIGHTS_READ_WRITE | RIGHTS_EXECUTE, VMA_FIXED, "kernel image"},
+    {FRAME_TABLE_BASE, FRAME_TABLE_ROOM_BYTES, RIGHTS_READ_WRITE, VMA_FIXED, "frame table"},
+    {REGION_NODES_BASE, REGION_NODES_ROOM_BYTES, RIGHTS_READ_WRITE, VMA_PROMISE, "region nodes"},
+    {PROCESS_RECORDS_BASE, PROCESS_RECORDS_ROOM_BYTES, RIGHTS_READ_WRITE, VMA_PROMISE,
+     "process records"},
+    {DIRECTORIES_BASE, DIRECTORIES_ROOM_BYTES, RIGHTS_READ_WRITE, VMA_PROMISE, "directories"},
+    {DEVICE_BASE, DEVICE_ROOM_BYTES, RIGHTS_READ_WRITE, VMA_FIXED, "devices"},
+};
+
+static enum kerr space_layer_init(const struct boot_info *boot)
+{
+    (void)boot;
+    vma_space_init(&kernel_space, KERNEL_BASE >> PAGE_SHIFT, TEMP_BASE >> PAGE_SHIFT);
+    init_lower_half(&boot_space, RIGHTS_NONE, 0);
+    for (unsigned i = 0; i < ARRAY_LENGTH(kernel_regions); i++) {
+        enum kerr error = vma_register_kernel(
+            VADDR(kernel_regions[i].base), kernel_regions[i].bytes >> PAGE_SHIFT,
+            kernel_regions[i].rights, kernel_regions[i].kind, kernel_regions[i].name);
+        if (error != KERR_OK)
+            return error;
+    }
+    return KERR_OK;
+}
+
+LAYER(4b, "space", space_layer_init);

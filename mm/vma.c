@@ -1,0 +1,690 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4. The tree of regions, and what a touch of a page that is not there means.
+ *
+ *      gap    A     gap       B      C     gap          END
+ *     .....######..........#######%%%%%%..............|
+ *     |<-->|     |<------->|      |     |<----------->|
+ *     A.gap      B.gap            C.gap = 0           END.gap
+ *
+ * Every gap belongs to the region above it, and the end of the space is a node as well. A node's
+ * `largest_gap_pages` covers its subtree, so the search for room goes down one path.
+ *
+ * What is changed together is prepared first: region nodes, then entries (which may want a frame
+ * for a table), then the tree, which can't fail.
+ */
+#include <kernel/layer.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <mm/cow.h>
+#include <mm/frame.h>
+#include <mm/space.h>
+#include <mm/zero.h>
+
+/* ---- nodes: an array that becomes real as it grows ---- */
+
+_Static_assert(sizeof(void *) != 4 || sizeof(struct vma) <= REGION_NODE_BYTES, "region node size");
+
+static struct vma *const nodes = (struct vma *)REGION_NODES_BASE;
+static uint32_t nodes_fresh;       /* nodes[nodes_fresh..] were never used */
+static uint32_t nodes_real;        /* nodes[0..nodes_real) lie in real pages */
+static struct rb_node *free_nodes; /* given back; linked by `parent` */
+static uint32_t free_node_count;
+
+uint32_t vma_nodes_in_use(void)
+{
+    return nodes_fresh - free_node_count;
+}
+
+static enum kerr nodes_grow(uint32_t count)
+{
+    while (free_node_count + (nodes_real - nodes_fresh) < count) {
+        if (nodes_real + PAGE_BYTES / sizeof(struct vma) > REGION_NODES_COUNT)
+            return KERR_NO_MEMORY;
+        uint32_t pages = (uint32_t)(nodes_real * sizeof(struct vma) + PAGE_BYTES - 1) >> PAGE_SHIFT;
+        vaddr_t page = VADDR(REGION_NODES_BASE + (pages << PAGE_SHIFT));
+        enum kerr error = cow_make_real(page, 1);
+        if (error != KERR_OK)
+            return error;
+        nodes_real = (uint32_t)(((pages + 1) << PAGE_SHIFT) / sizeof(struct vma));
+    }
+    return KERR_OK;
+}
+
+/* Make sure that the next COUNT calls of node_take() succeed. */
+static inline enum kerr nodes_prepare(uint32_t count)
+{
+    return likely(free_node_count + (nodes_real - nodes_fresh) >= count) ? KERR_OK
+                                                                         : nodes_grow(count);
+}
+
+static struct vma *node_take(void)
+{
+    if (free_nodes == NULL)
+        return &nodes[nodes_fresh++];
+    struct vma *region = container_of(free_nodes, struct vma, node);
+    free_nodes = free_nodes->parent;
+    free_node_count--;
+    return region;
+}
+
+static void node_give(struct vma *region)
+{
+    region->node.parent = free_nodes;
+    free_nodes = &region->node;
+    free_node_count++;
+}
+
+/* ---- the tree ---- */
+
+static inline struct vma *vma_of(const struct rb_node *node)
+{
+    return container_of(node, struct vma, node);
+}
+
+static inline uint32_t largest_gap(const struct vma *region)
+{
+    const struct rb_node *left = region->node.child[RB_LEFT];
+    const struct rb_node *right = region->node.child[RB_RIGHT];
+    uint32_t largest = region->gap_pages;
+    if (left != NULL && vma_of(left)->largest_gap_pages > largest)
+        largest = vma_of(left)->largest_gap_pages;
+    if (right != NULL && vma_of(right)->largest_gap_pages > largest)
+        largest = vma_of(right)->largest_gap_pages;
+    return largest;
+}
+
+static inline bool update_largest_gap(struct rb_node *node)
+{
+    struct vma *region = vma_of(node);
+    uint32_t largest = largest_gap(region);
+    bool changed = largest != region->largest_gap_pages;
+    region->largest_gap_pages = largest;
+    return changed;
+}
+
+static inline void set_gap(struct vma *region, uint32_t gap_pages)
+{
+    bool grows = gap_pages > region->gap_pages;
+    region->gap_pages = gap_pages;
+    if (!grows) {
+        rb_update_path(&region->node, update_largest_gap);
+        return;
+    }
+    /* A maximum that can only rise needs no look at the other children. */
+    for (struct rb_node *node = &region->node;
+         node != NULL && vma_of(node)->largest_gap_pages < gap_pages; node = node->parent)
+        vma_of(node)->largest_gap_pages = gap_pages;
+}
+
+struct vma *vma_find(const struct space *space, vaddr_t address)
+{
+    uint32_t page = address.v >> PAGE_SHIFT;
+    const struct rb_node *node = space->regions.root;
+    while (node != NULL) {
+        struct vma *region = vma_of(node);
+        if (page < region->first_page)
+            node = node->child[RB_LEFT];
+        else if (page > region->last_page)
+            node = node->child[RB_RIGHT];
+        else
+            return region->kind == VMA_END ? NULL : region;
+    }
+    return NULL;
+}
+
+static struct vma *skip_end(struct rb_node *node)
+{
+    return node == NULL || vma_of(node)->kind == VMA_END ? NULL : vma_of(node);
+}
+
+struct vma *vma_first(const struct space *space)
+{
+    return skip_end(rb_first(&space->regions));
+}
+
+struct vma *vma_next(const struct vma *region)
+{
+    return skip_end(rb_next(&region->node));
+}
+
+/* Where a page that no region holds would be entered. */
+struct place {
+    struct rb_node *parent;
+    enum rb_side side;
+    struct vma *below; /* the neighbours; NULL: none */
+    struct vma *above; /* at least the end */
+};
+
+/* False if a region holds PAGE: it is PLACE->below. */
+static inline bool find_place(const struct space *space, uint32_t page, struct place *place)
+{
+    struct rb_node *node = space->regions.root, *parent = NULL;
+    struct vma *below = NULL, *above = NULL;
+    while (node != NULL) {
+        parent = node;
+        if (page < vma_of(node)->first_page) {
+            above = vma_of(node);
+            node = node->child[RB_LEFT];
+        } else {
+            below = vma_of(node);
+            node = node->child[RB_RIGHT];
+        }
+    }
+    *place = (struct place){parent, above != NULL && parent == &above->node ? RB_LEFT : RB_RIGHT,
+                            below, above};
+    return below == NULL || page > below->last_page;
+}
+
+/* The lowest region that ends at or above PAGE, or the end. */
+static struct vma *find_from(const struct space *space, uint32_t page)
+{
+    struct rb_node *node = space->regions.root;
+    struct vma *lowest = NULL;
+    while (node != NULL) {
+        if (page > vma_of(node)->last_page) {
+            node = node->child[RB_RIGHT];
+        } else {
+            lowest = vma_of(node);
+            if (page >= lowest->first_page)
+                break; /* it holds PAGE */
+            node = node->child[RB_LEFT];
+        }
+    }
+    return lowest;
+}
+
+/* Enter REGION, whose pages are free, at PLACE. */
+static void tree_insert(struct space *space, const struct place *place, struct vma *region)
+{
+    uint32_t from = place->below != NULL ? place->below->last_page + 1 : space->first_page;
+    set_gap(place->above, place->above->first_page - region->last_page - 1);
+    region->gap_pages = region->first_page - from;
+    rb_insert(&space->regions, place->parent, place->side, &region->node, update_largest_gap);
+    space->region_count++;
+}
+
+static void tree_remove(struct space *space, struct vma *region)
+{
+    /* First the gap above takes all of it in, so that most nodes above keep their value. */
+    struct vma *above = vma_of(rb_next(&region->node));
+    set_gap(above, region->gap_pages + vma_pages(region) + above->gap_pages);
+    rb_remove(&space->regions, &region->node, update_largest_gap);
+    space->region_count--;
+    node_give(region);
+}
+
+/* Move the upper end of REGION: its neighbour's gap follows. */
+static void set_last_page(struct vma *region, uint32_t last_page)
+{
+    region->last_page = last_page;
+    struct vma *above = vma_of(rb_next(&region->node));
+    set_gap(above, above->first_page - last_page - 1);
+}
+
+static void set_first_page(struct vma *region, uint32_t first_page)
+{
+    uint32_t gap_pages = region->gap_pages + (first_page - region->first_page);
+    region->first_page = first_page;
+    set_gap(region, gap_pages);
+}
+
+void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
+{
+    *space = (struct space){.first_page = first_page};
+    space->end = (struct vma){.first_page = end_page,
+                              .last_page = end_page,
+                              .gap_pages = end_page - first_page,
+                              .kind = VMA_END};
+    rb_insert(&space->regions, NULL, RB_LEFT, &space->end.node, update_largest_gap);
+}
+
+void vma_forget_all(struct space *space)
+{
+    uint32_t first_page = space->first_page, end_page = space->end.first_page;
+    for (struct vma *region = vma_first(space); region != NULL; region = vma_first(space))
+        tree_remove(space, region);
+    vma_space_init(space, first_page, end_page);
+}
+
+/* ---- room ---- */
+
+/* The lowest gap of at least PAGES pages; the caller knows that there is one. */
+static const struct vma *lowest_gap(const struct space *space, uint32_t pages)
+{
+    const struct rb_node *node = space->regions.root;
+    for (;;) {
+        const struct rb_node *left = node->child[RB_LEFT];
+        if (left != NULL && vma_of(left)->largest_gap_pages >= pages)
+            node = left;
+        else if (vma_of(node)->gap_pages >= pages)
+            return vma_of(node);
+        else
+            node = node->child[RB_RIGHT];
+    }
+}
+
+enum kerr vma_find_room(const struct space *space, uint32_t pages, vaddr_t *first)
+{
+    uint32_t largest = vma_of(space->regions.root)->largest_gap_pages;
+    if (pages == 0 || pages > largest)
+        return KERR_NO_ROOM;
+    /* A gap this large holds an aligned range wherever it begins. */
+    uint32_t align = pages >= SLOT_PAGES && pages + SLOT_PAGES - 1 <= largest ? SLOT_PAGES : 1;
+    const struct vma *above = lowest_gap(space, pages + align - 1);
+    uint32_t page = above->first_page - above->gap_pages;
+    *first = VADDR(((page + align - 1) & ~(align - 1)) << PAGE_SHIFT);
+    return KERR_OK;
+}
+
+/* ---- promises ---- */
+
+static bool is_accessible(enum rights rights)
+{
+    return (rights & (RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE)) != 0;
+}
+
+/* Promise the slots that the pages [first, last] cover whole; the others are built at a touch. */
+static void promise_whole_slots(uint32_t first_page, uint32_t last_page, enum rights rights)
+{
+    uint32_t slot = (first_page + SLOT_PAGES - 1) / SLOT_PAGES;
+    uint32_t end = (last_page + 1) / SLOT_PAGES;
+    if (slot >= end || !is_accessible(rights))
+        return;
+    enum kerr error = zero_promise_slots(slot, end - slot, rights);
+    ASSERT(error == KERR_OK, "slots %u to %u hold entries, but no region does", slot, end - 1);
+}
+
+/* Build the part of REGION that lies in the slot of PAGE. */
+static enum kerr build_part(const struct vma *region, uint32_t page)
+{
+    uint32_t slot = page / SLOT_PAGES;
+    uint32_t first = slot * SLOT_PAGES, last = first + SLOT_PAGES - 1;
+    bool is_whole = region->first_page <= first && region->last_page >= last;
+    if (is_whole && zero_promise_slots(slot, 1, region->rights) == KERR_OK)
+        return KERR_OK;
+    enum kerr error = cow_unshare(slot);
+    if (error != KERR_OK)
+        return error;
+    first = first > region->first_page ? first : region->first_page;
+    last = last < region->last_page ? last : region->last_page;
+    return zero_promise_pages(VADDR(first << PAGE_SHIFT), last - first + 1, region->rights);
+}
+
+enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode mode)
+{
+    const struct vma *region = vma_find(space_of(address), address);
+    enum rights needed = access == ACCESS_WRITE ? RIGHTS_WRITE : RIGHTS_READ | RIGHTS_EXECUTE;
+    if (region == NULL || region->kind != VMA_PROMISE || !(region->rights & needed) ||
+        (mode == MODE_USER && !(region->rights & RIGHTS_USER)))
+        return FAULT_BAD_ACCESS;
+
+    struct translation t;
+    paging_query(address, &t);
+    bool was_there = t.has_pte && pte_is_present(t.pte);
+    if (!was_there && build_part(region, address.v >> PAGE_SHIFT) != KERR_OK)
+        return FAULT_NO_MEMORY;
+    if (access == ACCESS_WRITE)
+        return cow_write(vaddr_to_page(address));
+    return was_there ? FAULT_NOT_MINE : FAULT_RESOLVED;
+}
+
+static enum fault_result vma_fault(const struct page_fault *fault)
+{
+    return fault->present ? FAULT_NOT_MINE : vma_touch(fault->address, fault->access, fault->mode);
+}
+
+enum kerr vma_make_real(vaddr_t first, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++) {
+        vaddr_t page = vaddr_add(first, i << PAGE_SHIFT);
+        switch (vma_touch(page, ACCESS_WRITE, MODE_KERNEL)) {
+        case FAULT_RESOLVED:
+        case FAULT_NOT_MINE: /* it is writable already */
+            break;
+        case FAULT_BAD_ACCESS:
+            return KERR_BAD_ACCESS;
+        case FAULT_NO_MEMORY:
+            return KERR_NO_MEMORY;
+        }
+    }
+    return KERR_OK;
+}
+
+/* ---- reserving ---- */
+
+static bool is_in_space(const struct space *space, vaddr_t first, uint32_t pages)
+{
+    uint32_t page = first.v >> PAGE_SHIFT, end = space->end.first_page;
+    return vaddr_is_page_aligned(first) && pages > 0 && page >= space->first_page && page < end &&
+           pages <= end - page;
+}
+
+static void assert_reachable(const struct space *space)
+{
+    ASSERT(space == &kernel_space || space == space_current(),
+           "regions of space %u are changed while space %u is current", space->directory,
+           space_current()->directory);
+}
+
+/* What all pages of a region have in common, and its neighbours must have to merge with it. */
+struct nature {
+    const char *name;
+    uint8_t rights, kind, is_permanent;
+};
+
+static bool is_like(const struct vma *region, const struct nature *nature)
+{
+    return region->rights == nature->rights && region->name == nature->name &&
+           region->kind == nature->kind && region->is_permanent == nature->is_permanent;
+}
+
+static struct nature nature_of(const struct vma *region)
+{
+    return (struct nature){region->name, region->rights, region->kind, region->is_permanent};
+}
+
+/* Join REGION with those above it that touch and are alike. */
+static void merge_above(struct space *space, struct vma *region)
+{
+    struct nature nature = nature_of(region);
+    struct vma *above = vma_of(rb_next(&region->node));
+    while (above->gap_pages == 0 && is_like(above, &nature)) {
+        uint32_t last_page = above->last_page;
+        tree_remove(space, above);
+        set_last_page(region, last_page);
+        above = vma_of(rb_next(&region->node));
+    }
+}
+
+/* The same with both sides. Returns the region that holds REGION's pages now. */
+static struct vma *merge_around(struct space *space, struct vma *region)
+{
+    merge_above(space, region);
+    struct rb_node *below = rb_prev(&region->node);
+    if (below == NULL)
+        return region;
+    uint32_t page = region->first_page;
+    merge_above(space, vma_of(below));
+    return vma_of(below)->last_page >= page ? vma_of(below) : region;
+}
+
+struct page_range {
+    uint32_t first_page, last_page;
+};
+
+/* A region of its own for RANGE, at PLACE. */
+static enum kerr enter_new(struct space *space, const struct place *place,
+                           const struct page_range *range, const struct nature *nature)
+{
+    enum kerr error = nodes_prepare(1);
+    if (error != KERR_OK)
+        return error;
+    struct vma *region = node_take();
+    region->first_page = range->first_page;
+    region->last_page = range->last_page;
+    region->name = nature->name;
+    region->rights = nature->rights;
+    region->kind = nature->kind;
+    region->is_permanent = nature->is_permanent;
+    tree_insert(space, place, region);
+    return KERR_OK;
+}
+
+/* Enter RANGE, if its pages are free; a neighbour that is alike grows instead of a new region. */
+static enum kerr enter(struct space *space, const struct page_range *range,
+                       const struct nature *nature)
+{
+    struct place place;
+    if (!find_place(space, range->first_page, &place) ||
+        place.above->first_page <= range->last_page)
+        return KERR_EXISTS;
+
+    struct vma *below = place.below, *above = place.above;
+    enum kerr error = KERR_OK;
+    if (below != NULL && below->last_page + 1 == range->first_page && is_like(below, nature)) {
+        set_last_page(below, range->last_page);
+        merge_above(space, below);
+    } else if (above->first_page == range->last_page + 1 && is_like(above, nature)) {
+        set_first_page(above, range->first_page);
+    } else {
+        error = enter_new(space, &place, range, nature);
+    }
+    if (error == KERR_OK)
+        space->reserved_pages += range->last_page - range->first_page + 1;
+    return error;
+}
+
+static inline struct page_range page_range(vaddr_t first, uint32_t pages)
+{
+    uint32_t page = first.v >> PAGE_SHIFT;
+    return (struct page_range){page, page + pages - 1};
+}
+
+enum kerr vma_reserve_at(struct space *space, vaddr_t first, uint32_t pages, enum rights rights,
+                         const char *name)
+{
+    assert_reachable(space);
+    if (!is_in_space(space, first, pages))
+        return KERR_BAD_RANGE;
+    rights |= space->user;
+    struct page_range range = page_range(first, pages);
+    struct nature nature = {name, (uint8_t)rights, VMA_PROMISE, 0};
+    enum kerr error = enter(space, &range, &nature);
+    if (error == KERR_OK)
+        promise_whole_slots(range.first_page, range.last_page, rights);
+    return error;
+}
+
+enum kerr vma_reserve(struct space *space, uint32_t pages, enum rights rights, const char *name,
+                      vaddr_t *first)
+{
+    if (pages == 0)
+        return KERR_BAD_RANGE;
+    enum kerr error = vma_find_room(space, pages, first);
+    return error == KERR_OK ? vma_reserve_at(space, *first, pages, rights, name) : error;
+}
+
+enum kerr vma_register_kernel(vaddr_t first, uint32_t pages, enum rights rights, enum vma_kind kind,
+                              const char *name)
+{
+    struct page_range range = page_range(first, pages);
+    struct nature nature = {name, (uint8_t)rights, (uint8_t)kind, 1};
+    enum kerr error = enter(&kernel_space, &range, &nature);
+    if (error != KERR_OK || kind != VMA_PROMISE)
+        return error;
+    uint32_t end = (range.last_page + 1) / SLOT_PAGES;
+    for (uint32_t slot = (range.first_page + SLOT_PAGES - 1) / SLOT_PAGES; slot < end; slot++) {
+        error = zero_promise_slots(slot, 1, rights);
+        if (error != KERR_OK && error != KERR_EXISTS)
+            return error;
+    }
+    return KERR_OK;
+}
+
+/* ---- changing a range ---- */
+
+/*
+ * Cut REGION at the edges of RANGE, which it touches, so that no region lies across them. Returns
+ * the part inside. Each cut takes one prepared node.
+ */
+static inline struct vma *cut(struct space *space, struct vma *region,
+                              const struct page_range *range)
+{
+    if (region->first_page >= range->first_page && region->last_page <= range->last_page)
+        return region;
+    uint32_t cuts[2] = {range->first_page, range->last_page + 1};
+    for (unsigned i = 0; i < 2; i++) {
+        if (cuts[i] <= region->first_page || cuts[i] > region->last_page)
+            continue;
+        struct vma *upper = node_take();
+        *upper = *region;
+        upper->first_page = cuts[i];
+        set_last_page(region, cuts[i] - 1);
+        struct place place;
+        find_place(space, cuts[i], &place);
+        tree_insert(space, &place, upper);
+        if (i == 0)
+            region = upper;
+    }
+    return region;
+}
+
+enum range_wish { HOLES_ALLOWED, NO_HOLES };
+
+/* REGION, which find_from() or vma_next() led to, has pages in RANGE. */
+static inline bool is_touched(const struct vma *region, const struct page_range *range)
+{
+    return region != NULL && region->kind != VMA_END && region->first_page <= range->last_page;
+}
+
+/*
+ * May the range be changed, from REGION on? Permanent regions may not; holes as WISH says. *CUTS
+ * is how many of the range's edges lie inside a region.
+ */
+static enum kerr check_range(const struct vma *region, const struct page_range *range,
+                             enum range_wish wish, uint32_t *cuts)
+{
+    uint32_t next_page = range->first_page; /* up to here there is no hole */
+    if (!is_touched(region, range))
+        return KERR_NOT_FOUND;
+    *cuts = region->first_page < range->first_page;
+    for (; is_touched(region, range); region = vma_next(region)) {
+        if (region->is_permanent)
+            return KERR_BAD_RANGE;
+        if (wish == NO_HOLES && region->first_page > next_page)
+            return KERR_NOT_FOUND;
+        next_page = region->last_page + 1;
+        if (next_page > range->last_page) {
+            *cuts += region->last_page > range->last_page;
+            return KERR_OK;
+        }
+    }
+    return wish == NO_HOLES ? KERR_NOT_FOUND : KERR_OK;
+}
+
+/*
+ * What release and protect have in common: checks, and the nodes for the cuts. Whole regions need
+ * none, so that their release can't want for memory.
+ */
+static enum kerr begin_change(struct space *space, vaddr_t first, uint32_t pages,
+                              enum range_wish wish, struct page_range *range, struct vma **region)
+{
+    assert_reachable(space);
+    if (!is_in_space(space, first, pages))
+        return KERR_BAD_RANGE;
+    *range = page_range(first, pages);
+    *region = find_from(space, range->first_page);
+    uint32_t cuts;
+    enum kerr error = check_range(*region, range, wish, &cuts);
+    return error == KERR_OK ? nodes_prepare(cuts) : error;
+}
+
+enum kerr vma_release(struct space *space, vaddr_t first, uint32_t pages)
+{
+    struct page_range range;
+    struct vma *region;
+    enum kerr error = begin_change(space, first, pages, HOLES_ALLOWED, &range, &region);
+    if (error == KERR_OK)
+        error = cow_release(first, pages);
+    if (error != KERR_OK)
+        return error;
+
+    while (is_touched(region, &range)) {
+        region = cut(space, region, &range);
+        bool is_last = region->last_page == range.last_page;
+        struct vma *next = is_last ? NULL : vma_next(region);
+        space->reserved_pages -= vma_pages(region);
+        tree_remove(space, region);
+        region = next;
+    }
+    return KERR_OK;
+}
+
+enum kerr vma_protect(struct space *space, vaddr_t first, uint32_t pages, enum rights rights)
+{
+    struct page_range range;
+    struct vma *region;
+    rights |= space->user;
+    enum kerr error = begin_change(space, first, pages, NO_HOLES, &range, &region);
+    if (error == KERR_OK)
+        error = cow_protect(first, pages, rights);
+    if (error != KERR_OK)
+        return error;
+
+    for (; is_touched(region, &range); region = vma_next(region)) {
+        region = cut(space, region, &range);
+        region->rights = (uint8_t)rights;
+    }
+    /* Whoever is alike now becomes one: at both edges, and what lies between. */
+    for (region = find_from(space, range.first_page); is_touched(region, &range);
+         region = vma_next(region))
+        region = merge_around(space, region);
+    return KERR_OK;
+}
+
+/* ---- checking ---- */
+
+static bool in_order(const struct rb_node *left, const struct rb_node *right)
+{
+    return vma_of(left)->last_page < vma_of(right)->first_page;
+}
+
+static bool value_is_right(const struct rb_node *node)
+{
+    return vma_of(node)->largest_gap_pages == largest_gap(vma_of(node));
+}
+
+const char *vma_check(const struct space *space)
+{
+    const struct rb_node *where;
+    const char *broken =
+        rb_check(&space->regions, in_order, value_is_right, space->region_count + 1, &where);
+    if (broken != NULL)
+        return broken;
+    uint32_t from = space->first_page, reserved = 0;
+    for (const struct rb_node *node = rb_first(&space->regions); node != NULL;
+         node = rb_next(node)) {
+        const struct vma *region = vma_of(node);
+        if (region->gap_pages != region->first_page - from)
+            return "a region's gap is the distance to the region below it";
+        from = region->last_page + 1;
+        if (region->kind != VMA_END)
+            reserved += vma_pages(region);
+    }
+    return reserved == space->reserved_pages ? NULL : "reserved pages are the sum of all regions";
+}
+
+/* ---- for people, and the start ---- */
+
+static void describe(vaddr_t address)
+{
+    if (!paging_sees_current_space()) {
+        printk("  region: not to be seen from the double-fault task\n");
+        return;
+    }
+    const struct vma *region = vma_find(space_of(address), address);
+    if (region == NULL) {
+        printk("  region: none\n");
+        return;
+    }
+    printk("  region: " PRI_VADDR " to " PRI_VADDR " %c%c%c%c %s\n", ARG_VADDR(vma_start(region)),
+           (region->last_page << PAGE_SHIFT) + (PAGE_BYTES - 1),
+           region->rights & RIGHTS_READ ? 'r' : '-', region->rights & RIGHTS_WRITE ? 'w' : '-',
+           region->rights & RIGHTS_EXECUTE ? 'x' : '-', region->rights & RIGHTS_USER ? 'u' : '-',
+           region->name);
+}
+
+static enum kerr vma_layer_init(const struct boot_info *boot)
+{
+    (void)boot;
+    static const struct fault_client client = {
+        .name = "vma", .handle = vma_fault, .describe = describe};
+    fault_register(4, &client);
+    /* The array of nodes is promised before there is a node to say so. */
+    enum kerr error = zero_promise_slots(REGION_NODES_BASE >> SLOT_SHIFT,
+                                         REGION_NODES_ROOM_BYTES >> SLOT_SHIFT, RIGHTS_READ_WRITE);
+    return error == KERR_OK ? nodes_prepare(1) : error;
+}
+
+LAYER(4a, "vma", vma_layer_init);
