@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Commands about addresses: map, walk, regions. They read entries and regions only.
+ */
+#include "commands.h"
+
+#include <kernel/early.h>
+#include <kernel/printk.h>
+#include <kernel/prompt.h>
+#include <mm/frame.h>
+#include <mm/space.h>
+#include <mm/zero.h>
+
+enum { REGIONS_SHOWN_MAX = 40 };
+
+/* ---- counting ---- */
+
+static bool is_zero_frame(frame_t frame)
+{
+    return frame.n < frame_pool.frames && frame_kind(&frame_pool, frame) == FRAME_ZERO;
+}
+
+/* The same as count_pages, within one slot. */
+static void count_in_slot(vaddr_t first, uint32_t pages, struct page_count *count)
+{
+    struct translation t;
+
+    paging_query(first, &t);
+    if (!pde_is_present(t.pde))
+        return;
+    if (pde_is_large(t.pde)) {
+        count->real += pages;
+        return;
+    }
+    if (zero_slot_is_untouched(vaddr_to_slot(first))) {
+        count->promised += pages;
+        return;
+    }
+    for (uint32_t i = 0; i < pages; i++) {
+        paging_query(vaddr_add(first, i << PAGE_SHIFT), &t);
+        if (!pte_holds_frame(t.pte))
+            continue;
+        if (is_zero_frame(pte_frame(t.pte)))
+            count->promised++;
+        else
+            count->real++;
+    }
+}
+
+void count_pages(vaddr_t first, uint32_t pages, struct page_count *count)
+{
+    while (pages > 0) {
+        uint32_t in_slot = SLOT_PAGES - vaddr_to_pte_idx(first);
+
+        if (in_slot > pages)
+            in_slot = pages;
+        count_in_slot(first, in_slot, count);
+        first = vaddr_add(first, in_slot << PAGE_SHIFT);
+        pages -= in_slot;
+    }
+}
+
+/* ---- map ---- */
+
+static void print_area(vaddr_t first, uint32_t pages, const char *what)
+{
+    struct page_count count = {0, 0};
+
+    if (pages == 0)
+        return;
+    count_pages(first, pages, &count);
+    printk("%5u  0x%08x-0x%08x  %-27s %7u %7u %7u\n", (unsigned)vaddr_to_slot(first),
+           (unsigned)first.v, (unsigned)(first.v + ((pages - 1) << PAGE_SHIFT) + PAGE_BYTES - 1),
+           what, (unsigned)pages, (unsigned)count.promised, (unsigned)count.real);
+}
+
+static void print_bytes(uint32_t base, uint32_t bytes, const char *what)
+{
+    print_area(VADDR(base), bytes >> PAGE_SHIFT, what);
+}
+
+static void print_image_part(const char *start, const char *end, const char *what)
+{
+    print_bytes(pointer_to_vaddr(start).v, (uint32_t)(end - start), what);
+}
+
+COMMAND("map", "", "the address space: what is where")
+{
+    printk(" slot  addresses              what                          pages     of these\n"
+           "                                                         of room promised    real\n");
+    print_bytes(USER_FIRST_ADDRESS, KERNEL_BASE - USER_FIRST_ADDRESS, "programs");
+    print_bytes(KERNEL_BASE + VGA_TEXT_PHYSICAL, VGA_TEXT_BYTES, "VGA text        rw-");
+    print_image_part(text_start, text_end, "kernel text     r-x");
+    print_image_part(rodata_start, rodata_end, "kernel rodata   r--");
+    print_image_part(data_start, stack_guard, "kernel data     rw-");
+    print_image_part(stack_guard, stack_bottom, "stack guard     ---");
+    print_image_part(stack_bottom, stack_top, "kernel stack    rw-");
+    print_bytes(FRAME_TABLE_BASE, FRAME_TABLE_ROOM_BYTES, "frame table and bitmap");
+    print_bytes(REGION_NODES_BASE, REGION_NODES_ROOM_BYTES, "region nodes");
+    print_bytes(PROCESS_RECORDS_BASE, PROCESS_RECORDS_ROOM_BYTES, "process records");
+    print_bytes(DIRECTORIES_BASE, DIRECTORIES_ROOM_BYTES, "directories");
+    print_bytes(HEAP_BASE, HEAP_ROOM_BYTES, "heap");
+    print_bytes(DEVICE_BASE, DEVICE_ROOM_BYTES, "devices");
+    print_bytes(TEMP_BASE, SLOT_BYTES, "temporary mappings");
+    print_bytes(ALT_WINDOW_BASE, SLOT_BYTES, "alternate window");
+    print_bytes(WINDOW_BASE, SLOT_BYTES, "window: the tables in use");
+    return true;
+}
+
+/* ---- regions ---- */
+
+static void print_region(const struct vma *region)
+{
+    printk("  0x%08x-0x%08x  %c%c%c%c %9u KiB  %-7s  %s\n", (unsigned)vma_start(region).v,
+           (unsigned)(region->last_page << PAGE_SHIFT | (PAGE_BYTES - 1)),
+           region->rights & RIGHTS_READ ? 'r' : '-', region->rights & RIGHTS_WRITE ? 'w' : '-',
+           region->rights & RIGHTS_EXECUTE ? 'x' : '-', region->rights & RIGHTS_USER ? 'u' : '-',
+           (unsigned)(vma_pages(region) * KIB_PER_PAGE),
+           region->kind == VMA_PROMISE ? "promise" : "fixed", region->name);
+}
+
+static void print_regions(const struct space *space)
+{
+    unsigned number = 0;
+
+    for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region)) {
+        number++;
+        if (number <= REGIONS_SHOWN_MAX)
+            print_region(region);
+    }
+    if (number == 0)
+        printk("  none\n");
+    if (number > REGIONS_SHOWN_MAX)
+        printk("  ... and %u more\n", number - REGIONS_SHOWN_MAX);
+}
+
+COMMAND("regions", "", "what is reserved, region by region")
+{
+    printk("lower 3 GiB (directory %u):\n", (unsigned)directory_current());
+    print_regions(space_current());
+    printk("kernel:\n");
+    print_regions(&kernel_space);
+    return true;
+}
+
+/* ---- walk ---- */
+
+/* "11 0000 0000": WIDTH bits of VALUE from bit LOWEST on, in fours from the right. */
+static void print_binary(uint32_t value, unsigned lowest, unsigned width)
+{
+    for (unsigned bit = width; bit-- > 0;)
+        printk("%u%s", (unsigned)(value >> (lowest + bit) & 1), bit % 4 == 0 && bit > 0 ? " " : "");
+}
+
+static void print_bits(uint32_t bits, bool is_pde)
+{
+    static const struct {
+        uint32_t mask;
+        const char *name;
+    } names[] = {
+        {ENTRY_WRITE_THROUGH, "write-through"},
+        {ENTRY_CACHE_DISABLE, "uncached"},
+        {ENTRY_ACCESSED, "accessed"},
+        {ENTRY_DIRTY, "dirty"},
+        {ENTRY_GLOBAL, "global"},
+    };
+
+    printk("      present, %s, %s", bits & ENTRY_WRITABLE ? "writable" : "read-only",
+           bits & ENTRY_USER ? "user" : "supervisor");
+    for (unsigned i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (bits & names[i].mask)
+            printk(", %s", names[i].name);
+    }
+    if (is_pde && (bits & PDE_SHARED))
+        printk(", SHARED");
+    if (is_pde && (bits & PDE_LARGE))
+        printk(", 4 MiB page");
+    if (!is_pde && (bits & PTE_COW))
+        printk(", COW");
+    if (!is_pde && (bits & PTE_SHARED_MAPPING))
+        printk(", shared mapping");
+    printk("\n");
+}
+
+/* The frame that an entry names, and what layer 1 knows of it. */
+static void print_frame(const char *what, frame_t frame)
+{
+    printk("      %s in frame 0x%05x", what, (unsigned)frame.n);
+    if (frame.n >= frame_pool.frames) {
+        printk(" (not RAM)\n");
+        return;
+    }
+    printk(" (%s, references: %u", frame_kind_text(frame_kind(&frame_pool, frame)),
+           (unsigned)frame_references(&frame_pool, frame));
+    if (frame_kind(&frame_pool, frame) == FRAME_TABLE)
+        printk(", entries in use: %u", (unsigned)frame_record(&frame_pool, frame)->used_entries);
+    printk(")\n");
+}
+
+/* An entry by its number and by its place in the window. */
+static void print_entry(const char *what, uint32_t number, vaddr_t place, uint32_t bits)
+{
+    printk("  %-15s %4u at " PRI_VADDR ": %08x%s\n", what, (unsigned)number, ARG_VADDR(place),
+           (unsigned)bits, bits & ENTRY_PRESENT ? "" : " not present");
+}
+
+static void print_pde(vaddr_t address, pde_t pde)
+{
+    uint32_t slot = vaddr_to_slot(address);
+
+    print_entry("directory entry", slot, VADDR(WINDOW_DIRECTORY + slot * (uint32_t)sizeof(pde_t)),
+                pde.bits);
+    if (!pde_is_present(pde))
+        return;
+    print_frame(pde_is_large(pde) ? "page" : "table", pde_frame(pde));
+    print_bits(pde.bits, true);
+}
+
+static void print_pte(vaddr_t address, pte_t pte)
+{
+    uint32_t page = address.v >> PAGE_SHIFT;
+
+    print_entry("table entry", vaddr_to_pte_idx(address),
+                VADDR(WINDOW_BASE + page * (uint32_t)sizeof(pte_t)), pte.bits);
+    if (pte_holds_frame(pte))
+        print_frame("page", pte_frame(pte));
+    if (pte_is_present(pte))
+        print_bits(pte.bits, false);
+    else if (pte_is_kept(pte))
+        printk("      kept for the time when it gets rights again\n");
+}
+
+static void print_physical(vaddr_t address, const struct translation *t)
+{
+    if (pde_is_large(t->pde))
+        printk("  = " PRI_PADDR "\n",
+               (unsigned)(frame_to_paddr(pde_frame(t->pde)).v + address.v % SLOT_BYTES));
+    else if (pte_is_present(t->pte))
+        printk("  = " PRI_PADDR "\n",
+               (unsigned)(frame_to_paddr(pte_frame(t->pte)).v + address.v % PAGE_BYTES));
+}
+
+/* What a kernel access to a page without present entries meets: layer 4 asks the region. */
+static const char *missing_verdict(const struct vma *region, enum rights wanted)
+{
+    if (region == NULL)
+        return "refused: no region";
+    if ((region->rights & wanted) == 0)
+        return "refused by the region's rights";
+    if (region->kind != VMA_PROMISE)
+        return "refused: the region is mapped page by page, and this one is not";
+    return wanted == RIGHTS_WRITE ? "answered: a cleared frame of its own"
+                                  : "answered: zeros, entries are built from the region";
+}
+
+static const char *read_verdict(const struct translation *t, const struct vma *region)
+{
+    if (pde_is_large(t->pde))
+        return "goes through";
+    if (pte_is_kept(t->pte))
+        return "refused: no rights";
+    if (!pde_is_present(t->pde) || !pte_is_present(t->pte))
+        return missing_verdict(region, RIGHTS_READ);
+    return is_zero_frame(pte_frame(t->pte)) ? "goes through: zeros" : "goes through";
+}
+
+static const char *write_verdict(const struct translation *t, const struct vma *region)
+{
+    bool table_shared = pde_is_shared(t->pde);
+
+    if (pde_is_large(t->pde))
+        return t->pde.bits & ENTRY_WRITABLE ? "goes through" : "refused";
+    if (pte_is_kept(t->pte))
+        return "refused: no rights";
+    if (!pde_is_present(t->pde) || !pte_is_present(t->pte))
+        return missing_verdict(region, RIGHTS_WRITE);
+    if (pte_is_cow(t->pte) && is_zero_frame(pte_frame(t->pte)))
+        return table_shared ? "answered: a table of its own, then a cleared frame"
+                            : "answered: a cleared frame of its own";
+    if (pte_is_cow(t->pte))
+        return table_shared ? "answered: a table of its own, then a copy of the frame"
+                            : "answered: a copy of the frame, or the frame if no one else has it";
+    if (!pte_is_writable(t->pte))
+        return "refused";
+    return table_shared ? "answered: a table of its own, then a copy of the frame" : "goes through";
+}
+
+COMMAND("walk", "ADDR", "the entries that lead to an address, and its region")
+{
+    struct translation t;
+    const struct vma *region;
+    vaddr_t address;
+
+    if (!argument_address(arguments->word[0], &address))
+        return false;
+    paging_query(address, &t);
+    region = vma_find(space_of(address), address);
+
+    printk("  " PRI_VADDR " = ", ARG_VADDR(address));
+    print_binary(address.v, SLOT_SHIFT, 10);
+    printk(" | ");
+    print_binary(address.v, PAGE_SHIFT, 10);
+    printk(" | ");
+    print_binary(address.v, 0, PAGE_SHIFT);
+    printk("\n               slot %-4u      page %-4u      byte 0x%03x\n",
+           (unsigned)vaddr_to_slot(address), (unsigned)vaddr_to_pte_idx(address),
+           (unsigned)(address.v % PAGE_BYTES));
+    print_pde(address, t.pde);
+    if (t.has_pte)
+        print_pte(address, t.pte);
+    print_physical(address, &t);
+    if (region != NULL)
+        print_region(region);
+    else
+        printk("  no region\n");
+    printk("  a read:  %s\n  a write: %s\n", read_verdict(&t, region), write_verdict(&t, region));
+    return true;
+}
