@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4. What reserved memory costs: to reserve, to read, to write, to release, and to look up
+ * among few and many regions.
+ */
+#include "measure.h"
+
+#include <kernel/fault.h>
+#include <kernel/printk.h>
+#include <mm/frame.h>
+#include <mm/space.h>
+
+enum { GIB_PAGES = 0x40000, MANY = 60000 };
+
+static void must(enum kerr error)
+{
+    if (error != KERR_OK)
+        test_fail(__FILE__, __LINE__, kerr_text(error));
+}
+
+static vaddr_t reserve(uint32_t pages)
+{
+    vaddr_t first = {0};
+    must(vma_reserve(&boot_space, pages, RIGHTS_READ_WRITE, "bench", &first));
+    return first;
+}
+
+static void measure_reserve(const char *reserve_name, const char *release_name, uint32_t pages)
+{
+    uint64_t reserved = 0, released = 0;
+    vaddr_t first;
+
+    MEASURE(reserved, first = reserve(pages));
+    MEASURE(released, must(vma_release(&boot_space, first, pages)));
+    bench_row(reserve_name, reserved, "insn", NULL);
+    bench_row(release_name, released, "insn", NULL);
+}
+
+BENCH("reserve")
+{
+    measure_reserve("reserve_4K", "release_4K", 1);
+    measure_reserve("reserve_4M", "release_4M", SLOT_PAGES);
+    measure_reserve("reserve_1G", "release_1G", GIB_PAGES);
+}
+
+static void read_every_page(const volatile uint8_t *memory, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++)
+        (void)memory[i << PAGE_SHIFT];
+}
+
+/* Write one byte to the page at FIRST + OFFSET. */
+static uint64_t write_cost(vaddr_t first, uint32_t offset)
+{
+    volatile uint8_t *byte = vaddr_to_pointer(vaddr_add(first, offset));
+    uint64_t sum = 0;
+    MEASURE(sum, *byte = 1);
+    return sum - 1; /* the store itself */
+}
+
+BENCH("touch")
+{
+    uint64_t read = 0, released = 0;
+    vaddr_t first = reserve(GIB_PAGES);
+
+    fault_allow_lower_half(true);
+    uint32_t free = frame_pool.totals[FRAME_FREE], faults = fault_counters.total;
+    MEASURE(read, read_every_page(vaddr_to_pointer(first), GIB_PAGES));
+    bench_row("read_1G_per_page_x1000", ((uint32_t)read / GIB_PAGES) * 1000, "insn", NULL);
+    bench_row("read_1G_faults", fault_counters.total - faults, "faults", NULL);
+    bench_row("read_1G_frames", free - frame_pool.totals[FRAME_FREE], "frames", NULL);
+
+    bench_row("write_fault_without_table", write_cost(first, 0), "insn",
+              "exception + clear_frame + 1024");
+    bench_row("write_fault_with_table", write_cost(first, PAGE_BYTES), "insn",
+              "exception + clear_frame");
+    for (uint32_t i = 2; i < SLOT_PAGES; i++)
+        (void)write_cost(first, i << PAGE_SHIFT);
+    MEASURE(released, must(vma_release(&boot_space, first, SLOT_PAGES)));
+    bench_row("release_touched_per_page", (uint32_t)released / SLOT_PAGES, "insn", NULL);
+    must(vma_release(&boot_space, first, GIB_PAGES));
+    fault_allow_lower_half(false);
+}
+
+/*
+ * COUNT regions of a page each, at a fixed place, with gaps of 1 to 16 pages between them: none
+ * merge. `worst` has gaps of one page: a region removed leaves the only large gap, and one entered
+ * takes it away again, so that every node above has to learn of it.
+ */
+enum layout { RANDOM_GAPS, WORST_GAPS };
+
+static const vaddr_t many_base = {0x10000000};
+
+static vaddr_t many_page(enum layout layout, uint32_t i)
+{
+    uint32_t page = layout == WORST_GAPS ? i * 2 : i * 9 + (i * 2654435761u >> 29);
+    return vaddr_add(many_base, page << PAGE_SHIFT);
+}
+
+static bool reserve_many(enum layout layout, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (vma_reserve_at(&boot_space, many_page(layout, i), 1, RIGHTS_READ, "many") != KERR_OK) {
+            printk("# not enough memory for %u regions\n", count);
+            return false;
+        }
+    return true;
+}
+
+static void print_row(const char *what, const char *suffix, uint32_t count, uint64_t sum)
+{
+    char name[40];
+    format_text(name, sizeof(name), "region_%s_%u%s", what, count, suffix);
+    bench_row(name, (uint32_t)sum / 100, "insn", NULL);
+}
+
+static void measure_regions(enum layout layout, const char *suffix, uint32_t count)
+{
+    uint64_t found = 0, inserted = 0, removed = 0, room = 0;
+    uint32_t seed = 1;
+    vaddr_t first;
+
+    if (reserve_many(layout, count)) {
+        for (uint32_t i = 0; i < 100; i++) {
+            vaddr_t page = many_page(layout, test_random(&seed) % count);
+            const struct vma *region;
+            MEASURE(found, region = vma_find(&boot_space, page));
+            if (region == NULL)
+                test_fail(__FILE__, __LINE__, "the region is found");
+            MEASURE(removed, must(vma_release(&boot_space, page, 1)));
+            MEASURE(inserted, must(vma_reserve_at(&boot_space, page, 1, RIGHTS_READ, "many")));
+            MEASURE(room, must(vma_find_room(&boot_space, 2, &first)));
+        }
+        print_row("find", suffix, count, found);
+        print_row("insert", suffix, count, inserted);
+        print_row("remove", suffix, count, removed);
+        print_row("find_room", suffix, count, room);
+    }
+    if (vma_release(&boot_space, many_base, count * 10) == KERR_NO_MEMORY)
+        test_fail(__FILE__, __LINE__, "released");
+}
+
+BENCH("region")
+{
+    measure_regions(RANDOM_GAPS, "", 10);
+    measure_regions(RANDOM_GAPS, "", 1000);
+    measure_regions(RANDOM_GAPS, "", MANY);
+    measure_regions(WORST_GAPS, "_worst", MANY);
+}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+# Checks that boot a kernel in a QEMU of its own, with an outer time limit. Sourced by tests/run.
+#
+# The guest ends QEMU by isa-debug-exit with 2 * x + 1 (include/kernel/machine.h): success is not
+# 0, so that a QEMU that crashes, or a time limit, cannot pass for it.
+
+STATUS_HALT=33 STATUS_PASS=65 STATUS_FAIL=67 STATUS_PANIC=69
+TIME_LIMIT=${TIME_LIMIT:-180}
+
+qemu() { # ARGUMENTS...: serial line on standard input and output
+    timeout --foreground -k 5 "$TIME_LIMIT" qemu-system-i386 -accel tcg -nic none -display none \
+        -monitor none -device isa-debug-exit,iobase=0xf4,iosize=4 -no-reboot "$@"
+}
+
+with_serial=(-chardev stdio,id=line,signal=off -serial chardev:line)
+
+# Run COMMAND; its status must be the one wanted.
+wants_status() { # STATUS COMMAND...
+    local wanted=$1 status=0
+    shift
+    "$@" || status=$?
+    [ $status = "$wanted" ] && return 0
+    [ $status = 124 ] && echo "### time limit of $TIME_LIMIT s"
+    echo "### status $status, wanted $wanted"
+    return 1
+}
+
+# A floppy that starts KERNEL with COMMAND LINE: sets $floppy, as QEMU's arguments.
+make_floppy() { # KERNEL "COMMAND LINE"
+    local image
+    image=$(mktemp "$queue_dir/XXXXXX.img")
+    tools/floppy "$1" "$image" "$2"
+    floppy=(-boot a -drive "if=floppy,format=raw,readonly=on,file=$image")
+}
+
+# The KTAP report on standard input is whole and has no failure; says its counts.
+judge_ktap() {
+    tr -d '\r' | awk '
+        /^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0 }
+        /^ok / { ok++ }
+        /^ok .* # SKIP / { skipped++ }
+        /^not ok / { bad++ }
+        /^# passed / { total = $0 }
+        END {
+            print "note: " ok - skipped " passed, " bad + 0 " failed, " skipped + 0 " skipped"
+            if (plan == 0 || ok + bad != plan || bad || total == "") {
+                print "### KTAP: planned " plan ", ok " ok ", not ok " bad + 0
+                exit 1
+            }
+        }'
+}
+
+# KERNEL passes its self-tests on the machine that ARGUMENTS describe.
+boot_tests() { # KERNEL "MORE COMMAND LINE" QEMU-ARGUMENTS...
+    local kernel=$1 options=$2 log
+    shift 2
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    make_floppy "$kernel" "test $options"
+    wants_status $STATUS_PASS qemu "${floppy[@]}" "${with_serial[@]}" "$@" | tee "$log"
+    judge_ktap < "$log"
+}
+
+# The same without a serial line: its status alone tells.
+boot_tests_silent() { # KERNEL QEMU-ARGUMENTS...
+    local kernel=$1
+    shift
+    make_floppy "$kernel" test
+    wants_status $STATUS_PASS qemu "${floppy[@]}" -serial none "$@"
+}
+
+# KERNEL ends with STATUS after it has said TEXT (an extended regular expression).
+boot_says() { # STATUS TEXT KERNEL "COMMAND LINE" QEMU-ARGUMENTS...
+    local status=$1 text=$2 kernel=$3 options=$4
+    shift 4
+    make_floppy "$kernel" "$options"
+    run_and_find "$status" "$text" "${floppy[@]}" "$@"
+}
+
+# With less memory than is promised: a message, or layers that come up and pass a test.
+boots_or_refuses() { # KERNEL "MORE COMMAND LINE" QEMU-ARGUMENTS...
+    local kernel=$1 options=$2 log status=0
+    shift 2
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    make_floppy "$kernel" "test=memmap $options"
+    qemu "${floppy[@]}" "${with_serial[@]}" "$@" | tee "$log" || status=$?
+    case $status in
+    "$STATUS_PASS") judge_ktap < "$log" ;;
+    "$STATUS_FAIL") found_in "$log" 'cannot start: ' && echo "note: refused" ;;
+    *) return 1 ;;
+    esac
+}
+
+run_and_find() { # STATUS TEXT QEMU-ARGUMENTS...
+    local status=$1 text=$2 log
+    shift 2
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    wants_status "$status" qemu "${with_serial[@]}" "$@" | tee "$log"
+    found_in "$log" "$text"
+}
+
+found_in() { # LOG TEXT
+    grep -aE -m 1 -- "$2" "$1" > /dev/null && return 0
+    echo "### not said: $2"
+    return 1
+}
+
+# A prompt session through `tools/run`, as `printf ... | make run` does it.
+session() { # IMAGE "LINES" TEXT...: each TEXT must be in the answer
+    local image=$1 lines=$2 log text
+    shift 2
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    # shellcheck disable=SC2059 # the lines hold \n
+    printf "$lines" | timeout -k 5 "$TIME_LIMIT" tools/run terminal "$image" | tee "$log"
+    for text in "$@"; do
+        found_in "$log" "$text"
+    done
+}
+
+session_from() { # MEDIUM IMAGE "LINES" TEXT...
+    export MEDIUM=$1
+    shift
+    session "$@"
+}
+
+# Choose entry NUMBER (0..) of the ISO's menu by keyboard, and let its self-tests run.
+iso_menu_tests() { # ISO NUMBER
+    local iso=$1 number=$2 log i
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    {
+        sleep 1 # the BIOS keeps early keys for GRUB, whose menu stays for 2 s
+        for ((i = 0; i < number; i++)); do
+            echo "sendkey down"
+            sleep 0.2
+        done
+        echo "sendkey ret"
+        sleep "$TIME_LIMIT" &
+        echo $! > "$log.sleep"
+        wait
+    } | {
+        wants_status $STATUS_PASS qemu -m 64 -monitor stdio -serial "file:$log" -boot d \
+            -cdrom "$iso" > "$log.monitor"
+        status=$?
+        kill "$(cat "$log.sleep")"
+        exit $status
+    }
+    cat "$log"
+    judge_ktap < "$log"
+}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# A queue of checks, as many at a time as there are processors. Sourced by tests/run.
+#
+# A check is a command; its output is its log, its status says whether it passed. A line
+# "note: TEXT" in the log is shown beside its name.
+
+queue_init() { # DIRECTORY [PATTERN]: only checks whose name matches PATTERN are run
+    queue_dir=$1 queue_pattern=${2:-}
+    queue_jobs=$(nproc)
+    queue_started=()
+    rm -rf "$queue_dir"
+    mkdir -p "$queue_dir"
+    set -m # a process group for each check, so that an interruption ends all of it
+    trap 'for group in $(jobs -p); do kill -- "-$group"; done 2> /dev/null; exit 130' INT TERM
+}
+
+# Run COMMAND as check NAME: in the background, when a place is free.
+check() { # NAME COMMAND...
+    local name=$1
+    shift
+    [[ $name =~ $queue_pattern ]] || return 0
+    while [ "$(jobs -rp | wc -l)" -ge "$queue_jobs" ]; do
+        wait -n || true
+    done
+    queue_started+=("$name")
+    queue_run "$name" "$@" &
+}
+
+# The same, and wait for it: for what others build upon. If it failed, that is the end.
+check_first() { # NAME COMMAND...
+    queue_started+=("$1")
+    queue_run "$@"
+    [ -e "$queue_dir/$1.ok" ] && return
+    queue_finish
+    exit 1
+}
+
+queue_run() { # NAME COMMAND...
+    local name=$1 log=$queue_dir/$1.log started=$SECONDS result=FAILED
+    shift
+    # Not as a part of `if`, `||` or `&&`, here or in a caller: there, bash ignores `set -e`.
+    (
+        set -e
+        "$@"
+    ) > "$log" 2>&1 < /dev/null
+    [ $? = 0 ] && result=ok
+    # One writer at a time, so that the log of a failure stays in one piece.
+    (
+        flock 9
+        printf '%-7s%s (%d s)%s\n' "$result" "$name" $((SECONDS - started)) \
+            "$(sed -n 's/^note: /: /p' "$log" | tr -d '\r' | tr '\n' ' ')"
+        if [ $result = ok ]; then
+            touch "$queue_dir/$name.ok"
+        else
+            echo "------ $log"
+            tail -n 60 "$log" | tr -d '\r'
+            echo "------"
+        fi
+    ) 9> "$queue_dir/.lock"
+}
+
+# Wait for all; the closing line. Returns 1 if one failed.
+queue_finish() {
+    wait
+    local name passed=0 failed=0
+    for name in "${queue_started[@]}"; do
+        if [ -e "$queue_dir/$name.ok" ]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+        fi
+    done
+    rm -f "$queue_dir"/*.ok "$queue_dir"/*.img "$queue_dir/.lock"
+    echo "$passed passed, $failed failed"
+    [ $failed = 0 ]
+}
