@@ -6,35 +6,38 @@
 SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
     arch/i386/stubs.asm arch/i386/probe.asm arch/i386/cpu.c arch/i386/gdt.c arch/i386/trap.c \
     arch/i386/fault.c arch/i386/pic.c arch/i386/double_fault.c arch/i386/serial.c \
-    arch/i386/vga.c arch/i386/keyboard.c \
-    kernel/string.c kernel/format.c kernel/printk.c kernel/console.c kernel/options.c \
-    kernel/memmap.c kernel/kerr.c kernel/machine.c kernel/panic.c kernel/symbols.c \
+    arch/i386/vga.c arch/i386/framebuffer.c arch/i386/font.asm arch/i386/keyboard.c \
+    kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/console.c \
+    kernel/options.c kernel/memmap.c kernel/kerr.c kernel/machine.c kernel/panic.c kernel/symbols.c \
     kernel/rbtree.c kernel/test.c kernel/main.c
-SRC_1 := $(wildcard mm/frame*.c)
-SRC_2 := $(wildcard arch/i386/paging*.c arch/i386/directory.c arch/i386/tlb*.c arch/i386/ledger.c)
+SRC_1 := mm/frame.c mm/frame_map.c
+SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
+    arch/i386/framebuffer_init.c
 SRC_3 := mm/zero.c mm/cow.c
-SRC_4 := mm/vma.c mm/space.c
+SRC_4 := mm/vma_nodes.c mm/vma.c mm/space.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
-SRC_6 := kernel/line.c kernel/prompt.c $(wildcard kernel/commands*.c)
+SRC_6 := kernel/line.c kernel/prompt.c kernel/commands_address.c kernel/commands_memory.c \
+    kernel/commands_promise.c kernel/commands_system.c
 
 # Self-tests and measurements belong to the layer that they test and are linked with it.
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
-TESTS_0 := $(call unit_tests,boot_info memmap string format options console symbols rbtree fault)
+TESTS_0 := $(call unit_tests,boot_info memmap string format options console framebuffer symbols \
+    rbtree fault)
 TESTS_1 := $(call unit_tests,frame frame_map)
-TESTS_2 := $(call unit_tests,paging directory tlb ledger)
+TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault)
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
 TESTS_4 := $(call unit_tests,vma space)
 TESTS_5 := $(call unit_tests,heap)
 TESTS_6 := $(call unit_tests,line prompt commands)
 
-# What a kernel of layers 0..N alone is made of. (Files that are not there yet are left out.)
-KERNEL_0 := $(wildcard $(SRC_0) $(TESTS_0))
-KERNEL_1 := $(KERNEL_0) $(wildcard $(SRC_1) $(TESTS_1))
-KERNEL_2 := $(KERNEL_1) $(wildcard $(SRC_2) $(TESTS_2))
-KERNEL_3 := $(KERNEL_2) $(wildcard $(SRC_3) $(TESTS_3))
-KERNEL_4 := $(KERNEL_3) $(wildcard $(SRC_4) $(TESTS_4))
-KERNEL_5 := $(KERNEL_4) $(wildcard $(SRC_5) $(TESTS_5))
-KERNEL_6 := $(KERNEL_5) $(wildcard $(SRC_6) $(TESTS_6))
+# What a kernel of layers 0..N alone is made of.
+KERNEL_0 := $(SRC_0) $(TESTS_0)
+KERNEL_1 := $(KERNEL_0) $(SRC_1) $(TESTS_1)
+KERNEL_2 := $(KERNEL_1) $(SRC_2) $(TESTS_2)
+KERNEL_3 := $(KERNEL_2) $(SRC_3) $(TESTS_3)
+KERNEL_4 := $(KERNEL_3) $(SRC_4) $(TESTS_4)
+KERNEL_5 := $(KERNEL_4) $(SRC_5) $(TESTS_5)
+KERNEL_6 := $(KERNEL_5) $(SRC_6) $(TESTS_6)
 
 # Tools. A cross compiler of one's own is preferred, Debian's is as good; LLVM=1 builds with clang.
 export STRIP = $(CROSS)strip
@@ -56,14 +59,15 @@ layout  = $(shell awk '$$2 == "$(1)" { sub(/u$$/, "", $$3); print $$3 }' include
 KERNEL_BASE         := $(call layout,KERNEL_BASE)
 KERNEL_LOAD_ADDRESS := $(call layout,KERNEL_LOAD_ADDRESS)
 
-# Frame pointers serve the backtrace; a leaf function is where no call can panic, and does without.
+# Frame pointers serve the backtrace. A leaf function does without: a fault in one hides the name of
+# its caller, and of nobody else.
 CFLAGS := -std=gnu11 -ffreestanding -O2 -g -march=i486 -mgeneral-regs-only -fno-pie -fno-pic \
     -fno-omit-frame-pointer -momit-leaf-frame-pointer -fno-asynchronous-unwind-tables \
     -fno-stack-protector -fcf-protection=none -freg-struct-return -mregparm=3 -fno-common \
     -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror \
     -Iinclude -I. -MMD -MP
 ASFLAGS := -f elf32 -g -F dwarf -Werror -DKERNEL_BASE=$(KERNEL_BASE) \
-    -DKERNEL_LOAD_ADDRESS=$(KERNEL_LOAD_ADDRESS)
+    -DKERNEL_LOAD_ADDRESS=$(KERNEL_LOAD_ADDRESS) -i $(OUT)/
 LDFLAGS := -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstack -T linker.ld \
     --defsym=KERNEL_BASE=$(KERNEL_BASE) --defsym=KERNEL_LOAD_ADDRESS=$(KERNEL_LOAD_ADDRESS)
 
@@ -71,6 +75,9 @@ LDFLAGS := -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstack -T linker.
 FLAGS_plain   := -DCHECKED=0
 FLAGS_checked := -DCHECKED=1
 FLAGS_unpaged := -DCHECKED=1 -DUNPAGED=1
+
+# Text on a framebuffer: any 8x16 font in PSF version 1.
+FONT ?= /usr/share/consolefonts/Lat15-VGA16.psf.gz
 
 CHECKED ?= 0
 KERNEL  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).elf
@@ -83,8 +90,8 @@ TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 
-.PHONY: all help run run-window debug iso floppy test bench layers sources clean setup setup-test \
-    format
+.PHONY: all help run run-window debug iso floppy test bench matrix layers sources clean setup \
+    setup-test format
 .DELETE_ON_ERROR:
 
 all: $(KERNELS)
@@ -96,6 +103,7 @@ help:
 #: make test           every check there is; ends with `N passed, N failed`
 #: make run-window     the same as run, in QEMU's window
 #: make debug          wait for GDB with the kernel's symbols (CHECKED=1: the checked kernel)
+#: make matrix         the self-tests on every machine, firmware and emulator (ONLY=uefi: those rows)
 #: make bench          instructions counted, each row beside its floor
 #: make iso            build/droste.iso, for CD and USB stick
 #: make floppy         build/droste.img, boots at once without a menu (CMDLINE="test", CHECKED=1)
@@ -119,6 +127,9 @@ bench: $(KERNELS)
 test: setup-test
 	$(Q)tests/run
 
+matrix: setup-test $(KERNELS)
+	$(Q)tests/matrix "$(ONLY)"
+
 iso: $(ISO)
 floppy: $(FLOPPY)
 layers: $(TEST_KERNELS)
@@ -136,7 +147,7 @@ print-%:
 
 # "LAYER FILE" lines, for the layer proofs.
 sources:
-	@$(foreach n,0 1 2 3 4 5 6,$(foreach file,$(wildcard $(SRC_$(n)) $(TESTS_$(n))),echo $(n) $(file);))
+	@$(foreach n,0 1 2 3 4 5 6,$(foreach file,$(SRC_$(n)) $(TESTS_$(n)),echo $(n) $(file);))
 
 setup:
 	@tools/setup run
@@ -152,13 +163,16 @@ clean:
 
 FORCE:
 
+$(OUT)/font.bin: tools/font | setup
+	$(Q)mkdir -p $(@D) && tools/font $(FONT) $@
+
 # $(call variant_rules,VARIANT): how its objects are made.
 define variant_rules
 $(OUT)/$(1)/%.c.o: %.c Makefile | setup
 	$$(call say,CC)
 	$$(Q)mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(FLAGS_$(1)) -c $$< -o $$@
 
-$(OUT)/$(1)/%.asm.o: %.asm Makefile include/mm/memlayout.h | setup
+$(OUT)/$(1)/%.asm.o: %.asm Makefile include/mm/memlayout.h $(OUT)/font.bin | setup
 	$$(call say,ASM)
 	$$(Q)mkdir -p $$(@D) && nasm $$(ASFLAGS) $$(FLAGS_$(1)) -MD $$(@:.o=.d) $$< -o $$@
 endef
@@ -178,3 +192,5 @@ $(eval $(call kernel_rules,layer-1-unpaged,unpaged,$(KERNEL_1)))
 $(eval $(call kernel_rules,wrong-magic,plain,$(KERNEL_0) tests/boot/multiboot1.asm))
 
 -include $(wildcard $(foreach v,plain checked unpaged,$(OUT)/$(v)/*/*.d $(OUT)/$(v)/*/*/*.d))
+
+include tests/host/host.mk

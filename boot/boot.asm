@@ -54,7 +54,9 @@ EFLAGS_ID            equ 1 << 21
 ; them there is no CR4, and touching it is an invalid opcode.
 CPUID_HAS_CR4        equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 24
 
-; Multiboot2 Specification 2.0, "OS image format". No framebuffer tag: text mode is what we want.
+; Multiboot2 Specification 2.0, "OS image format". No framebuffer tag: with one, GRUB would leave a
+; BIOS machine in a graphics mode. Where there is no text mode (UEFI), it warns that there will be
+; no console, and then gives us a framebuffer all the same.
 section .multiboot2 progbits alloc noexec nowrite align=8
 multiboot2_header:
     dd MULTIBOOT2_MAGIC

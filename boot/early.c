@@ -26,6 +26,24 @@ static void set_temp_page(uint32_t number, pte_t entry)
     cpu_invalidate_page(VADDR(TEMP_PAGE_ADDRESS(number)));
 }
 
+void early_map_cpu_tables(void)
+{
+    frame_t frame = paddr_to_frame(image_to_paddr(cpu_tables_start));
+    uint32_t flags = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED | ENTRY_DIRTY;
+    if (!UNPAGED) {
+        set_temp_page(TEMP_CPU_TABLES, pte_make(frame, flags));
+    }
+}
+
+uint32_t early_cpu_table_address(const volatile void *table)
+{
+    uint32_t address = pointer_to_vaddr(table).v;
+    if (UNPAGED) {
+        return address + SEGMENT_BASE;
+    }
+    return TEMP_PAGE_ADDRESS(TEMP_CPU_TABLES) + (address - pointer_to_vaddr(cpu_tables_start).v);
+}
+
 enum kerr early_map_boot_window(paddr_t start, uint32_t bytes, const void **view)
 {
     uint32_t offset = start.v % PAGE_BYTES;

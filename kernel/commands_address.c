@@ -261,7 +261,7 @@ static const char *read_verdict(const struct translation *t, const struct vma *r
         return "refused: no rights";
     if (!pde_is_present(t->pde) || !pte_is_present(t->pte))
         return missing_verdict(region, RIGHTS_READ);
-    return is_zero_frame(pte_frame(t->pte)) ? "goes through: zeros" : "goes through";
+    return pte_frame(t->pte).n == zero_frame.n ? "goes through: zeros" : "goes through";
 }
 
 static const char *write_verdict(const struct translation *t, const struct vma *region)

@@ -18,7 +18,8 @@ enum { RING_KEYS = 256 }; /* a power of two */
 static struct {
     bool has_serial, has_screen, has_keyboard;
     bool listens; /* the devices' interrupts have been let through */
-    struct vga_screen screen;
+    struct vga vga;
+    struct screen screen;
     struct keyboard_decoder keyboard_decoder;
     struct serial_decoder serial_decoder;
     uint16_t ring[RING_KEYS];
@@ -30,8 +31,8 @@ void console_init(volatile uint16_t *vga)
     console.has_serial = serial_init();
     console.has_screen = vga != NULL;
     if (console.has_screen) {
-        vga_init(&console.screen, vga);
-        vga_show_cursor(&console.screen);
+        vga_init(&console.vga, vga);
+        screen_init(&console.screen, &console.vga.device);
     }
     console.has_keyboard = keyboard_init();
 }
@@ -51,14 +52,22 @@ static void write_serial(const char *text, size_t bytes)
     serial_write(text + start, bytes - start);
 }
 
+void console_show_on(struct screen_device *device)
+{
+    if (console.has_screen)
+        screen_move(&console.screen, device);
+    else
+        screen_init(&console.screen, device);
+    console.has_screen = true;
+}
+
+/* The serial line first: if the screen faults, what was to be said is out. */
 void console_write(const char *text, size_t bytes)
 {
-    if (console.has_screen) {
-        vga_write(&console.screen, text, bytes);
-        vga_show_cursor(&console.screen);
-    }
     if (console.has_serial)
         write_serial(text, bytes);
+    if (console.has_screen)
+        screen_write(&console.screen, text, bytes);
 }
 
 static bool ring_has_room(void)

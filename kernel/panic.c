@@ -113,7 +113,7 @@ static void print_registers(const struct cpu_state *s)
         {"eip", s->eip},         {" cs", s->cs & 0xFFFF},
         {" ss", s->ss & 0xFFFF}, {"efl", s->eflags},
         {"cr0", cpu_read_cr0()}, {"cr2", s->fault_address},
-        {"cr3", s->directory},   {"cr4", cpu_features.pse || cpu_features.pge ? cpu_read_cr4() : 0},
+        {"cr3", s->directory},   {"cr4", cpu_features.cr4 ? cpu_read_cr4() : 0},
     };
 
     for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++) {

@@ -50,7 +50,7 @@ static inline enum fault_result answer_cow(vaddr_t page, pte_t pte)
     frame_t old = pte_frame(pte), new;
     if (frame_references(&frame_pool, old) == 1) {
         cow_counters.frames_taken++;
-        tlb_invalidate_page(pte_replace(page, pte, pte_make(old, flags)));
+        tlb_unneeded(pte_replace(page, pte, pte_make(old, flags)), TLB_MORE_RIGHTS);
         return FAULT_RESOLVED;
     }
     if (unlikely(copy_frame(old, &new) != KERR_OK))
@@ -235,6 +235,16 @@ static inline enum kerr prepare_ends(const struct parts *parts)
     return error == KERR_OK ? prepare_part(&parts->tail) : error;
 }
 
+/* PART is not empty, and its slot has a table. */
+static inline bool part_has_table(const struct part *part)
+{
+    if (part->pages == 0)
+        return false;
+    pde_t pde = pde_read(part->slot);
+    ASSERT(!pde_is_large(pde), "slot %u, a large page, is changed in part", (unsigned)part->slot);
+    return pde_is_present(pde);
+}
+
 static inline struct part whole_part(uint32_t slot)
 {
     return (struct part){slot_to_vaddr(slot), slot, SLOT_PAGES};
@@ -311,7 +321,7 @@ static void release_pages(const struct part *part)
 
 static inline void release_part(const struct part *part)
 {
-    if (part->pages == 0 || !pde_is_present(pde_read(part->slot)))
+    if (!part_has_table(part))
         return;
     if (zero_slot_is_untouched(part->slot))
         release_slots(part->slot, 1);
@@ -371,7 +381,7 @@ static void promise_again(const struct part *part, enum rights rights)
 
 static void protect_part(const struct part *part, enum rights rights)
 {
-    if (part->pages == 0 || !pde_is_present(pde_read(part->slot)))
+    if (!part_has_table(part))
         return;
     if (zero_slot_is_untouched(part->slot))
         promise_again(part, rights);
@@ -398,6 +408,23 @@ enum kerr cow_protect(vaddr_t first, uint32_t pages, enum rights rights)
     return KERR_OK;
 }
 
+/*
+ * If every page of the slot, whose table is own, promises zeros with RIGHTS: share a zero table
+ * instead. No translation below changes.
+ */
+static void fold_into_zero_table(uint32_t slot, enum rights rights)
+{
+    pde_t own = pde_read(slot);
+    const void *entries = vaddr_to_pointer(window_page(slot_to_vaddr(slot)));
+    if (!pde_is_own_table(own) ||
+        words_run(entries, zero_pte(rights).bits, SLOT_PAGES) < SLOT_PAGES)
+        return;
+    enum rights user = own.bits & ENTRY_USER ? RIGHTS_USER : RIGHTS_NONE;
+    tlb_invalidate_table(pde_write(slot, zero_take_table(rights | user)));
+    frame_put_many(&frame_pool, zero_frame, SLOT_PAGES);
+    frame_free(&frame_pool, pde_frame(own));
+}
+
 /* Pages of a slot, whose table is own, promise zeros again. Shared mappings are left to a touch. */
 static void discard_pages(const struct part *part, enum rights rights)
 {
@@ -415,12 +442,12 @@ static void discard_pages(const struct part *part, enum rights rights)
         frame_put(&frame_pool, pte_frame(pte));
     }
     table_release_if_empty(part->slot);
+    fold_into_zero_table(part->slot, rights);
 }
 
 static void discard_part(const struct part *part, enum rights rights)
 {
-    if (part->pages == 0 || !pde_is_present(pde_read(part->slot)) ||
-        zero_slot_is_untouched(part->slot))
+    if (!part_has_table(part) || zero_slot_is_untouched(part->slot))
         return;
     if (part->pages == SLOT_PAGES)
         promise_again(part, rights);
@@ -447,7 +474,7 @@ enum kerr cow_discard(vaddr_t first, uint32_t pages, enum rights rights)
 
 void cow_share(uint32_t slot, uint32_t count, uint32_t id)
 {
-    struct tlb_batch batch = {TLB_BATCH_EMPTY};
+    struct tlb_batch batch = {{{0}, 0, 0}};
     for (uint32_t end = slot + count; slot < end; slot++) {
         pde_t pde = pde_read(slot);
         if (!pde_is_present(pde))

@@ -196,36 +196,49 @@ static uint32_t run_length(const struct frame_pool *pool, uint32_t first, uint32
     return n - first;
 }
 
-enum kerr frame_alloc_run(struct frame_pool *pool, enum frame_kind kind, uint32_t count,
-                          uint32_t align, uint32_t limit, frame_t *first)
+/* The lowest run of COUNT free frames in [from, end), aligned. */
+static bool find_run(const struct frame_pool *pool, uint32_t from, uint32_t end, uint32_t count,
+                     uint32_t align, uint32_t *run)
 {
-    ASSERT(count > 0 && align > 0 && (align & (align - 1)) == 0, "a run of %u frames aligned to %u",
-           count, align);
-    uint32_t end = limit == 0 || limit > pool->frames ? pool->frames : limit;
-    if (count > frame_available(pool))
-        return KERR_NO_MEMORY;
-
-    uint32_t n = 0;
+    uint32_t n = (from + align - 1) & ~(align - 1);
     while (n < end && end - n >= count) {
         uint32_t length = run_length(pool, n, n + count, true);
         if (length == count) {
-            for (uint32_t i = 0; i < count; i++) {
-                bit_clear(pool, bit_of_frame(pool, FRAME(n + i)));
-                take(pool, FRAME(n + i), kind);
-            }
-            *first = FRAME(n);
-            return KERR_OK;
+            *run = n;
+            return true;
         }
         n += length;
         n += run_length(pool, n, end, false);
         n = (n + align - 1) & ~(align - 1);
     }
-    return KERR_NO_MEMORY;
+    return false;
+}
+
+enum kerr frame_alloc_run(struct frame_pool *pool, enum frame_kind kind, uint32_t count,
+                          uint32_t align, uint32_t limit, frame_t *first)
+{
+    ASSERT(count > 0 && align > 0 && (align & (align - 1)) == 0, "a run of %u frames aligned to %u",
+           (unsigned)count, (unsigned)align);
+    uint32_t end = limit == 0 || limit > pool->frames ? pool->frames : limit, run;
+    if (count > frame_available(pool))
+        return KERR_NO_MEMORY;
+    /* Above the low frames, if it can be: they are for those who name a limit. */
+    if (!find_run(pool, pool->low_frames, end, count, align, &run) &&
+        !find_run(pool, 0, end, count, align, &run))
+        return KERR_NO_MEMORY;
+    for (uint32_t n = run; n < run + count; n++) {
+        bit_clear(pool, bit_of_frame(pool, FRAME(n)));
+        take(pool, FRAME(n), kind);
+    }
+    *first = FRAME(run);
+    return KERR_OK;
 }
 
 /* The last reference is gone. */
 static inline void release(struct frame_pool *pool, struct frame_record *record, frame_t frame)
 {
+    if (CHECKED && pool->on_free != NULL)
+        pool->on_free(frame);
     pool->totals[record->kind]--;
     pool->totals[FRAME_FREE]++;
     *record = (struct frame_record){.kind = FRAME_FREE};

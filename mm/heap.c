@@ -363,7 +363,8 @@ static uintptr_t aligned_start(const struct heap_block *block, size_t alignment)
 enum kerr heap_build(struct heap *heap, vaddr_t room, uint32_t pages,
                      const struct heap_backing *backing)
 {
-    struct span all = {room.v, room.v + (uintptr_t)pages * PAGE_BYTES};
+    uintptr_t first = (uintptr_t)vaddr_to_pointer(room);
+    struct span all = {first, first + (uintptr_t)pages * PAGE_BYTES};
     struct span page = {all.first, all.first + PAGE_BYTES};
     enum kerr error;
 

@@ -13,6 +13,8 @@
  * What is changed together is prepared first: region nodes, then entries (which may want a frame
  * for a table), then the tree, which can't fail.
  */
+#include "vma_nodes.h"
+
 #include <kernel/layer.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -21,58 +23,14 @@
 #include <mm/space.h>
 #include <mm/zero.h>
 
-/* ---- nodes: an array that becomes real as it grows ---- */
-
-_Static_assert(sizeof(void *) != 4 || sizeof(struct vma) <= REGION_NODE_BYTES, "region node size");
-
-static struct vma *const nodes = (struct vma *)REGION_NODES_BASE;
-static uint32_t nodes_fresh;       /* nodes[nodes_fresh..] were never used */
-static uint32_t nodes_real;        /* nodes[0..nodes_real) lie in real pages */
-static struct rb_node *free_nodes; /* given back; linked by `parent` */
-static uint32_t free_node_count;
-
 uint32_t vma_nodes_in_use(void)
 {
-    return nodes_fresh - free_node_count;
+    return nodes_in_use();
 }
 
-static enum kerr nodes_grow(uint32_t count)
+void vma_trim(void)
 {
-    while (free_node_count + (nodes_real - nodes_fresh) < count) {
-        if (nodes_real + PAGE_BYTES / sizeof(struct vma) > REGION_NODES_COUNT)
-            return KERR_NO_MEMORY;
-        uint32_t pages = (uint32_t)(nodes_real * sizeof(struct vma) + PAGE_BYTES - 1) >> PAGE_SHIFT;
-        vaddr_t page = VADDR(REGION_NODES_BASE + (pages << PAGE_SHIFT));
-        enum kerr error = cow_make_real(page, 1);
-        if (error != KERR_OK)
-            return error;
-        nodes_real = (uint32_t)(((pages + 1) << PAGE_SHIFT) / sizeof(struct vma));
-    }
-    return KERR_OK;
-}
-
-/* Make sure that the next COUNT calls of node_take() succeed. */
-static inline enum kerr nodes_prepare(uint32_t count)
-{
-    return likely(free_node_count + (nodes_real - nodes_fresh) >= count) ? KERR_OK
-                                                                         : nodes_grow(count);
-}
-
-static struct vma *node_take(void)
-{
-    if (free_nodes == NULL)
-        return &nodes[nodes_fresh++];
-    struct vma *region = container_of(free_nodes, struct vma, node);
-    free_nodes = free_nodes->parent;
-    free_node_count--;
-    return region;
-}
-
-static void node_give(struct vma *region)
-{
-    region->node.parent = free_nodes;
-    free_nodes = &region->node;
-    free_node_count++;
+    nodes_trim();
 }
 
 /* ---- the tree ---- */

@@ -31,15 +31,29 @@ pte_t zero_pte(enum rights rights)
     return pte_make(zero_frame, flags);
 }
 
-enum kerr zero_promise_slots(uint32_t slot, uint32_t count, enum rights rights)
+/* A PDE that shares the zero table for RIGHTS; the reference is not yet counted. */
+static inline pde_t zero_pde(enum rights rights)
 {
     uint32_t flags = ENTRY_PRESENT | ENTRY_ACCESSED | PDE_SHARED;
     if (rights & RIGHTS_USER)
         flags |= ENTRY_USER;
-    frame_t table = zero_tables[rights & RIGHTS_WRITE ? ZERO_TABLE_COW : ZERO_TABLE_READ_ONLY];
-    enum kerr error = pde_fill_empty(slot, count, pde_make(table, flags));
+    return pde_make(zero_tables[rights & RIGHTS_WRITE ? ZERO_TABLE_COW : ZERO_TABLE_READ_ONLY],
+                    flags);
+}
+
+pde_t zero_take_table(enum rights rights)
+{
+    pde_t pde = zero_pde(rights);
+    frame_get(&frame_pool, pde_frame(pde));
+    return pde;
+}
+
+enum kerr zero_promise_slots(uint32_t slot, uint32_t count, enum rights rights)
+{
+    pde_t pde = zero_pde(rights);
+    enum kerr error = pde_fill_empty(slot, count, pde);
     if (error == KERR_OK)
-        frame_get_many(&frame_pool, table, count);
+        frame_get_many(&frame_pool, pde_frame(pde), count);
     return error;
 }
 

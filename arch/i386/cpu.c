@@ -14,10 +14,17 @@ struct cpu_features cpu_features;
 
 enum {
     LEAF_VENDOR = 0,
-    LEAF_FEATURES = 1,
+    LEAF_FEATURES = 1, /* in EDX: */
     FEATURE_PSE = 1u << 3,
     FEATURE_TSC = 1u << 4,
     FEATURE_PGE = 1u << 13,
+    /* VME DE PSE TSC PAE MCE PGE FXSR, each of which brings a bit of CR4; as in boot.asm. */
+    FEATURES_WITH_CR4 =
+        1u << 1 | 1u << 2 | FEATURE_PSE | FEATURE_TSC | 1u << 6 | 1u << 7 | FEATURE_PGE | 1u << 24,
+    LEAF_MORE_FEATURES = 7,
+    FEATURE_EBX_SMEP = 1u << 7,
+    FEATURE_EBX_SMAP = 1u << 20,
+    FEATURE_ECX_UMIP = 1u << 2,
 };
 #define LEAF_EXTENDED    0x80000000u /* EAX: the highest extended leaf */
 #define LEAF_BRAND_FIRST 0x80000002u
@@ -27,10 +34,13 @@ struct cpuid {
     uint32_t eax, ebx, ecx, edx;
 };
 
+/* LEAF; of those that have several parts the first. */
 static struct cpuid cpuid(uint32_t leaf)
 {
     struct cpuid r;
-    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf));
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(0));
     return r;
 }
 
@@ -108,8 +118,15 @@ void cpu_init(const char *disable)
     }
     uint32_t features = cpuid(LEAF_FEATURES).edx;
     cpu_features.cpuid = true;
+    cpu_features.cr4 = (features & FEATURES_WITH_CR4) != 0;
     cpu_features.tsc = (features & FEATURE_TSC) != 0 && !lists_word(disable, "notsc");
     cpu_features.pse = (features & FEATURE_PSE) != 0 && !lists_word(disable, "nopse");
     cpu_features.pge = (features & FEATURE_PGE) != 0 && !lists_word(disable, "nopge");
+    if (cpu_features.cr4 && cpuid(LEAF_VENDOR).eax >= LEAF_MORE_FEATURES) {
+        struct cpuid more = cpuid(LEAF_MORE_FEATURES);
+        cpu_features.smep = (more.ebx & FEATURE_EBX_SMEP) != 0 && !lists_word(disable, "nosmep");
+        cpu_features.smap = (more.ebx & FEATURE_EBX_SMAP) != 0 && !lists_word(disable, "nosmap");
+        cpu_features.umip = (more.ecx & FEATURE_ECX_UMIP) != 0 && !lists_word(disable, "noumip");
+    }
     read_name();
 }

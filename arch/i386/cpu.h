@@ -28,22 +28,30 @@ enum {
     CR0_PAGING = 1u << 31,
     CR4_PSE = 1u << 4,
     CR4_PGE = 1u << 7,
+    CR4_UMIP = 1u << 11,
+    CR4_SMEP = 1u << 20,
+    CR4_SMAP = 1u << 21,
     EFLAGS_INTERRUPT = 1u << 9, /* IF */
+    EFLAGS_ACCESS = 1u << 18,   /* AC: in the kernel, set where SMAP is to look away */
     EFLAGS_ID = 1u << 21,       /* can be toggled where there is CPUID */
 };
 
 /* What cpu_init() found. A feature that a boot option hides reads as absent. */
 struct cpu_features {
     bool cpuid, tsc;
-    bool pse;      /* 4 MiB pages; CR4.PSE is off until layer 2 sets it */
-    bool pge;      /* global pages; CR4.PGE is off until layer 2 sets it */
+    bool cr4;      /* it exists: without it, touching it is an invalid opcode */
+    bool pse, pge; /* 4 MiB pages, global pages; like the next three off until layer 2 sets CR4 */
+    bool smep;     /* the kernel can't fetch from user pages */
+    bool smap;     /* the kernel can't read or write user pages while EFLAGS.AC is clear */
+    bool umip;     /* user mode can't ask where the GDT, the IDT and the TSS are */
     char name[49]; /* for a person: the brand string, or vendor, family and model */
 };
 extern struct cpu_features cpu_features;
 
 /*
  * Fill cpu_features. DISABLE: words separated by spaces (the kernel command line; NULL: none), of
- * which `nocpuid`, `notsc`, `nopse` and `nopge` hide a feature that is there.
+ * which `nocpuid` hides CPUID and all that it tells of, CR4 included; `notsc`, `nopse`, `nopge`,
+ * `nosmep`, `nosmap` and `noumip` hide one feature.
  *   source: SDM vol. 2A, "CPUID"; vol. 1, "Processor Identification and Feature Determination"
  */
 void cpu_init(const char *disable);
@@ -69,7 +77,7 @@ extern paddr_t current_directory;
 CPU_CONTROL_REGISTER(cr0)
 CPU_CONTROL_REGISTER(cr2)
 CPU_CONTROL_REGISTER(cr3)
-CPU_CONTROL_REGISTER(cr4) /* an invalid opcode on a CPU without CPUID: ask cpu_features first */
+CPU_CONTROL_REGISTER(cr4) /* only where cpu_features.cr4 says so */
 
 /* Forget the translation of ADDRESS's page, and every cached directory entry. 486 and up. */
 static inline void cpu_invalidate_page(vaddr_t address)

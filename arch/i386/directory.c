@@ -84,6 +84,8 @@ void directory_load(uint32_t id)
     current = id;
     current_directory = frame_to_paddr(frame);
     cpu_write_cr3(current_directory.v);
+    if (CHECKED)
+        ledger_flushed();
 }
 
 pde_t directory_pde_read(uint32_t id, uint32_t slot)

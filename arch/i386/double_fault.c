@@ -16,13 +16,38 @@
 
 enum { STACK_BYTES = 8192, EFLAGS_ALWAYS = 1u << 1 };
 
-struct tss double_fault_tss;
+struct tss double_fault_tss in_cpu_tables;
 paddr_t current_directory;
 
 static uint8_t stack[STACK_BYTES] __attribute__((aligned(16)));
 static uint32_t directory[SLOT_PAGES] __attribute__((aligned(PAGE_BYTES)));
 static uint32_t image_table_copy[SLOT_PAGES] __attribute__((aligned(PAGE_BYTES)));
 static uint32_t temp_table[SLOT_PAGES] __attribute__((aligned(PAGE_BYTES)));
+
+/*
+ * If the page-fault stub could not be fetched, the CPU tried, and pushed a frame, again and again,
+ * until it ran out of stack; nothing else has changed. What was interrupted is in the first frame.
+ */
+static void drop_frames_of_stub(struct cpu_state *state)
+{
+    const struct {
+        uint32_t error_code, eip, cs, eflags;
+    } * frame;
+    const uint32_t stack_bytes = (uint32_t)(stack_top - stack_bottom);
+
+    while (
+        trap_is_page_fault_entry(state->eip) &&
+        vaddr_in(VADDR(state->esp), pointer_to_vaddr(stack_bottom), stack_bytes - sizeof(*frame))) {
+        frame = vaddr_to_pointer(VADDR(state->esp));
+        if (frame->cs != KERNEL_CODE) {
+            return; /* garbage for a table: the frame was pushed to somewhere else */
+        }
+        state->eip = frame->eip;
+        state->cs = frame->cs;
+        state->eflags = frame->eflags;
+        state->esp += sizeof(*frame);
+    }
+}
 
 /*
  * The task. The error code, always 0, stands on its stack where a caller's return address would.
@@ -36,7 +61,7 @@ static void noreturn double_fault_task(void)
     if (cpu_features.pge) {
         cpu_write_cr4(cpu_read_cr4() & ~(uint32_t)CR4_PGE);
     }
-    const struct cpu_state state = {
+    struct cpu_state state = {
         .eax = tss->eax,
         .ebx = tss->ebx,
         .ecx = tss->ecx,
@@ -53,6 +78,7 @@ static void noreturn double_fault_task(void)
         .fault_address = cpu_read_cr2(),
         .fault = STATE_DOUBLE_FAULT,
     };
+    drop_frames_of_stub(&state);
     panic_state(&state, "double fault");
 }
 
@@ -87,9 +113,15 @@ void double_fault_seal(const uint32_t *image_table)
          slot < vaddr_to_slot(VADDR(REGION_NODES_BASE)); slot++) {
         directory[slot] = boot_directory[slot]; /* for the report only, so not copied further */
     }
+    temp_table[TEMP_CPU_TABLES] = boot_temp_table[TEMP_CPU_TABLES];
     directory[TEMP_SLOT] = table_entry(temp_table);
     directory[WINDOW_SLOT] = table_entry(directory);
     double_fault_tss.cr3 = image_to_paddr(directory).v;
+}
+
+void double_fault_share_slot(uint32_t slot)
+{
+    directory[slot] = boot_directory[slot];
 }
 
 bool double_fault_stack_holds(uint32_t address)

@@ -45,18 +45,23 @@ static inline pde_t pde_read(uint32_t slot)
  * Store NEW for OLD, which the caller has just read, into a PTE of an own table; the caller counts
  * the table's used entries. For loops and for the fault path. (The CPU may have set A or D since.)
  */
-static inline tlb_debt_t must_check pte_replace(vaddr_t page, pte_t old, pte_t new)
+#define pte_replace(page, old, new) pte_replace_at(page, old, new, TLB_HERE)
+static inline tlb_debt_t must_check pte_replace_at(vaddr_t page, pte_t old, pte_t new,
+                                                   const char *where)
 {
     CHECK(((pte_read(page).bits ^ old.bits) & ~(uint32_t)(ENTRY_ACCESSED | ENTRY_DIRTY)) == 0,
           "the entry of " PRI_VADDR " is not the one that is replaced", ARG_VADDR(page));
     *pte_slot(page) = new.bits;
+    if (CHECKED)
+        ledger_pte_stored(page, old, new, where);
     return (tlb_debt_t){page, old.bits, new.bits};
 }
 
 /* Store a PTE of an own table, and count. */
-static inline tlb_debt_t must_check pte_write(vaddr_t page, pte_t pte)
+#define pte_write(page, pte) pte_write_at(page, pte, TLB_HERE)
+static inline tlb_debt_t must_check pte_write_at(vaddr_t page, pte_t pte, const char *where)
 {
-    tlb_debt_t debt = pte_replace(page, pte_read(page), pte);
+    tlb_debt_t debt = pte_replace_at(page, pte_read(page), pte, where);
     if ((debt.before == 0) != (debt.after == 0))
         table_count_used(vaddr_to_slot(page), debt.after == 0 ? -1 : 1);
     return debt;
@@ -72,11 +77,14 @@ uint32_t pte_fill_empty(vaddr_t first, uint32_t pages, pte_t pte);
 void pde_push(uint32_t slot, pde_t pde);
 
 /* Store a PDE of the current space; one of the kernel half reaches every live directory. */
-static inline tlb_debt_t must_check pde_write(uint32_t slot, pde_t pde)
+#define pde_write(slot, pde) pde_write_at(slot, pde, TLB_HERE)
+static inline tlb_debt_t must_check pde_write_at(uint32_t slot, pde_t pde, const char *where)
 {
-    volatile uint32_t *entry = pde_slot(slot);
-    tlb_debt_t debt = {slot_to_vaddr(slot), *entry, pde.bits};
-    *entry = pde.bits;
+    pde_t old = pde_read(slot);
+    tlb_debt_t debt = {slot_to_vaddr(slot), old.bits, pde.bits};
+    if (CHECKED)
+        ledger_pde_changes(slot, old, pde, where);
+    *pde_slot(slot) = pde.bits;
     if (slot >= KERNEL_FIRST_SLOT)
         pde_push(slot, pde);
     return debt;
@@ -127,6 +135,8 @@ static inline uint32_t pte_flags(vaddr_t page, enum rights rights)
         flags |= ENTRY_WRITABLE | ENTRY_DIRTY;
     if (rights & RIGHTS_USER)
         flags |= ENTRY_USER;
+    if (rights & RIGHTS_UNCACHED)
+        flags |= ENTRY_CACHE_DISABLE | ENTRY_WRITE_THROUGH;
     return page.v >= KERNEL_BASE ? flags | paging_global_flag : flags;
 }
 

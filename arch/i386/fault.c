@@ -2,7 +2,8 @@
 /*
  * Layer 0. Page faults: decoded once, offered to the layers from below (include/kernel/fault.h).
  *
- *   reserved bit, or an error bit that we never asked for      panic
+ *   reserved bit, or an error bit that we never asked for;     panic
+ *     a present page refused to a kernel fetch: SMEP
  *   slots 1021-1023; user mode at or above 3 GiB;              refused
  *     kernel mode below 3 GiB, unless allowed or a probe
  *   a client says resolved                                     go on
@@ -25,8 +26,9 @@ enum error_bits {
     ERROR_WRITE = 1u << 1,
     ERROR_USER = 1u << 2,
     ERROR_RESERVED = 1u << 3,
-    /* PAE with NX, or SMEP, would set ERROR_FETCH = 1 << 4; protection keys and SGX higher ones. */
-    ERROR_EXPECTED = ERROR_PRESENT | ERROR_WRITE | ERROR_USER,
+    ERROR_FETCH = 1u << 4, /* with SMEP only (or NX, which needs PAE) */
+    /* The usual ones. Protection keys and SGX would set higher ones. */
+    ERROR_USUAL = ERROR_PRESENT | ERROR_WRITE | ERROR_USER,
 };
 
 enum { FIRST_CLIENT_LAYER = 2, LAST_CLIENT_LAYER = 6 };
@@ -110,7 +112,12 @@ static const struct fixup *find_fixup(uint32_t instruction)
     return NULL;
 }
 
-/* The CPU tells reads from writes only: ACCESS_FETCH needs NX or SMEP. No reserved bit is set. */
+bool fault_in_probe(const struct page_fault *fault)
+{
+    return find_fixup(fault->instruction.v) != NULL;
+}
+
+/* With the usual error bits, which tell reads from writes only. */
 static inline struct page_fault decode(const struct trap_frame *frame, uint32_t address,
                                        uint32_t error)
 {
@@ -130,7 +137,8 @@ static const char *access_text(const struct page_fault *fault)
     if (fault->access == ACCESS_WRITE) {
         return "write to";
     }
-    return fault->address.v == fault->instruction.v ? "fetch from" : "read of";
+    return fault->access == ACCESS_FETCH || fault->address.v == fault->instruction.v ? "fetch from"
+                                                                                     : "read of";
 }
 
 static const char *cause_text(const struct page_fault *fault)
@@ -138,7 +146,17 @@ static const char *cause_text(const struct page_fault *fault)
     if (fault->reserved_bit) {
         return "an entry with a reserved bit";
     }
-    return fault->present ? "a protected page" : "a not-present page";
+    if (!fault->present) {
+        return "a not-present page";
+    }
+    /* The kernel may read and fetch whatever is present, but for these two. */
+    if (fault->mode == MODE_KERNEL && fault->access == ACCESS_FETCH) {
+        return "a user page, which SMEP refuses,";
+    }
+    if (fault->mode == MODE_KERNEL && fault->access == ACCESS_READ) {
+        return "a user page, which SMAP refuses,";
+    }
+    return "a protected page";
 }
 
 static void noreturn report(struct trap_frame *frame, const struct page_fault *fault,
@@ -150,14 +168,25 @@ static void noreturn report(struct trap_frame *frame, const struct page_fault *f
                ARG_VADDR(fault->address), why);
 }
 
-/* With an error bit that none of our entries and settings can cause: something is badly broken. */
-static void noreturn __attribute__((noinline))
-report_unanswerable(struct trap_frame *frame, uint32_t address)
+/*
+ * An unusual error bit: one that none of our entries and settings can cause, or the kernel jumped
+ * into a user page. Other fetches come back and are treated as reads, which they are reported as
+ * on a CPU without SMEP.
+ */
+static void __attribute__((noinline)) sort_out_unusual(struct trap_frame *frame, uint32_t address)
 {
     struct page_fault fault = decode(frame, address, frame->error_code);
 
+    if ((frame->error_code & ERROR_FETCH) != 0) {
+        fault.access = ACCESS_FETCH;
+    }
     fault.reserved_bit = (frame->error_code & ERROR_RESERVED) != 0;
-    report(frame, &fault, ", which no layer can answer");
+    if ((frame->error_code & ~(uint32_t)(ERROR_USUAL | ERROR_FETCH)) != 0) {
+        report(frame, &fault, ", which no layer can answer");
+    }
+    if (fault.mode == MODE_KERNEL && fault.present) {
+        report(frame, &fault, "");
+    }
 }
 
 /* Nobody answers: back to the probe routine's caller, or a panic. */
@@ -237,13 +266,29 @@ not_resolved(struct trap_frame *frame, const struct page_fault *fault, enum faul
     }
 }
 
+/* Checked builds: whoever keeps books learns that a fault is being answered, or was. */
+enum event { EVENT_BEGINS, EVENT_ENDS };
+
+static void tell_clients(enum event event)
+{
+    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
+        if (clients[layer] == NULL) {
+            continue;
+        }
+        void (*told)(void) = event == EVENT_BEGINS ? clients[layer]->enter : clients[layer]->leave;
+        if (told != NULL) {
+            told();
+        }
+    }
+}
+
 CALLED_BY_STUB(2) void page_fault_entry(struct trap_frame *frame, uint32_t address)
 {
     uint32_t error = frame->error_code;
 
     fault_counters.total++;
-    if (unlikely((error & ~(uint32_t)ERROR_EXPECTED) != 0)) {
-        report_unanswerable(frame, address);
+    if (unlikely((error & ~(uint32_t)ERROR_USUAL) != 0)) {
+        sort_out_unusual(frame, address);
     }
     const struct page_fault fault = decode(frame, address, error);
     enum fault_result result = FAULT_NOT_MINE;
@@ -256,8 +301,14 @@ CALLED_BY_STUB(2) void page_fault_entry(struct trap_frame *frame, uint32_t addre
             return;
         }
     }
+    if (CHECKED) {
+        tell_clients(EVENT_BEGINS);
+    }
     for (uint32_t i = 0; handlers[i] != NULL && result == FAULT_NOT_MINE; i++) {
         result = handlers[i](&fault);
+    }
+    if (CHECKED) {
+        tell_clients(EVENT_ENDS);
     }
     if (likely(result == FAULT_RESOLVED)) {
         fault_counters.resolved++;

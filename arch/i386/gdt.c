@@ -11,7 +11,7 @@
 #include <arch/i386/double_fault.h>
 #include <kernel/early.h>
 
-struct tss main_tss;
+struct tss main_tss in_cpu_tables;
 
 /* source: SDM vol. 3A, "Segment Descriptors" */
 enum descriptor_access {
@@ -25,7 +25,7 @@ enum { FLAT_LIMIT = 0xFFFFF, FLAGS_FLAT = 0xC, FLAGS_BYTES = 0x0 };
 
 enum { DESCRIPTORS = DOUBLE_FAULT_TSS / 8 + 1 };
 
-static uint64_t gdt[DESCRIPTORS];
+static uint64_t gdt[DESCRIPTORS] in_cpu_tables;
 
 /* What LGDT and LIDT read. */
 struct table_pointer {
@@ -43,8 +43,7 @@ static uint64_t descriptor(uint32_t linear_base, uint32_t limit, unsigned access
 
 static uint64_t tss_descriptor(const struct tss *tss)
 {
-    uint32_t linear_base = pointer_to_vaddr(tss).v + SEGMENT_BASE;
-    return descriptor(linear_base, sizeof(*tss) - 1, DESCRIPTOR_TSS, FLAGS_BYTES);
+    return descriptor(early_cpu_table_address(tss), sizeof(*tss) - 1, DESCRIPTOR_TSS, FLAGS_BYTES);
 }
 
 static void set(enum selector selector, uint64_t value)
@@ -54,7 +53,7 @@ static void set(enum selector selector, uint64_t value)
 
 static void load(void)
 {
-    struct table_pointer pointer = {sizeof(gdt) - 1, pointer_to_vaddr(gdt).v + SEGMENT_BASE};
+    struct table_pointer pointer = {sizeof(gdt) - 1, early_cpu_table_address(gdt)};
 
     __asm__ volatile("lgdt %0\n\t"
                      "pushl %1\n\t"
@@ -74,6 +73,7 @@ static void load(void)
 
 void gdt_init(void)
 {
+    early_map_cpu_tables();
     set(KERNEL_CODE, descriptor(SEGMENT_BASE, FLAT_LIMIT, DESCRIPTOR_CODE, FLAGS_FLAT));
     set(KERNEL_DATA, descriptor(SEGMENT_BASE, FLAT_LIMIT, DESCRIPTOR_DATA, FLAGS_FLAT));
     set(USER_CODE,

@@ -92,6 +92,8 @@ uint32_t pde_run(uint32_t slot, uint32_t count)
 void pde_clear_run(uint32_t slot, uint32_t count)
 {
     tlb_debt_t debt = {slot_to_vaddr(slot), pde_read(slot).bits, 0};
+    for (uint32_t i = 0; CHECKED && i < count; i++)
+        ledger_pde_changes(slot + i, pde_read(slot + i), PDE_EMPTY, TLB_HERE);
     pde_fill(slot, count, PDE_EMPTY);
     tlb_invalidate_slot(debt);
 }
@@ -198,16 +200,13 @@ enum kerr paging_map_device(paddr_t start, uint32_t bytes, vaddr_t *address)
     for (uint32_t i = 0; i < pages; i++) {
         vaddr_t page = vaddr_add(first, i << PAGE_SHIFT);
         frame_t frame = FRAME(paddr_to_frame(start).n + i);
-        enum kerr error = paging_map(page, frame, RIGHTS_READ_WRITE);
+        enum kerr error = paging_map(page, frame, RIGHTS_READ_WRITE | RIGHTS_UNCACHED);
         if (error != KERR_OK) {
             while (i-- > 0)
                 if (paging_unmap(vaddr_add(first, i << PAGE_SHIFT), &frame) != KERR_OK)
                     panic("a device page that was just mapped is gone");
             return error;
         }
-        pte_t pte = pte_read(page);
-        pte.bits |= ENTRY_CACHE_DISABLE | ENTRY_WRITE_THROUGH;
-        tlb_invalidate_page(pte_write(page, pte));
     }
     next_page += pages + 1;
     *address = vaddr_add(first, offset);

@@ -8,6 +8,7 @@
  */
 #include <arch/i386/double_fault.h>
 #include <arch/i386/entry.h>
+#include <arch/i386/trap.h>
 #include <kernel/early.h>
 #include <kernel/fault.h>
 #include <kernel/layer.h>
@@ -35,7 +36,7 @@ static enum rights image_rights(vaddr_t page)
 static void protect_image(void)
 {
     frame_t table = paddr_to_frame(image_to_paddr(boot_image_table));
-    struct tlb_batch batch = {TLB_BATCH_EMPTY};
+    struct tlb_batch batch = {{{0}, 0, 0}};
     frame_set_kind(&frame_pool, table, FRAME_TABLE);
     for (uint32_t i = 0; i < SLOT_PAGES; i++)
         if (boot_image_table[i] != 0)
@@ -79,7 +80,8 @@ static enum kerr show_boot_directory(void)
 /*
  * Would the access succeed by the entries as they are now? Then the CPU acted on an older
  * translation, with fewer rights or (some Cyrix) not present: forget it and try again.
- * By the full rule: P, RW and U at both levels, and CR0.WP is set.
+ * By the full rule: P, RW and U at both levels, CR0.WP is set, and SMAP leaves user pages to the
+ * probe routines, which set EFLAGS.AC. (What SMEP refuses was a panic before anyone is asked.)
  */
 static bool is_spurious(const struct page_fault *fault)
 {
@@ -95,29 +97,54 @@ static bool is_spurious(const struct page_fault *fault)
         needed |= ENTRY_USER;
     if ((bits & needed) != needed)
         return false;
-    cpu_invalidate_page(vaddr_to_page(fault->address));
+    if (fault->mode == MODE_KERNEL && (bits & ENTRY_USER) != 0 && cpu_features.smap &&
+        !fault_in_probe(fault))
+        return false;
+    tlb_forget_page(vaddr_to_page(fault->address));
     return true;
+}
+
+/* All that is there and not hidden. */
+static void set_cr4(void)
+{
+    const struct {
+        bool is_there;
+        uint32_t bit;
+    } features[] = {
+        {cpu_features.pse, CR4_PSE},   {cpu_features.pge, CR4_PGE},   {cpu_features.smep, CR4_SMEP},
+        {cpu_features.smap, CR4_SMAP}, {cpu_features.umip, CR4_UMIP},
+    };
+    uint32_t cr4 = 0;
+    for (uint32_t i = 0; i < ARRAY_LENGTH(features); i++)
+        if (features[i].is_there)
+            cr4 |= features[i].bit;
+    if (cpu_features.smap)
+        trap_begin_with_clac();
+    if (cpu_features.cr4)
+        cpu_write_cr4(cr4);
 }
 
 static enum kerr paging_layer_init(const struct boot_info *boot)
 {
-    (void)boot;
+    ledger_start(boot);
     if (cpu_features.pge)
         paging_global_flag = ENTRY_GLOBAL;
-    if (cpu_features.pse || cpu_features.pge)
-        cpu_write_cr4(cpu_read_cr4() | (cpu_features.pse ? (uint32_t)CR4_PSE : 0) |
-                      (cpu_features.pge ? (uint32_t)CR4_PGE : 0));
+    set_cr4();
 
     enum kerr error = show_boot_directory();
     if (error != KERR_OK)
         return error;
-    protect_image();
+    /* Before the image's table, which slot 0 shares, gets global entries: they would stay cached. */
     tlb_invalidate_slot(pde_write(0, PDE_EMPTY));
+    protect_image();
     make_frame_table_global();
     double_fault_seal(boot_image_table);
 
-    static const struct fault_client client = {
-        .name = "paging", .is_spurious = is_spurious, .describe = paging_describe};
+    static const struct fault_client client = {.name = "paging",
+                                               .is_spurious = is_spurious,
+                                               .enter = ledger_enter,
+                                               .leave = ledger_leave,
+                                               .describe = paging_describe};
     fault_register(2, &client);
     return KERR_OK;
 }

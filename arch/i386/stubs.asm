@@ -4,7 +4,8 @@
 ;
 ; Every stub leaves one struct trap_frame (trap.h) on the stack and passes its address in EAX
 ; (regparm). Interrupts are off: all gates are interrupt gates. From kernel mode the segment
-; registers are known to be the kernel's, so they are saved and loaded only from user mode.
+; registers are known to be the kernel's, so they are saved and loaded only from user mode. Every
+; stub begins with CLAC, which the gates skip on a CPU without SMAP (trap.c).
 ;
 ;   struct trap_frame           +0 gs  fs  es  ds          pushed from user mode, else room only
 ;                              +16 edi esi ebp (esp) ebx edx ecx eax        pusha
@@ -34,6 +35,7 @@ trap_stubs:
 %assign vector 0
 %rep 256
     align STUB_BYTES
+    clac
   %if vector >= 32 || ((ERROR_CODES >> (vector & 31)) & 1) == 0
     push dword 0
   %endif
@@ -81,6 +83,7 @@ return_to_user:
 ; CR2 is read before anything that might fault in its turn.
 align STUB_BYTES
 page_fault_stub:
+    clac
     push dword PAGE_FAULT
     pusha
     mov edx, cr2

@@ -8,7 +8,7 @@
  *   change of an entry                              what is owed
  *   ----------------------------------------------  ------------------------------------------
  *   PTE  not present -> present                     nothing             TLB_WAS_NOT_PRESENT
- *   PTE  more rights, same frame, below 3 GiB       nothing, at the     TLB_MORE_RIGHTS
+ *   PTE  more rights, same frame, not in a window   nothing, at the     TLB_MORE_RIGHTS
  *                                                   price of one spurious fault
  *   PTE  anything else                              INVLPG of the page  tlb_invalidate_page
  *   PDE  not present -> present                     nothing             TLB_WAS_NOT_PRESENT
@@ -29,6 +29,7 @@
 #define ARCH_I386_TLB_H
 
 #include <arch/i386/cpu.h>
+#include <arch/i386/ledger.h>
 #include <arch/i386/pte.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -46,9 +47,18 @@ enum tlb_reason {
     TLB_NOT_LOADED,
 };
 
+/* Where a store or a payment stands in the source, for the ledger. */
+#define TLB_STRING_(text) #text
+#define TLB_STRING(text)  TLB_STRING_(text)
+#define TLB_HERE          __FILE__ ":" TLB_STRING(__LINE__)
+
 /* Nothing has to be done, because of REASON, which checked builds verify. */
 static inline void tlb_unneeded(tlb_debt_t debt, enum tlb_reason reason)
 {
+    static const char *const claims[] = {"claimed: was not present", "claimed: more rights",
+                                         "claimed: not loaded"};
+    if (CHECKED && reason != TLB_NOT_LOADED)
+        ledger_expect_nothing(debt.page, claims[reason]);
     if (reason == TLB_WAS_NOT_PRESENT)
         CHECK((debt.before & ENTRY_PRESENT) == 0,
               "entry of " PRI_VADDR " was present (%08x, now %08x): an invalidation is owed",
@@ -57,34 +67,63 @@ static inline void tlb_unneeded(tlb_debt_t debt, enum tlb_reason reason)
         CHECK((debt.before & debt.after & ENTRY_PRESENT) != 0 &&
                   (debt.before & ~ENTRY_FLAGS_MASK) == (debt.after & ~ENTRY_FLAGS_MASK) &&
                   (debt.before & ~debt.after & (ENTRY_WRITABLE | ENTRY_USER)) == 0 &&
-                  debt.page.v < KERNEL_BASE,
+                  debt.page.v < TEMP_BASE,
               "entry of " PRI_VADDR
               " lost rights or moved (%08x, now %08x): an invalidation is owed",
               ARG_VADDR(debt.page), debt.before, debt.after);
 }
 
-/* After a change of a PTE. */
-static inline void tlb_invalidate_page(tlb_debt_t debt)
+/* The CPU forgets the translation of PAGE, and every cached directory entry. */
+static inline void tlb_forget_page(vaddr_t page)
 {
-    cpu_invalidate_page(debt.page);
+    cpu_invalidate_page(page);
+    if (CHECKED)
+        ledger_page_invalidated(page);
 }
 
-/* The page of the recursive window that shows the table of the slot of ADDRESS. */
-static inline vaddr_t window_page(vaddr_t address)
+/*
+ * Each payment below is a macro that knows where it stands: in checked builds `mutant=N` leaves it
+ * out, or claims that it isn't needed (ledger.h), to see the self-tests catch it.
+ */
+#if CHECKED
+#define TLB_SITE(site_what)                                                                        \
+    ({                                                                                             \
+        static const struct tlb_site site                                                          \
+            __attribute__((section(".tlb_sites"), used)) = {TLB_HERE, (site_what)};                \
+        &site;                                                                                     \
+    })
+#define TLB_PAY(pay, debt)                                                                         \
+    do {                                                                                           \
+        tlb_debt_t tlb_debt_ = (debt);                                                             \
+        if (!tlb_is_mutant(TLB_SITE(#pay)))                                                        \
+            pay##_now(tlb_debt_);                                                                  \
+        else if (tlb_mutation != TLB_OMIT)                                                         \
+            tlb_unneeded(tlb_debt_, (enum tlb_reason)(tlb_mutation - TLB_CLAIM_NOT_PRESENT));      \
+    } while (0)
+#else
+#define TLB_PAY(pay, debt) pay##_now(debt)
+#endif
+
+/* After a change of a PTE. */
+#define tlb_invalidate_page(debt) TLB_PAY(tlb_invalidate_page, debt)
+static inline void tlb_invalidate_page_now(tlb_debt_t debt)
 {
-    return VADDR(WINDOW_BASE + vaddr_to_slot(address) * PAGE_BYTES);
+    tlb_forget_page(debt.page);
 }
 
 /* After a change of a PDE below which every translation stays what it was. */
-static inline void tlb_invalidate_table(tlb_debt_t debt)
+#define tlb_invalidate_table(debt) TLB_PAY(tlb_invalidate_table, debt)
+static inline void tlb_invalidate_table_now(tlb_debt_t debt)
 {
-    cpu_invalidate_page(window_page(debt.page));
+    tlb_forget_page(window_page(debt.page));
 }
 
 /* Drop everything that the CPU remembers: all pages but global ones, or those as well. */
 static inline void tlb_flush(void)
 {
     cpu_write_cr3(cpu_read_cr3());
+    if (CHECKED)
+        ledger_flushed();
 }
 
 static inline void tlb_flush_global(void)
@@ -92,13 +131,16 @@ static inline void tlb_flush_global(void)
     if (cpu_features.pge) {
         cpu_write_cr4(cpu_read_cr4() & ~(uint32_t)CR4_PGE);
         cpu_write_cr4(cpu_read_cr4() | CR4_PGE);
+        if (CHECKED)
+            ledger_global_flushed();
     } else {
         tlb_flush();
     }
 }
 
 /* After a change of a PDE that changed translations below it. */
-static inline void tlb_invalidate_slot(tlb_debt_t debt)
+#define tlb_invalidate_slot(debt) TLB_PAY(tlb_invalidate_slot, debt)
+static inline void tlb_invalidate_slot_now(tlb_debt_t debt)
 {
     if (debt.page.v >= KERNEL_BASE)
         tlb_flush_global();
@@ -111,26 +153,21 @@ static inline void tlb_invalidate_slot(tlb_debt_t debt)
  * Nothing that the old entries led to may be freed before tlb_batch_pay().
  */
 struct tlb_batch {
-    enum { TLB_BATCH_EMPTY, TLB_BATCH_USER, TLB_BATCH_GLOBAL } owed;
+    tlb_debt_t debt; /* of the highest page; nothing is owed while it was not present */
 };
 
 static inline void tlb_batch_add(struct tlb_batch *batch, tlb_debt_t debt)
 {
-    if ((debt.before & ENTRY_PRESENT) == 0)
-        return;
-    if (debt.page.v >= KERNEL_BASE)
-        batch->owed = TLB_BATCH_GLOBAL;
-    else if (batch->owed == TLB_BATCH_EMPTY)
-        batch->owed = TLB_BATCH_USER;
+    if ((debt.before & ENTRY_PRESENT) != 0 && debt.page.v >= batch->debt.page.v)
+        batch->debt = debt;
 }
 
-static inline void tlb_batch_pay(struct tlb_batch *batch)
+/* One flush: of global pages as well, if the highest page is the kernel's. */
+#define tlb_batch_pay(batch) TLB_PAY(tlb_batch_pay, (batch)->debt)
+static inline void tlb_batch_pay_now(tlb_debt_t debt)
 {
-    if (batch->owed == TLB_BATCH_GLOBAL)
-        tlb_flush_global();
-    else if (batch->owed == TLB_BATCH_USER)
-        tlb_flush();
-    batch->owed = TLB_BATCH_EMPTY;
+    if ((debt.before & ENTRY_PRESENT) != 0)
+        tlb_invalidate_slot_now(debt);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include <arch/i386/gdt.h>
 #include <arch/i386/pic.h>
 #include <kernel/console.h>
+#include <kernel/early.h>
 #include <kernel/panic.h>
 
 enum { IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
@@ -20,7 +21,7 @@ _Static_assert(offsetof(struct trap_frame, edi) == 16, "SEGMENT_BYTES");
 _Static_assert(offsetof(struct trap_frame, vector) == 48, "behind pusha");
 _Static_assert(offsetof(struct trap_frame, cs) == 60, "AFTER_PUSHA_CS");
 _Static_assert(offsetof(struct trap_frame, user_esp) == 68, "where the CPU's part ends");
-enum { STUB_BYTES = 16 };
+enum { STUB_BYTES = 16, CLAC_BYTES = 3 };
 
 extern char trap_stubs[], page_fault_stub[];
 
@@ -35,7 +36,7 @@ struct gate {
 };
 enum gate_type { GATE_TASK = 0x85, GATE_INTERRUPT = 0x8E };
 
-static struct gate idt[VECTOR_COUNT] __attribute__((aligned(8)));
+static struct gate idt[VECTOR_COUNT] in_cpu_tables;
 static trap_handler_t *handlers[VECTOR_COUNT];
 
 static const char *const names[VECTOR_EXCEPTIONS] = {
@@ -83,19 +84,36 @@ static void set_gate(unsigned vector, enum gate_type type, uint16_t selector, ui
     };
 }
 
-void trap_init(void)
+/* Every stub begins with CLAC; gates lead to it, or SKIPPED bytes on to the instruction behind. */
+static void set_gates(uint32_t skipped)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         set_gate(vector, GATE_INTERRUPT, KERNEL_CODE,
-                 pointer_to_vaddr(trap_stubs).v + vector * STUB_BYTES);
+                 pointer_to_vaddr(trap_stubs).v + vector * STUB_BYTES + skipped);
     }
-    set_gate(VECTOR_PAGE_FAULT, GATE_INTERRUPT, KERNEL_CODE, pointer_to_vaddr(page_fault_stub).v);
+    set_gate(VECTOR_PAGE_FAULT, GATE_INTERRUPT, KERNEL_CODE,
+             pointer_to_vaddr(page_fault_stub).v + skipped);
     set_gate(VECTOR_DOUBLE_FAULT, GATE_TASK, DOUBLE_FAULT_TSS, 0);
+}
 
+bool trap_is_page_fault_entry(uint32_t address)
+{
+    const struct gate *gate = &idt[VECTOR_PAGE_FAULT];
+    return address == (gate->offset_low | (uint32_t)gate->offset_high << 16);
+}
+
+void trap_begin_with_clac(void)
+{
+    set_gates(0);
+}
+
+void trap_init(void)
+{
+    set_gates(CLAC_BYTES);
     struct {
         uint16_t limit;
         uint32_t linear_base;
-    } __attribute__((packed)) pointer = {sizeof(idt) - 1, pointer_to_vaddr(idt).v + SEGMENT_BASE};
+    } __attribute__((packed)) pointer = {sizeof(idt) - 1, early_cpu_table_address(idt)};
     __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }
 

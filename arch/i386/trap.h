@@ -17,6 +17,7 @@ enum vector {
     VECTOR_BREAKPOINT = 3,
     VECTOR_INVALID_OPCODE = 6,
     VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_GENERAL_PROTECTION = 13,
     VECTOR_PAGE_FAULT = 14,
     VECTOR_EXCEPTIONS = 32, /* their number: vectors from here on are interrupts */
     VECTOR_COUNT = 256,
@@ -51,6 +52,16 @@ static inline uint32_t trap_frame_esp(const struct trap_frame *frame)
 
 /* Load the IDT. The GDT must be there. */
 void trap_init(void);
+
+/*
+ * From here on every stub begins with CLAC: a program, or a probe routine, may have left EFLAGS.AC
+ * set, and handlers are to run with SMAP on. Only where the CPU has SMAP: elsewhere CLAC is an
+ * invalid opcode.
+ */
+void trap_begin_with_clac(void);
+
+/* ADDRESS is where the gate of the page fault leads: no instruction of its stub has run yet. */
+bool trap_is_page_fault_entry(uint32_t address);
 
 typedef void trap_handler_t(struct trap_frame *frame);
 

@@ -2,7 +2,7 @@
 /*
  * Layer 0. Uses: types. Used by: printk, prompt, main.
  *
- * Output goes to every console that is there (serial COM1 and VGA text, both at once); input comes
+ * Output goes to every console that is there (serial COM1 and a screen, both at once); input comes
  * from any of them (serial and PS/2 keyboard). Consoles know no layer: a framebuffer is handed over
  * as a ready pointer.
  */
@@ -13,6 +13,14 @@
 
 /* Find COM1 and the VGA text screen at the mapped address VGA (NULL: none). Never hangs. */
 void console_init(volatile uint16_t *vga);
+
+struct screen_device;
+
+/*
+ * Show the screen on DEVICE (kernel/screen.h) from here on: a framebuffer that has been mapped.
+ * What was shown so far is shown there, too.
+ */
+void console_show_on(struct screen_device *device);
 
 /* Write BYTES bytes to every console; "\n" becomes "\r\n" on the serial line. */
 void console_write(const char *text, size_t bytes);

@@ -25,6 +25,18 @@ extern uint32_t boot_temp_table[SLOT_PAGES];
 extern char image_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[];
 extern char stack_guard[], stack_bottom[], stack_top[], image_end[];
 
+/*
+ * What the CPU itself looks up (IDT, GDT, TSSs) lies together in one page of the image, and is
+ * mapped a second time at TEMP_CPU_TABLES. That is where the CPU is told to look: a double fault
+ * finds its task even if the slot of the image is broken.
+ */
+#define in_cpu_tables __attribute__((section(".bss.cpu_tables"), aligned(8)))
+extern char cpu_tables_start[];
+void early_map_cpu_tables(void);
+
+/* The linear address of TABLE, one of them, for the CPU. */
+uint32_t early_cpu_table_address(const volatile void *table);
+
 /* An address of the image as a physical one. */
 static inline paddr_t image_to_paddr(const volatile void *pointer)
 {

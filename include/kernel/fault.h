@@ -5,8 +5,9 @@
  * A page fault, decoded once, is offered to the layers from below. Layers register what they can
  * do at their init, so that layer 0 calls them without knowing them. The order of the questions
  * (docs/faults.md):
- *   1. what no layer may answer: reserved bits, the paging windows, kernel addresses from user
- * mode, the lower half from kernel mode outside probe routines;
+ *   1. what no layer may answer: reserved bits, fetches that SMEP refuses, the paging windows,
+ *      kernel addresses from user mode, the lower half from kernel mode outside probe routines
+ *      (SMAP refuses reads and writes of present user pages there: no layer answers those either);
  *   2. each registered handler, lowest layer first, until one does not say FAULT_NOT_MINE;
  *   3. each registered recheck: was it spurious (a stale translation with fewer rights)?
  *   4. a probe routine returns the result to its caller; anything else panics with a full report.
@@ -20,8 +21,8 @@ enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
 enum cpu_mode { MODE_KERNEL, MODE_USER };
 
 struct page_fault {
-    vaddr_t address; /* CR2 */
-    enum access access;
+    vaddr_t address;    /* CR2 */
+    enum access access; /* to clients a fetch is a read: without SMEP the CPU does not tell */
     enum cpu_mode mode;
     bool present;        /* the entries were there and forbade it */
     bool reserved_bit;   /* an entry had a bit set that the CPU reserves */
@@ -39,7 +40,8 @@ struct fault_client {
     const char *name;
     enum fault_result (*handle)(const struct page_fault *fault); /* NULL: none */
     bool (*is_spurious)(const struct page_fault *fault);         /* NULL: none; pays the TLB */
-    void (*describe)(vaddr_t address);                           /* NULL: none; one or two lines */
+    void (*enter)(void), (*leave)(void); /* NULL: none; checked builds: around every fault */
+    void (*describe)(vaddr_t address);   /* NULL: none; one or two lines */
 };
 
 /* Register CLIENT for LAYER (2..6), once per layer. The structure stays the caller's. */
@@ -54,6 +56,9 @@ void fault_describe(vaddr_t address);
  */
 void fault_allow_lower_half(bool allowed);
 
+/* FAULT interrupted a probe routine at its access: then SMAP does not apply (EFLAGS.AC is set). */
+bool fault_in_probe(const struct page_fault *fault);
+
 /* Page faults since boot by result, and spurious ones; for `faults` and the tests. */
 struct fault_counters {
     uint32_t total, resolved, spurious, bad_access, no_memory;
@@ -63,7 +68,7 @@ extern struct fault_counters fault_counters;
 /*
  * Probe routines: one access that may fail. They touch ADDRESS (any, 4-byte accesses any
  * alignment) and return FAULT_RESOLVED, or how the fault ended; they are the only kernel code
- * that may touch the lower half. *VALUE is written only on success.
+ * that may touch the lower half, and user pages where SMAP is. *VALUE is written only on success.
  */
 asmlinkage enum fault_result must_check probe_read(vaddr_t address, uint32_t *value);
 asmlinkage enum fault_result must_check probe_write(vaddr_t address, uint32_t value);

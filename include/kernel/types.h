@@ -105,10 +105,18 @@ static inline vaddr_t vaddr_add(vaddr_t address, uint32_t bytes)
     return VADDR(address.v + bytes);
 }
 
+/*
+ * Where the kernel's address 0 is for C: at 0. The host build (tests/host/) has 4 GiB of its own
+ * address space for the kernel's; the base is a multiple of 4 GiB.
+ */
+#ifndef ADDRESS_SPACE_BASE
+#define ADDRESS_SPACE_BASE 0
+#endif
+
 /* The one place where an address of the current space becomes a C pointer, and back. */
 static inline void *vaddr_to_pointer(vaddr_t address)
 {
-    return (void *)(uintptr_t)address.v;
+    return (void *)(ADDRESS_SPACE_BASE + (uintptr_t)address.v);
 }
 
 static inline vaddr_t pointer_to_vaddr(const volatile void *pointer)

@@ -53,20 +53,21 @@ kerr_t cow_release(vaddr_t first, uint32_t pages);
 
 /*
  * Give every page of the range that has an entry new RIGHTS; empty pages stay empty. READ_WRITE on
- * a shared frame means COW; NONE keeps the frame in a not-present entry. returns KERR_OK;
- * KERR_NO_MEMORY (nothing changed)
+ * a shared frame means COW; NONE keeps the frame in a not-present entry. An untouched promise is
+ * made anew where the range covers its slot whole; else the whole slot is emptied, as above.
+ *   returns KERR_OK; KERR_NO_MEMORY (nothing that is seen has changed)
  */
 kerr_t cow_protect(vaddr_t first, uint32_t pages, enum rights rights);
 
 /*
  * Turn the range, whose pages have RIGHTS, back into promises: it reads as zero and its frames are
- * free. Empty pages stay empty.
- *   returns KERR_OK; KERR_NO_MEMORY (nothing changed)
+ * free. Empty pages stay empty where a slot is covered in part; a slot covered whole is promised as
+ * a whole. A table that promises nothing but zeros is given back.
+ *   returns KERR_OK; KERR_NO_MEMORY (nothing that is seen has changed)
  */
 kerr_t cow_discard(vaddr_t first, uint32_t pages, enum rights rights);
 
-/* Drop the lower half of directory ID, which is live and not current: nothing is owed to the TLB.
- */
+/* Drop the lower half of directory ID, live and not current: nothing is owed to the TLB. */
 void cow_drop_lower_half(uint32_t id);
 
 /* What happened since boot; for `faults`. */

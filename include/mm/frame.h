@@ -42,7 +42,8 @@ struct frame_pool {
     uint32_t frames;               /* frames 0 .. frames-1 are managed; a multiple of 1024 */
     uint32_t low_frames;           /* searched last: kept for those who need low addresses */
     uint32_t totals[FRAME_KINDS];
-    uint32_t set_aside; /* free frames that frame_alloc() may not take */
+    void (*on_free)(frame_t frame); /* checked builds: called before a frame becomes free */
+    uint32_t set_aside;             /* free frames that frame_alloc() may not take */
 };
 
 extern struct frame_pool frame_pool;

@@ -13,7 +13,8 @@
  *        +-----------+
  *  1022  |0xFF800000 | alternate window: one foreign space's tables         kernel
  *        +-----------+
- *  1021  |0xFF400000 | temporary mappings, a few fixed pages                kernel rw
+ *  1021  |0xFF400000 | temporary mappings, a few fixed pages;               kernel rw
+ *        |           | one holds the IDT, the GDT and the TSSs
  *        +-----------+
  *   960  |0xF0000000 | device mappings (framebuffer, ACPI, MMIO)            kernel rw
  *        +-----------+
@@ -93,11 +94,14 @@
 enum temp_page {
     TEMP_FAULT_FRAME, /* the new frame, while a fault fills it */
     TEMP_FAULT_SOURCE,
-    TEMP_FAULT_TABLE,      /* a table being filled before it is linked */
-    TEMP_FAULT_OLD_TABLE,  /* the shared table that is being copied */
-    TEMP_TABLE,            /* paging: a new table, or one being torn down */
-    TEMP_FRAME,            /* anyone's: zero a frame, look into one */
-    TEMP_REPORT,           /* panic report and prompt: walk what is there */
+    TEMP_FAULT_TABLE,     /* a table being filled before it is linked */
+    TEMP_FAULT_OLD_TABLE, /* the shared table that is being copied */
+    TEMP_TABLE,           /* paging: a new table, or one being torn down */
+    TEMP_FRAME,           /* anyone's: zero a frame, look into one */
+    TEMP_REPORT,          /* panic report and prompt: walk what is there */
+    TEMP_LEDGER_OLD,      /* checked builds: what an entry led to, and leads to now */
+    TEMP_LEDGER_NEW,
+    TEMP_CPU_TABLES,       /* IDT, GDT, TSSs: always there, where the CPU looks for them */
     TEMP_BOOT_WINDOW = 64, /* 64..: the loader's information block, at boot only */
     TEMP_BOOT_WINDOW_PAGES = 256,
 };

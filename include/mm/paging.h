@@ -22,7 +22,8 @@ enum rights {
     RIGHTS_READ = 1,
     RIGHTS_WRITE = 2, /* implies READ */
     RIGHTS_EXECUTE = 4,
-    RIGHTS_USER = 8, /* from user mode, too */
+    RIGHTS_USER = 8,      /* from user mode, too */
+    RIGHTS_UNCACHED = 16, /* device memory: every access reaches the device */
     RIGHTS_READ_WRITE = RIGHTS_READ | RIGHTS_WRITE,
 };
 

@@ -127,4 +127,7 @@ kerr_t vma_register_kernel(vaddr_t first, uint32_t pages, enum rights rights, en
 /* Region nodes in use, in all spaces; for `mem` and the tests. */
 uint32_t vma_nodes_in_use(void);
 
+/* Give back the page of nodes that is kept empty so that a region more or less costs none. */
+void vma_trim(void);
+
 #endif

@@ -36,6 +36,9 @@ kerr_t zero_promise_pages(vaddr_t first, uint32_t pages, enum rights rights);
 /* SLOT is promised as a whole and was never written: its PDE shares a zero table. */
 bool zero_slot_is_untouched(uint32_t slot);
 
+/* A PDE that promises its whole slot with RIGHTS; it holds a reference to a zero table. */
+pde_t zero_take_table(enum rights rights);
+
 /* A PTE that promises a page with RIGHTS. */
 pte_t zero_pte(enum rights rights);
 

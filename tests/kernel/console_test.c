@@ -12,17 +12,19 @@
 enum { GREY_ON_BLACK = 0x07 };
 
 static volatile uint16_t cells[VGA_CELLS + 1]; /* the one behind the screen stays as it is */
-static struct vga_screen screen;
+static struct vga vga;
+static struct screen screen;
 
 static void show(const char *text)
 {
-    vga_write(&screen, text, strlen(text));
+    screen_write(&screen, text, strlen(text));
 }
 
 static void show_on_empty_screen(const char *text)
 {
     cells[VGA_CELLS] = 0xDEAD;
-    vga_init(&screen, cells);
+    vga_init(&vga, cells);
+    screen_init(&screen, &vga.device);
     show(text);
 }
 

@@ -216,6 +216,38 @@ TEST("cow", "a frame with one reference below a shared table: is copied, not tak
     release_and_end();
 }
 
+/* No directory is loaded between the two writes: what the TLB knows of the page is all there is. */
+TEST("cow", "a page just written, then shared: the next write is caught, TLB or not")
+{
+    REQUIRE(sides_make(2));
+    REQUIRE(promise());
+    poke(first_page, 1);
+    cow_share(TEST_SLOT, SLOTS, sides[1]);
+    poke(first_page, 2);
+    EXPECT_EQUAL(look(first_page), 2);
+    EXPECT_EQUAL(look_on(1, first_page), 1);
+    release_and_end();
+}
+
+TEST("cow", "a table unshared: its window page shows the new one, TLB or not")
+{
+    REQUIRE(sides_make(2));
+    REQUIRE(promise());
+    poke(first_page, 1);
+    share(0, 1);
+    EXPECT(pte_is_writable(pte_read(first_page))); /* the TLB knows the window page from here on */
+    EXPECT(cow_unshare(TEST_SLOT) == KERR_OK);
+    /* The other side's table loses an entry behind its back, by way of a temporary page. */
+    frame_t old = pde_frame(directory_pde_read(sides[1], TEST_SLOT));
+    uint32_t *entries = temp_map(TEMP_FRAME, old);
+    uint32_t entry = entries[0];
+    entries[0] = 0;
+    EXPECT_EQUAL(pte_read(first_page).bits, entry);
+    entries[0] = entry;
+    temp_unmap(TEMP_FRAME);
+    release_and_end();
+}
+
 TEST("cow", "the last owner of an uncopied table: takes table and frame as they are")
 {
     struct cost cost;

@@ -21,9 +21,10 @@ enum {
     NONE = 0x7FFFFFFF,
 };
 
-#define KIB   1024ull
-#define MIB   0x100000ull
-#define GIB_4 0x100000000ull
+#define KIB       1024ull
+#define MIB       0x100000ull
+#define GIB_4     0x100000000ull
+#define FAR_ABOVE (GIB_4 * PAGE_BYTES) /* 16 TiB */
 
 static uint32_t storage[STORAGE_WORDS];
 static struct frame_pool pool;
@@ -192,10 +193,12 @@ TEST("frame_map", "ranges across and above 4 GiB: the part below counts, the res
         {GIB_4 - 8 * MIB, 24 * MIB, AVAILABLE},
         {GIB_4 + 1024 * MIB, 512 * MIB, AVAILABLE},
         {2 * GIB_4, GIB_4, RESERVED},
+        {FAR_ABOVE + MIB, MIB, RESERVED}, /* frame numbers of more than 32 bits */
+        {FAR_ABOVE + 2 * MIB, MIB, AVAILABLE},
     };
     EXPECT_FREE(map, 256);
     EXPECT_EQUAL(memory_map_frames(map, ARRAY_LENGTH(map)), 0x100000);
-    EXPECT_EQUAL(memory_map_mib_above(map, ARRAY_LENGTH(map)), 16 + 512);
+    EXPECT_EQUAL(memory_map_mib_above(map, ARRAY_LENGTH(map)), 16 + 512 + 1);
     EXPECT_EQUAL(memory_map_mib_above(map, 1), 0);
 }
 

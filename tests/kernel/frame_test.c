@@ -311,6 +311,17 @@ TEST("frame", "aligned runs: begin at a multiple, or do not fit")
     try_runs(cases, ARRAY_LENGTH(cases));
 }
 
+TEST("frame", "a run without a limit: spares the frames below 16 MiB while it can")
+{
+    frame_t first;
+    start_free(LARGE_FRAMES);
+    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 1024, 1024, 0, &first) == KERR_OK);
+    EXPECT_EQUAL(first.n, FRAME_DMA_LIMIT);
+    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 1024, 1024, 0, &first) == KERR_OK);
+    EXPECT_EQUAL(first.n, 0);
+    expect_sound();
+}
+
 TEST("frame", "runs below a limit: end below it, or do not fit")
 {
     static const struct run_case cases[] = {
@@ -332,9 +343,9 @@ TEST("frame", "a run with holes before it: the holes are passed by")
     start_free(LARGE_FRAMES);
     for (uint32_t n = 0; n < 3000; n += 7) /* no more than 6 in a row below 3000 */
         frame_pool_claim(&pool, FRAME(n), 1, FRAME_KERNEL);
-    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 7, 1, 0, &first) == KERR_OK);
+    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 7, 1, FRAME_DMA_LIMIT, &first) == KERR_OK);
     EXPECT_EQUAL(first.n, 2997);
-    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 6, 1, 0, &first) == KERR_OK);
+    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 6, 1, FRAME_DMA_LIMIT, &first) == KERR_OK);
     EXPECT_EQUAL(first.n, 1);
     expect_sound();
 }
@@ -570,11 +581,11 @@ static void random_references(void)
     }
 }
 
-/* The lowest run, by trying every place; NONE if there is none. */
-static uint32_t model_run(uint32_t count, uint32_t align, uint32_t limit)
+/* The lowest run at or above FROM, by trying every place; NONE if there is none. */
+static uint32_t model_run_from(uint32_t from, uint32_t count, uint32_t align, uint32_t limit)
 {
     uint32_t length = 0;
-    for (uint32_t n = 0; n < limit; n++) {
+    for (uint32_t n = from; n < limit; n++) {
         if (length == 0 && n % align != 0)
             continue;
         length = model.references[n] == 0 ? length + 1 : 0;
@@ -582,6 +593,13 @@ static uint32_t model_run(uint32_t count, uint32_t align, uint32_t limit)
             return n + 1 - count;
     }
     return NONE;
+}
+
+/* The low frames are taken last. */
+static uint32_t model_run(uint32_t count, uint32_t align, uint32_t limit)
+{
+    uint32_t run = model_run_from(FRAME_DMA_LIMIT, count, align, limit);
+    return run != NONE ? run : model_run_from(0, count, align, limit);
 }
 
 static void random_run(void)
@@ -659,21 +677,26 @@ TEST("frame", "100,000 random operations: the pool does what a plain array does"
 
 /* ---- the kernel's own pool ---- */
 
-TEST("frame", "the kernel's pool: totals add up, and image, tables and boot data have an owner")
+/* None of the frames that hold BYTES bytes from START on can be handed out. */
+static void expect_not_free(paddr_t start, uint32_t bytes)
+{
+    frame_t last = paddr_to_frame(PADDR(start.v + bytes - 1));
+    for (uint32_t n = paddr_to_frame(start).n; bytes > 0 && n <= last.n; n++)
+        EXPECT(n >= frame_pool.frames || frame_kind(&frame_pool, FRAME(n)) != FRAME_FREE);
+}
+
+TEST("frame", "the kernel's pool: totals add up, and what boot left in RAM is not free")
 {
     uint32_t sum = 0;
     for (enum frame_kind kind = 0; kind < FRAME_KINDS; kind++)
         sum += frame_pool.totals[kind];
     EXPECT_EQUAL(sum, frame_pool.frames);
 
-    for (uint32_t n = paddr_to_frame(image_to_paddr(image_start)).n;
-         n < paddr_to_frame(image_to_paddr(image_end)).n; n++)
-        EXPECT(frame_references(&frame_pool, FRAME(n)) != 0);
-    EXPECT(frame_kind(&frame_pool, FRAME(0)) != FRAME_FREE);
-    EXPECT(frame_kind(&frame_pool, paddr_to_frame(PADDR(VGA_TEXT_PHYSICAL))) == FRAME_RESERVED);
-    EXPECT(frame_kind(&frame_pool, paddr_to_frame(boot_info.information_start)) == FRAME_KERNEL);
+    expect_not_free(PADDR(0), 1);
+    expect_not_free(image_to_paddr(image_start), (uint32_t)(image_end - image_start));
+    expect_not_free(boot_info.information_start, boot_info.information_bytes);
     for (uint32_t i = 0; i < boot_info.module_count; i++)
-        EXPECT(frame_kind(&frame_pool, paddr_to_frame(boot_info.modules[i].start)) == FRAME_FILE);
+        expect_not_free(boot_info.modules[i].start, boot_info.modules[i].bytes);
 }
 
 TEST("frame", "all of the machine's frames taken: each came once, and all go back")

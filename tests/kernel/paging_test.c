@@ -440,39 +440,59 @@ TEST("paging", "pte_fill_empty: fills what is empty, counts it, and leaves the r
     frame_free(&frame_pool, other);
 }
 
-/* All seven slots from the gap's first on have PDE; the one behind is empty. */
-static void expect_gap_slots(uint32_t pde)
+enum { GAP_SLOT = KERNEL_GAP_BASE >> SLOT_SHIFT, RUN_SLOTS = 7 };
+
+/* Of the gap's slots, those of [first, first+count) have PDE and the others are empty. */
+static void expect_gap_slots(uint32_t first, uint32_t count, pde_t pde)
 {
-    const uint32_t ignored = ENTRY_ACCESSED | ENTRY_DIRTY;
-    uint32_t first = vaddr_to_slot(VADDR(KERNEL_GAP_BASE));
-    for (uint32_t i = 0; i < 7; i++)
-        EXPECT_EQUAL(pde_read(first + i).bits & ~ignored, pde & ~ignored);
-    EXPECT_EQUAL(pde_read(first + 7).bits, 0);
+    const uint32_t compared = ~(uint32_t)(ENTRY_ACCESSED | ENTRY_DIRTY);
+    for (uint32_t i = 0; i <= RUN_SLOTS; i++) {
+        uint32_t expected = i - first < count ? pde.bits : 0;
+        EXPECT_EQUAL(pde_read(GAP_SLOT + i).bits & compared, expected & compared);
+    }
 }
 
-TEST("paging", "pde_fill_empty: all or nothing; pde_clear_run: nothing is seen below any more")
+TEST("paging", "pde_fill_empty: fills all slots, or none if one is in use, whichever it is")
 {
     REQUIRE_SLOTS(page);
-    uint32_t gap = vaddr_to_slot(VADDR(KERNEL_GAP_BASE));
     frame_t frame = frame_with(28);
-    vaddr_t seventh = slot_to_vaddr(gap + 6);
-
     REQUIRE(paging_map(page, frame, RIGHTS_READ) == KERR_OK);
     pde_t pde = pde_make(pde_frame(pde_read(page_slot)), ENTRY_PRESENT | ENTRY_ACCESSED);
-    REQUIRE(pde_fill_empty(gap, 7, pde) == KERR_OK);
-    expect_gap_slots(pde.bits);
-    EXPECT_EQUAL(seen_at(seventh), 28);
-    EXPECT_EQUAL(pde_run(gap, 7), 7);
-    EXPECT_EQUAL(pde_run(gap, 3), 3);
-    EXPECT_EQUAL(pde_run(gap, 8), 7);
 
-    for (uint32_t count = 1; count <= 7; count++) /* one that is not empty, wherever it is */
-        EXPECT_EQUAL(pde_fill_empty(gap + 7 - count, count + 1, pde), KERR_EXISTS);
-    expect_gap_slots(pde.bits);
-    pde_clear_run(gap, 7);
-    expect_gap_slots(0);
-    EXPECT_EQUAL(seen_at(seventh), NOT_SEEN);
-    EXPECT_EQUAL(pde_run(gap, 8), 8);
+    for (uint32_t used = 0; used < RUN_SLOTS; used++) {
+        EXPECT_EQUAL(pde_fill_empty(GAP_SLOT + used, 1, pde), KERR_OK);
+        EXPECT_EQUAL(pde_fill_empty(GAP_SLOT, RUN_SLOTS, pde), KERR_EXISTS);
+        expect_gap_slots(used, 1, pde);
+        EXPECT_EQUAL(pde_fill_empty(GAP_SLOT, used, pde), KERR_OK);
+        expect_gap_slots(0, used + 1, pde);
+        EXPECT_EQUAL(seen_at(slot_to_vaddr(GAP_SLOT)), 28);
+        pde_clear_run(GAP_SLOT, RUN_SLOTS);
+    }
+    expect_unmap(page, frame);
+    frame_free(&frame_pool, frame);
+}
+
+TEST("paging", "pde_run and pde_clear_run: up to the first that differs; nothing is seen any more")
+{
+    REQUIRE_SLOTS(page);
+    vaddr_t last = slot_to_vaddr(GAP_SLOT + RUN_SLOTS - 1);
+    frame_t frame = frame_with(29);
+    REQUIRE(paging_map(page, frame, RIGHTS_READ) == KERR_OK);
+    pde_t pde = pde_make(pde_frame(pde_read(page_slot)), ENTRY_PRESENT | ENTRY_ACCESSED);
+
+    REQUIRE(pde_fill_empty(GAP_SLOT, RUN_SLOTS, pde) == KERR_OK);
+    EXPECT_EQUAL(pde_run(GAP_SLOT, RUN_SLOTS), RUN_SLOTS);
+    EXPECT_EQUAL(pde_run(GAP_SLOT, 3), 3);
+    EXPECT_EQUAL(pde_run(GAP_SLOT, 1), 1);
+    EXPECT_EQUAL(pde_run(GAP_SLOT, RUN_SLOTS + 1), RUN_SLOTS);
+    EXPECT_EQUAL(seen_at(last), 29);
+    pde_clear_run(GAP_SLOT + 2, RUN_SLOTS - 2);
+    expect_gap_slots(0, 2, pde);
+    EXPECT_EQUAL(seen_at(last), NOT_SEEN);
+    EXPECT_EQUAL(pde_run(GAP_SLOT, RUN_SLOTS), 2);
+    EXPECT_EQUAL(pde_run(GAP_SLOT + 2, RUN_SLOTS - 1), RUN_SLOTS - 1);
+    pde_clear_run(GAP_SLOT, 2);
+    expect_gap_slots(0, 0, pde);
     expect_unmap(page, frame);
     frame_free(&frame_pool, frame);
 }

@@ -303,6 +303,59 @@ TEST("space", "a fault inside a higher layer's exception handler: both end well,
     EXPECT(cow_discard(record, 1, RIGHTS_READ_WRITE) == KERR_OK);
 }
 
+/*
+ * A layer above that answers page faults: it has taken the right to write from a whole slot, by
+ * way of its PDE, and gives it back when someone writes there. Layers 3 and 4 pass that on.
+ */
+static enum { NO_TRAP_SET, TRAP_SET, TRAP_SPRUNG } slot_trap;
+
+static enum fault_result answer_slot_trap(const struct page_fault *fault)
+{
+    if (slot_trap != TRAP_SET || vaddr_to_slot(fault->address) != TEST_SLOT + 1)
+        return FAULT_NOT_MINE;
+    slot_trap = TRAP_SPRUNG;
+    touch_promises(NULL);
+    pde_t pde = pde_read(TEST_SLOT + 1);
+    pde.bits |= ENTRY_WRITABLE;
+    tlb_invalidate_slot(pde_write(TEST_SLOT + 1, pde));
+    return FAULT_RESOLVED;
+}
+
+/* Layer 6 has no faults of its own yet; a client can't be taken back, so this one stays, idle. */
+static void register_once(void)
+{
+    static const struct fault_client client = {.name = "test", .handle = answer_slot_trap};
+    static bool is_registered;
+    if (!is_registered)
+        fault_register(6, &client);
+    is_registered = true;
+}
+
+TEST("space", "a fault inside a higher layer's page-fault handler: both are answered, nothing lost")
+{
+    vaddr_t trapped = page_of_slot(TEST_SLOT + 1, 5);
+
+    register_once();
+    REQUIRE(reserve_here(2 * SLOT_PAGES));
+    poke(trapped, 1);
+    pde_t pde = pde_read(TEST_SLOT + 1);
+    pde.bits &= ~(uint32_t)ENTRY_WRITABLE;
+    tlb_invalidate_slot(pde_write(TEST_SLOT + 1, pde));
+    uint32_t faults = fault_counters.total, resolved = fault_counters.resolved;
+    slot_trap = TRAP_SET;
+    poke(trapped, 2);
+    EXPECT_EQUAL(slot_trap, TRAP_SPRUNG);
+    slot_trap = NO_TRAP_SET;
+    EXPECT_EQUAL(inner_faults, 2);
+    EXPECT_EQUAL(fault_counters.total - faults, 3);
+    EXPECT_EQUAL(fault_counters.resolved - resolved, 3);
+    EXPECT_EQUAL(peek(trapped), 2);
+    EXPECT_EQUAL(peek(page), 43);
+    EXPECT_EQUAL(peek(record), 42);
+    EXPECT(vma_release(&boot_space, page, 2 * SLOT_PAGES) == KERR_OK);
+    EXPECT(cow_discard(record, 1, RIGHTS_READ_WRITE) == KERR_OK);
+}
+
 TEST("space", "a fault while a higher layer uses its temporary pages: they stay what they are")
 {
     frame_t frame;
@@ -326,7 +379,7 @@ TEST("space", "a fault while a higher layer uses its temporary pages: they stay 
     EXPECT(cow_discard(record, 1, RIGHTS_READ_WRITE) == KERR_OK);
 }
 
-TEST("space", "a fault in a space's own table of directories: is seen by the space itself")
+TEST("space", "a space created from another one: its page in the directories area is seen by all")
 {
     REQUIRE(space_create(&one, RIGHTS_NONE) == KERR_OK);
     space_switch(&one);

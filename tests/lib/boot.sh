@@ -7,10 +7,12 @@
 STATUS_HALT=33 STATUS_PASS=65 STATUS_FAIL=67 STATUS_PANIC=69
 TIME_LIMIT=${TIME_LIMIT:-180}
 
-qemu() { # ARGUMENTS...: serial line on standard input and output
-    timeout --foreground -k 5 "$TIME_LIMIT" qemu-system-i386 -accel tcg -nic none -display none \
-        -monitor none -device isa-debug-exit,iobase=0xf4,iosize=4 -no-reboot "$@"
+run_qemu() { # PROGRAM ARGUMENTS...: serial line on standard input and output
+    timeout --foreground -k 5 "$TIME_LIMIT" "$1" -accel tcg -nic none -display none \
+        -monitor none -device isa-debug-exit,iobase=0xf4,iosize=4 -no-reboot "${@:2}"
 }
+qemu() { run_qemu qemu-system-i386 "$@"; }
+qemu_64() { run_qemu qemu-system-x86_64 "$@"; }
 
 with_serial=(-chardev stdio,id=line,signal=off -serial chardev:line)
 
@@ -73,7 +75,7 @@ boot_says() { # STATUS TEXT KERNEL "COMMAND LINE" QEMU-ARGUMENTS...
     local status=$1 text=$2 kernel=$3 options=$4
     shift 4
     make_floppy "$kernel" "$options"
-    run_and_find "$status" "$text" "${floppy[@]}" "$@"
+    run_and_find "$status" "$text" -- "${floppy[@]}" "$@"
 }
 
 # With less memory than is promised: a message, or layers that come up and pass a test.
@@ -90,12 +92,19 @@ boots_or_refuses() { # KERNEL "MORE COMMAND LINE" QEMU-ARGUMENTS...
     esac
 }
 
-run_and_find() { # STATUS TEXT QEMU-ARGUMENTS...
-    local status=$1 text=$2 log
-    shift 2
+run_and_find() { # STATUS TEXT... -- QEMU-ARGUMENTS...
+    local status=$1 texts=() text log
+    shift
+    while [ "$1" != -- ]; do
+        texts+=("$1")
+        shift
+    done
+    shift
     log=$(mktemp "$queue_dir/XXXXXX.img")
     wants_status "$status" qemu "${with_serial[@]}" "$@" | tee "$log"
-    found_in "$log" "$text"
+    for text in "${texts[@]}"; do
+        found_in "$log" "$text"
+    done
 }
 
 found_in() { # LOG TEXT
@@ -137,12 +146,12 @@ iso_menu_tests() { # ISO NUMBER
         echo $! > "$log.sleep"
         wait
     } | {
+        status=0
         wants_status $STATUS_PASS qemu -m 64 -monitor stdio -serial "file:$log" -boot d \
-            -cdrom "$iso" > "$log.monitor"
-        status=$?
+            -cdrom "$iso" > "$log.monitor" || status=$?
         kill "$(cat "$log.sleep")"
+        cat "$log"
         exit $status
     }
-    cat "$log"
     judge_ktap < "$log"
 }

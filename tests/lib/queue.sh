@@ -53,10 +53,22 @@ queue_run() { # NAME COMMAND...
             touch "$queue_dir/$name.ok"
         else
             echo "------ $log"
-            tail -n 60 "$log" | tr -d '\r'
+            tr -d '\r' < "$log" | queue_excerpt
             echo "------"
         fi
     ) 9> "$queue_dir/.lock"
+}
+
+# Of a log: each failed self-test with the ten lines before it, then the end.
+queue_excerpt() {
+    awk '{ line[NR] = $0 }
+        /^not ok/ { for (i = NR - 10; i <= NR; i++) wanted[i] = 1 }
+        END {
+            for (i = 1; i <= NR; i++) {
+                if (wanted[i] || i > NR - 30) print line[i]
+                else if (wanted[i - 1] || i == 1) print "[...]"
+            }
+        }'
 }
 
 # Wait for all; the closing line. Returns 1 if one failed.

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test. The audit of audit.h.
+ *
+ * Kernel tables have one reference each, by way of directory 0. Pages of the image, of devices and
+ * temporary pages hold no reference of their own; all other entries do.
+ */
+#include "audit.h"
+
+#include "machine.h"
+
+#include <arch/i386/ledger.h>
+#include <kernel/printk.h>
+#include <mm/frame.h>
+#include <mm/heap.h>
+#include <mm/zero.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char text[300];
+static bool is_broken;
+
+static printf_like(1, 2) void broken(const char *format, ...)
+{
+    va_list arguments;
+    if (is_broken)
+        return; /* the first one counts */
+    is_broken = true;
+    va_start(arguments, format);
+    vformat_text(text, sizeof(text), format, arguments);
+    va_end(arguments);
+}
+
+/* What was counted, by frame. */
+static struct {
+    uint32_t references;
+    uint32_t shared; /* of a table: PDEs with the mark */
+    bool is_table;
+} * counted;
+
+static bool is_ram(frame_t frame)
+{
+    return frame.n < frame_pool.frames;
+}
+
+/* ---- entries ---- */
+
+/* PTE, in a table of SPACE's slot SLOT at INDEX, against the region. */
+static void check_against_region(struct space *space, uint32_t slot, uint32_t index, pte_t pte)
+{
+    vaddr_t page = vaddr_add(slot_to_vaddr(slot), index << PAGE_SHIFT);
+    struct vma *region = vma_find(space, page);
+    if (region == NULL) {
+        broken("PTE %08x of " PRI_VADDR ": no region", pte.bits, ARG_VADDR(page));
+        return;
+    }
+    if (region->kind != VMA_PROMISE)
+        return;
+    bool may_write = (region->rights & RIGHTS_WRITE) != 0;
+    bool may_read = (region->rights & (RIGHTS_READ | RIGHTS_EXECUTE | RIGHTS_WRITE)) != 0;
+    bool allows_write = pte_is_present(pte) && (pte_is_writable(pte) || pte_is_cow(pte));
+    if (allows_write != may_write)
+        broken("PTE %08x of " PRI_VADDR ": region's rights are %x", pte.bits, ARG_VADDR(page),
+               region->rights);
+    if (pte_is_present(pte) != may_read)
+        broken("PTE %08x of " PRI_VADDR ": region's rights are %x", pte.bits, ARG_VADDR(page),
+               region->rights);
+}
+
+static void check_pte(pte_t pte)
+{
+    frame_t frame = pte_frame(pte);
+    if (!pte_holds_frame(pte) || !is_ram(frame)) {
+        broken("PTE %08x holds no frame", pte.bits);
+        return;
+    }
+    counted[frame.n].references++;
+    if (pte_is_writable(pte) && pte_is_cow(pte))
+        broken("PTE %08x is writable and COW", pte.bits);
+    if (pte_is_writable(pte) && frame_kind(&frame_pool, frame) == FRAME_ZERO)
+        broken("PTE %08x may write to the zero frame", pte.bits);
+    if (pte_is_writable(pte) && !(pte.bits & PTE_SHARED_MAPPING) &&
+        frame_references(&frame_pool, frame) != 1)
+        broken("PTE %08x may write to a frame with %u references", pte.bits,
+               frame_references(&frame_pool, frame));
+}
+
+/* The entries of TABLE, seen for the first time. */
+static void count_table(frame_t table)
+{
+    const uint32_t *entries = machine_frame(table);
+    uint32_t used = 0;
+    counted[table.n].is_table = true;
+    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
+        if (entries[i] == 0)
+            continue;
+        used++;
+        check_pte((pte_t){entries[i]});
+    }
+    if (used != frame_record(&frame_pool, table)->used_entries)
+        broken("table %u has %u entries in use, its record says %u", table.n, used,
+               frame_record(&frame_pool, table)->used_entries);
+}
+
+static void check_table_against_regions(struct space *space, uint32_t slot, frame_t table)
+{
+    const uint32_t *entries = machine_frame(table);
+    for (uint32_t i = 0; i < SLOT_PAGES && !is_broken; i++)
+        if (entries[i] != 0)
+            check_against_region(space, slot, i, (pte_t){entries[i]});
+}
+
+static void count_pde(struct space *space, uint32_t slot, pde_t pde)
+{
+    frame_t table = pde_frame(pde);
+    if (pde.bits == 0)
+        return;
+    if (!pde_is_table(pde) || !is_ram(table) || (pde.bits & ENTRY_GLOBAL)) {
+        broken("PDE %08x of slot %u leads to no table", pde.bits, slot);
+        return;
+    }
+    if (pde_is_shared(pde) == ((pde.bits & ENTRY_WRITABLE) != 0))
+        broken("PDE %08x of slot %u is neither own nor shared", pde.bits, slot);
+    counted[table.n].references++;
+    counted[table.n].shared += pde_is_shared(pde);
+    if (!counted[table.n].is_table)
+        count_table(table);
+    check_table_against_regions(space, slot, table);
+}
+
+static bool has_counted_entries(uint32_t slot)
+{
+    return slot != KERNEL_FIRST_SLOT && slot < DEVICE_BASE >> SLOT_SHIFT;
+}
+
+/* ---- frames ---- */
+
+static void check_frame(frame_t frame)
+{
+    const struct frame_record *record = frame_record(&frame_pool, frame);
+    uint32_t found = counted[frame.n].references;
+    switch ((enum frame_kind)record->kind) {
+    case FRAME_ZERO:
+        found++; /* the layer's own */
+        break;
+    case FRAME_TABLE:
+        if (found > 1 && counted[frame.n].shared != found)
+            broken("table %u has %u PDEs, but %u are shared", frame.n, found,
+                   counted[frame.n].shared);
+        break;
+    case FRAME_ANONYMOUS:
+    case FRAME_DIRECTORY:
+    case FRAME_FREE:
+    case FRAME_RESERVED:
+        break;
+    default:
+        return; /* mapped by the image and the frame table, which count none */
+    }
+    if (found != record->references)
+        broken("frame %u (%s) has %u references, counted are %u", frame.n,
+               frame_kind_text((enum frame_kind)record->kind), record->references, found);
+}
+
+static void count_kernel_half(void)
+{
+    const uint32_t *directory = machine_frame(machine_walk(directory_page(0)).frame);
+    for (uint32_t slot = KERNEL_FIRST_SLOT; slot <= KERNEL_LAST_SHARED_SLOT; slot++) {
+        pde_t pde = {directory[slot]};
+        if (has_counted_entries(slot))
+            count_pde(&kernel_space, slot, pde);
+        else if (pde_is_table(pde))
+            counted[pde_frame(pde).n].references++;
+    }
+}
+
+/* The zero tables hold their references even while no PDE leads to them. */
+static void count_zero_tables(void)
+{
+    for (uint32_t n = 0; n < frame_pool.frames; n++)
+        if (frame_kind(&frame_pool, FRAME(n)) == FRAME_ZERO && n != zero_frame.n)
+            count_table(FRAME(n));
+}
+
+static void check_sentence(const char *sentence)
+{
+    if (sentence != NULL)
+        broken("%s", sentence);
+}
+
+const char *audit(struct space *const *spaces, uint32_t count)
+{
+    vaddr_t where;
+    is_broken = false;
+    counted = calloc(frame_pool.frames, sizeof(*counted));
+    count_zero_tables();
+    for (uint32_t i = 0; i < count; i++) {
+        frame_t directory = machine_walk(directory_page(spaces[i]->directory)).frame;
+        for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && !is_broken; slot++)
+            count_pde(spaces[i], slot, (pde_t){machine_frame(directory)[slot]});
+        check_sentence(vma_check(spaces[i]));
+    }
+    count_kernel_half();
+    for (uint32_t n = 0; n < frame_pool.frames && !is_broken; n++)
+        check_frame(FRAME(n));
+    free(counted);
+    check_sentence(vma_check(&kernel_space));
+    check_sentence(frame_pool_check(&frame_pool));
+    check_sentence(directory_check());
+    check_sentence(zero_check());
+    check_sentence(heap_check(&kernel_heap, &where));
+    check_sentence(machine_check_tlb(&where));
+    if (directory_live_count() != count)
+        broken("%u directories are live, %u spaces are known", directory_live_count(), count);
+    if (ledger_open() != 0)
+        ledger_leave(); /* panics, and says which */
+    return is_broken ? text : NULL;
+}
+
+/* ---- before and after ---- */
+
+/* Real pages of the region array: it grows and never shrinks. */
+static uint32_t node_pages(void)
+{
+    uint32_t pages = 0;
+    for (uint32_t i = 0; i < REGION_NODES_ROOM_BYTES >> PAGE_SHIFT; i++) {
+        struct machine_walk walk = machine_walk(VADDR(REGION_NODES_BASE + (i << PAGE_SHIFT)));
+        if (!walk.present || walk.frame.n == zero_frame.n)
+            break;
+        pages++;
+    }
+    return pages;
+}
+
+void census_take(struct census *census)
+{
+    uint32_t nodes = node_pages();
+    memcpy(census->totals, frame_pool.totals, sizeof(census->totals));
+    census->totals[FRAME_ANONYMOUS] -= nodes;
+    census->totals[FRAME_FREE] += nodes;
+    census->kernel_regions = kernel_space.region_count;
+    census->kernel_reserved = kernel_space.reserved_pages;
+    census->live_directories = directory_live_count();
+    census->heap_blocks = kernel_heap.used_blocks;
+    census->set_aside = frame_pool.set_aside;
+    census->nodes = vma_nodes_in_use();
+}
+
+const char *census_compare(const struct census *before, const struct census *after)
+{
+    is_broken = false;
+    for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+        if (before->totals[kind] != after->totals[kind])
+            broken("frames that are %s: %u before, %u after",
+                   frame_kind_text((enum frame_kind)kind), before->totals[kind],
+                   after->totals[kind]);
+    if (before->kernel_regions != after->kernel_regions || before->nodes != after->nodes ||
+        before->kernel_reserved != after->kernel_reserved)
+        broken("regions: %u and %u nodes before, %u and %u after", before->kernel_regions,
+               before->nodes, after->kernel_regions, after->nodes);
+    if (before->live_directories != after->live_directories)
+        broken("directories: %u before, %u after", before->live_directories,
+               after->live_directories);
+    if (before->heap_blocks != after->heap_blocks)
+        broken("heap blocks: %u before, %u after", before->heap_blocks, after->heap_blocks);
+    if (before->set_aside != after->set_aside)
+        broken("frames set aside: %u before, %u after", before->set_aside, after->set_aside);
+    return is_broken ? text : NULL;
+}

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test. Operations, their plain model and the comparison (operations.h).
+ *
+ * Before each operation the TLB takes in all that it may: every page of the playground and every
+ * table of the window. So an invalidation that is missing is seen at once.
+ */
+#include "operations.h"
+
+#include "audit.h"
+#include "machine.h"
+
+#include <arch/i386/pte.h>
+#include <kernel/printk.h>
+#include <mm/cow.h>
+#include <mm/frame.h>
+#include <mm/heap.h>
+#include <mm/space.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOT_FIRST = 256, PAGES = PLAY_SLOTS * SLOT_PAGES, WORDS_PER_STEP = 64 };
+
+/* Behind the process records, where nothing is. */
+#define KERNEL_PLAY_BASE (PROCESS_RECORDS_BASE + PROCESS_RECORDS_ROOM_BYTES)
+
+static const char name[] = "play";
+
+/* Pages of the playground that operations name. */
+static const uint16_t points[PLAY_POINTS] = {
+    0, 1, 500, 1022, 1023, 1024, 1025, 1600, 2047, 2048, 2600, PAGES - 1,
+};
+
+/* ---- the model ---- */
+
+struct area {
+    bool is_reserved[PAGES];
+    uint8_t rights[PAGES];
+    uint32_t contents[PAGES];
+};
+
+struct model_space {
+    bool exists;
+    struct area area;
+};
+
+struct block {
+    uint8_t *at; /* NULL: none */
+    uint32_t bytes;
+    uint8_t fill;
+};
+
+static struct model_space model[PLAY_SPACES];
+static struct area model_kernel;
+static struct block blocks[PLAY_BLOCKS];
+static uint32_t current;
+static bool is_under_pressure;
+static uint32_t words_written; /* every value is a new one */
+
+/* The kernel's side. Space 0 is the boot space. */
+static struct space kernel_side[PLAY_SPACES];
+
+static struct space *space_at(uint32_t number)
+{
+    return number == 0 ? &boot_space : &kernel_side[number];
+}
+
+/* ---- what is wrong ---- */
+
+static char text[400];
+static bool is_wrong;
+
+static printf_like(1, 2) void wrong(const char *format, ...)
+{
+    va_list arguments;
+    if (is_wrong)
+        return;
+    is_wrong = true;
+    va_start(arguments, format);
+    vformat_text(text, sizeof(text), format, arguments);
+    va_end(arguments);
+}
+
+static const char *result_text(unsigned result)
+{
+    return kerr_text((enum kerr)result);
+}
+
+/* RESULT must be WANTED; or it may be "no memory", if there was none: then *DONE is false. */
+static void judge(enum kerr result, enum kerr wanted, bool *done)
+{
+    bool may_fail = machine_allocation_failed() || is_under_pressure;
+    *done = result == KERR_OK;
+    if (result != wanted && !(may_fail && result == KERR_NO_MEMORY && wanted == KERR_OK))
+        wrong("the answer is '%s', wanted is '%s'", result_text(result), result_text(wanted));
+}
+
+/* ---- places ---- */
+
+struct place {
+    struct space *space;
+    struct area *area;
+    uint32_t first, last; /* pages of the playground */
+    vaddr_t address;
+    uint32_t pages;
+};
+
+static struct place place_of(const struct operation *operation)
+{
+    uint32_t a = points[(operation->where & 0x7F) % PLAY_POINTS];
+    uint32_t b = points[operation->to % PLAY_POINTS];
+    bool in_kernel = (operation->where & 0x80) != 0;
+    struct place place = {.first = a < b ? a : b, .last = a < b ? b : a};
+    vaddr_t base = in_kernel ? VADDR(KERNEL_PLAY_BASE) : slot_to_vaddr(SLOT_FIRST);
+    place.space = in_kernel ? &kernel_space : space_at(current);
+    place.area = in_kernel ? &model_kernel : &model[current].area;
+    place.address = vaddr_add(base, place.first << PAGE_SHIFT);
+    place.pages = place.last - place.first + 1;
+    return place;
+}
+
+static enum rights rights_of(const struct operation *operation)
+{
+    static const enum rights all[] = {RIGHTS_READ_WRITE, RIGHTS_READ, RIGHTS_NONE,
+                                      RIGHTS_READ | RIGHTS_EXECUTE, RIGHTS_READ_WRITE};
+    return all[operation->how % ARRAY_LENGTH(all)];
+}
+
+static bool any_reserved(const struct place *place)
+{
+    for (uint32_t i = place->first; i <= place->last; i++)
+        if (place->area->is_reserved[i])
+            return true;
+    return false;
+}
+
+static bool all_reserved(const struct place *place)
+{
+    for (uint32_t i = place->first; i <= place->last; i++)
+        if (!place->area->is_reserved[i])
+            return false;
+    return true;
+}
+
+/* ---- regions ---- */
+
+static void do_reserve(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    enum rights rights = rights_of(operation);
+    bool done;
+    judge(vma_reserve_at(place.space, place.address, place.pages, rights, name),
+          any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
+    for (uint32_t i = place.first; done && i <= place.last; i++) {
+        place.area->is_reserved[i] = true;
+        place.area->rights[i] = (uint8_t)rights;
+        place.area->contents[i] = 0;
+    }
+}
+
+static void do_release(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    bool done;
+    judge(vma_release(place.space, place.address, place.pages),
+          any_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
+    for (uint32_t i = place.first; done && i <= place.last; i++) {
+        place.area->is_reserved[i] = false;
+        place.area->contents[i] = 0;
+    }
+}
+
+static void do_protect(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    enum rights rights = rights_of(operation);
+    bool done;
+    judge(vma_protect(place.space, place.address, place.pages, rights),
+          all_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
+    for (uint32_t i = place.first; done && i <= place.last; i++)
+        place.area->rights[i] = (uint8_t)rights;
+}
+
+/* Asks for pages that are reserved with the same rights. */
+static void do_discard(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    bool done;
+    for (uint32_t i = place.first; i <= place.last; i++)
+        if (!place.area->is_reserved[i] || place.area->rights[i] != place.area->rights[place.first])
+            return;
+    enum rights rights = (enum rights)place.area->rights[place.first] | place.space->user;
+    judge(cow_discard(place.address, place.pages, rights), KERR_OK, &done);
+    for (uint32_t i = place.first; done && i <= place.last; i++)
+        place.area->contents[i] = 0;
+}
+
+static void do_make_real(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    enum kerr wanted = KERR_OK;
+    bool done;
+    if (place.pages > 600)
+        return; /* few frames are there */
+    for (uint32_t i = place.first; i <= place.last; i++)
+        if (!place.area->is_reserved[i] || !(place.area->rights[i] & RIGHTS_WRITE))
+            wanted = KERR_BAD_ACCESS;
+    enum kerr result = vma_make_real(place.address, place.pages);
+    if (wanted != KERR_OK && result == KERR_NO_MEMORY)
+        return; /* it did not come so far */
+    if (wanted == KERR_OK && result == KERR_NO_MEMORY && frame_available(&frame_pool) < 8)
+        return;
+    judge(result, wanted, &done);
+}
+
+static void do_unshare(const struct operation *operation)
+{
+    uint32_t slot = SLOT_FIRST + operation->where % PLAY_SLOTS;
+    bool done;
+    judge(cow_unshare(slot), KERR_OK, &done);
+}
+
+/* ---- accesses ---- */
+
+static void judge_access(enum fault_result result, bool is_allowed)
+{
+    bool may_fail = machine_allocation_failed() || is_under_pressure;
+    enum fault_result wanted = is_allowed ? FAULT_RESOLVED : FAULT_BAD_ACCESS;
+    if (result != wanted && !(may_fail && result == FAULT_NO_MEMORY && is_allowed))
+        wrong("the access ended with %u, wanted is %u", result, wanted);
+}
+
+static void do_write(const struct operation *operation)
+{
+    struct operation point = *operation;
+    point.to = operation->where & 0x7F;
+    struct place place = place_of(&point);
+    uint32_t value = ++words_written;
+    bool is_allowed =
+        place.area->is_reserved[place.first] && (place.area->rights[place.first] & RIGHTS_WRITE);
+    enum fault_result result = probe_write(place.address, value);
+    judge_access(result, is_allowed);
+    if (result == FAULT_RESOLVED)
+        place.area->contents[place.first] = value;
+}
+
+static void do_read(const struct operation *operation)
+{
+    struct operation point = *operation;
+    point.to = operation->where & 0x7F;
+    struct place place = place_of(&point);
+    uint32_t value = 0;
+    bool is_allowed = place.area->is_reserved[place.first] && place.area->rights[place.first] != 0;
+    enum fault_result result = probe_read(place.address, &value);
+    judge_access(result, is_allowed);
+    if (result == FAULT_RESOLVED && value != place.area->contents[place.first])
+        wrong("page %u reads as %u, written was %u", place.first, value,
+              place.area->contents[place.first]);
+}
+
+/* ---- spaces ---- */
+
+static void do_create(const struct operation *operation)
+{
+    uint32_t number = operation->where % PLAY_SPACES;
+    bool done;
+    if (model[number].exists)
+        return;
+    judge(space_create(&kernel_side[number], number == 2 ? RIGHTS_USER : RIGHTS_NONE), KERR_OK,
+          &done);
+    if (!done)
+        return;
+    memset(&model[number].area, 0, sizeof(model[number].area));
+    model[number].exists = true;
+}
+
+static void do_destroy(const struct operation *operation)
+{
+    uint32_t number = operation->where % PLAY_SPACES;
+    if (number == 0 || number == current || !model[number].exists)
+        return;
+    space_destroy(&kernel_side[number]);
+    model[number].exists = false;
+}
+
+static void do_switch(const struct operation *operation)
+{
+    uint32_t number = operation->where % PLAY_SPACES;
+    if (!model[number].exists)
+        return;
+    space_switch(space_at(number));
+    current = number;
+}
+
+/* The child's regions. In KERR_NO_MEMORY's case some are there. */
+static enum kerr copy_regions(struct space *child, const struct space *parent)
+{
+    enum kerr error = KERR_OK;
+    for (const struct vma *region = vma_first(parent); region != NULL && error == KERR_OK;
+         region = vma_next(region))
+        error = vma_reserve_at(child, vma_start(region), vma_pages(region),
+                               (enum rights)region->rights & ~(unsigned)RIGHTS_USER, region->name);
+    return error;
+}
+
+/* What fork will be: the same regions, every table shared. */
+static void do_fork(const struct operation *operation)
+{
+    uint32_t number = operation->where % PLAY_SPACES, parent = current;
+    struct space *child = &kernel_side[number];
+    bool done;
+    if (model[number].exists)
+        return;
+    enum kerr error = space_create(child, space_at(parent)->user);
+    if (error == KERR_OK) {
+        space_switch(child);
+        error = copy_regions(child, space_at(parent));
+        space_switch(space_at(parent));
+        cow_drop_lower_half(child->directory);
+        if (error == KERR_OK)
+            cow_share(1, KERNEL_FIRST_SLOT - 1, child->directory);
+        else
+            space_destroy(child);
+    }
+    judge(error, KERR_OK, &done);
+    if (!done)
+        return;
+    model[number] = model[parent];
+}
+
+/* ---- the heap ---- */
+
+static uint32_t bytes_of(const struct operation *operation)
+{
+    return 1u + ((uint32_t)operation->how << (operation->to % 10));
+}
+
+static void check_block(const struct block *block, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        if (block->at[i] != block->fill) {
+            wrong("byte %u of a block of %u has changed", i, block->bytes);
+            return;
+        }
+}
+
+static void fill_block(struct block *block, void *at, uint32_t bytes)
+{
+    block->at = at;
+    block->bytes = bytes;
+    block->fill = (uint8_t)(++words_written | 1);
+    memset(at, block->fill, bytes);
+}
+
+static void do_allocate(const struct operation *operation)
+{
+    struct block *block = &blocks[operation->where % PLAY_BLOCKS];
+    uint32_t bytes = bytes_of(operation);
+    void *at;
+    bool done;
+    if (block->at != NULL)
+        return;
+    judge(operation->where & 0x40 ? kmalloc_aligned(bytes, 1u << operation->to % 14, &at)
+                                  : kmalloc(bytes, &at),
+          KERR_OK, &done);
+    if (done)
+        fill_block(block, at, bytes);
+}
+
+static void do_resize(const struct operation *operation)
+{
+    struct block *block = &blocks[operation->where % PLAY_BLOCKS];
+    uint32_t bytes = bytes_of(operation), kept = bytes < block->bytes ? bytes : block->bytes;
+    void *at;
+    bool done;
+    if (block->at == NULL)
+        return;
+    judge(krealloc(block->at, bytes, &at), KERR_OK, &done);
+    if (!done) {
+        check_block(block, block->bytes);
+        return;
+    }
+    block->at = at;
+    check_block(block, kept);
+    fill_block(block, at, bytes);
+}
+
+static void do_free(const struct operation *operation)
+{
+    struct block *block = &blocks[operation->where % PLAY_BLOCKS];
+    if (block->at == NULL)
+        return;
+    check_block(block, block->bytes);
+    kfree(block->at);
+    block->at = NULL;
+}
+
+static void do_trim(const struct operation *operation)
+{
+    heap_trim(&kernel_heap, operation->how % 8);
+}
+
+/* ---- memory that is short ---- */
+
+static uint32_t pressure_frames;
+
+static void do_pressure(const struct operation *operation)
+{
+    uint32_t left = operation->how % 16;
+    if (is_under_pressure) {
+        frame_end_set_aside(&frame_pool, pressure_frames);
+        is_under_pressure = false;
+        return;
+    }
+    if (left >= frame_available(&frame_pool))
+        return;
+    pressure_frames = frame_available(&frame_pool) - left;
+    is_under_pressure = frame_set_aside(&frame_pool, pressure_frames) == KERR_OK;
+}
+
+/* ---- comparing ---- */
+
+/* Contents of page I of AREA, whose address is ADDRESS, by way of DIRECTORY and RAM alone. */
+static void compare_page(const struct area *area, uint32_t i, frame_t directory, vaddr_t address)
+{
+    struct machine_walk found = machine_walk_from(directory, address);
+    bool may_read = area->is_reserved[i] && area->rights[i] != 0;
+    bool may_write = may_read && (area->rights[i] & RIGHTS_WRITE);
+    if (!found.present)
+        return; /* a touch will build it; what may be kept is compared when it is back */
+    if (!may_read)
+        wrong("page %u is present, but nobody may read it", i);
+    else if (found.writable && !may_write)
+        wrong("page %u can be written, but should not", i);
+    else if (machine_frame(found.frame)[0] != area->contents[i])
+        wrong("page %u holds %u, written was %u", i, machine_frame(found.frame)[0],
+              area->contents[i]);
+}
+
+static void compare_all(void)
+{
+    for (uint32_t number = 0; number < PLAY_SPACES; number++) {
+        if (!model[number].exists)
+            continue;
+        frame_t directory = machine_walk(directory_page(space_at(number)->directory)).frame;
+        for (uint32_t p = 0; p < PLAY_POINTS; p++) {
+            vaddr_t address =
+                vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)points[p] << PAGE_SHIFT);
+            compare_page(&model[number].area, points[p], directory, address);
+            address = vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)points[p] << PAGE_SHIFT);
+            compare_page(&model_kernel, points[p], directory, address);
+        }
+    }
+}
+
+static void preload(void)
+{
+    machine_preload_window();
+    for (uint32_t p = 0; p < PLAY_POINTS; p++) {
+        machine_preload(vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)points[p] << PAGE_SHIFT));
+        machine_preload(vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)points[p] << PAGE_SHIFT));
+    }
+}
+
+static void compare_tlb(void)
+{
+    vaddr_t where;
+    const char *broken = machine_check_tlb(&where);
+    if (broken != NULL)
+        wrong("page " PRI_VADDR ": %s", ARG_VADDR(where), broken);
+}
+
+/* Read every point of every space by the kernel's own means. */
+static void read_everything(void)
+{
+    uint32_t former = current;
+    machine_fail_allocation(0, FAIL_ONCE);
+    for (uint32_t number = 0; number < PLAY_SPACES; number++) {
+        struct operation go = {OP_SWITCH, (uint8_t)number, 0, 0};
+        do_switch(&go);
+        for (uint8_t p = 0; p < PLAY_POINTS && current == number; p++) {
+            do_read(&(struct operation){OP_READ, p, 0, 0});
+            do_read(&(struct operation){OP_READ, p | 0x80, 0, 0});
+        }
+    }
+    do_switch(&(struct operation){OP_SWITCH, (uint8_t)former, 0, 0});
+}
+
+static void audit_everything(void)
+{
+    struct space *spaces[PLAY_SPACES];
+    uint32_t count = 0;
+    for (uint32_t number = 0; number < PLAY_SPACES; number++)
+        if (model[number].exists)
+            spaces[count++] = space_at(number);
+    const char *broken = audit(spaces, count);
+    if (broken != NULL)
+        wrong("audit: %s", broken);
+}
+
+/* ---- running ---- */
+
+static void run_one(const struct operation *operation)
+{
+    static void (*const run[OP_KINDS])(const struct operation *) = {
+        [OP_RESERVE] = do_reserve,   [OP_RELEASE] = do_release,     [OP_PROTECT] = do_protect,
+        [OP_DISCARD] = do_discard,   [OP_MAKE_REAL] = do_make_real, [OP_WRITE] = do_write,
+        [OP_READ] = do_read,         [OP_UNSHARE] = do_unshare,     [OP_CREATE] = do_create,
+        [OP_DESTROY] = do_destroy,   [OP_SWITCH] = do_switch,       [OP_FORK] = do_fork,
+        [OP_ALLOCATE] = do_allocate, [OP_RESIZE] = do_resize,       [OP_FREE] = do_free,
+        [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,
+    };
+    enum operation_kind kind = operation->kind % OP_KINDS;
+    if (kind == OP_FAIL) {
+        machine_fail_allocation(1 + operation->how % 6,
+                                operation->to & 1 ? FAIL_ONCE : FAIL_FROM_THERE_ON);
+        return;
+    }
+    preload();
+    run[kind](operation);
+    machine_fail_allocation(0, FAIL_ONCE);
+    compare_tlb();
+    compare_all();
+}
+
+static struct {
+    const struct operation *operations;
+    uint32_t count, at;
+    enum strictness strictness;
+} sequence;
+
+static void run_sequence(void)
+{
+    for (sequence.at = 0; sequence.at < sequence.count && !is_wrong; sequence.at++) {
+        run_one(&sequence.operations[sequence.at]);
+        if (sequence.strictness == CHECK_AUDIT && !is_wrong)
+            audit_everything();
+        if (is_wrong)
+            return;
+    }
+    if (!is_wrong)
+        audit_everything();
+    if (!is_wrong)
+        read_everything();
+    if (!is_wrong)
+        audit_everything();
+}
+
+const char *operations_run(const struct operation *operations, uint32_t count,
+                           enum strictness strictness, uint32_t *at)
+{
+    static char panic_copy[400];
+    machine_restore();
+    memset(model, 0, sizeof(model));
+    memset(&model_kernel, 0, sizeof(model_kernel));
+    memset(blocks, 0, sizeof(blocks));
+    model[0].exists = true;
+    current = 0;
+    is_under_pressure = is_wrong = false;
+    words_written = 0x1000;
+    sequence.operations = operations;
+    sequence.count = count;
+    sequence.strictness = strictness;
+    const char *panicked = machine_expect_panic(run_sequence);
+    *at = sequence.at;
+    if (panicked == NULL)
+        return is_wrong ? text : NULL;
+    strncpy(panic_copy, panicked, sizeof(panic_copy) - 1);
+    return panic_copy;
+}
+
+void operations_boot(uint32_t ram_bytes)
+{
+    struct machine_options options = {.ram_bytes = ram_bytes, .pse = true, .pge = true};
+    struct boot_info boot;
+    machine_set_output(OUTPUT_HIDDEN);
+    machine_boot_info(ram_bytes, &boot);
+    if (machine_boot(&options, &boot) != KERR_OK)
+        abort();
+    machine_save();
+}
+
+/* ---- for people ---- */
+
+void operation_print(const struct operation *operation, char *line, size_t bytes)
+{
+    static const char *const names[OP_KINDS] = {
+        "RESERVE",  "RELEASE", "PROTECT", "DISCARD", "MAKE_REAL", "WRITE",
+        "READ",     "UNSHARE", "CREATE",  "DESTROY", "SWITCH",    "FORK",
+        "ALLOCATE", "RESIZE",  "FREE",    "TRIM",    "FAIL",      "PRESSURE"};
+    format_text(line, bytes, "{OP_%s, 0x%02x, %u, %u},", names[operation->kind % OP_KINDS],
+                operation->where, operation->to, operation->how);
+}
+
+uint32_t operations_shrink(struct operation *operations, uint32_t count)
+{
+    struct operation *shorter = malloc(count * sizeof(*shorter) + 1);
+    uint32_t piece = count > 1 ? count / 2 : 1, at;
+    while (piece > 0) {
+        bool has_shrunk = false;
+        for (uint32_t first = 0; first < count;) {
+            uint32_t length = count - first < piece ? count - first : piece;
+            memcpy(shorter, operations, first * sizeof(*shorter));
+            memcpy(shorter + first, operations + first + length,
+                   (count - first - length) * sizeof(*shorter));
+            if (operations_run(shorter, count - length, CHECK_AUDIT, &at) == NULL) {
+                first += length;
+                continue;
+            }
+            count -= length;
+            memcpy(operations, shorter, count * sizeof(*shorter));
+            has_shrunk = true;
+        }
+        if (!has_shrunk || piece > 1)
+            piece /= 2;
+    }
+    free(shorter);
+    return count;
+}

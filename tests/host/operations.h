@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test. Sequences of operations on the kernel's layers 4 and 5, compared with a plain model.
+ *
+ * The playground: twelve pages at the edges of three slots, in each of three spaces and once in
+ * kernel space. The model: an array of pages per space, each with rights and one word of contents.
+ */
+#ifndef TESTS_HOST_OPERATIONS_H
+#define TESTS_HOST_OPERATIONS_H
+
+#include <kernel/types.h>
+
+enum operation_kind {
+    OP_RESERVE,
+    OP_RELEASE,
+    OP_PROTECT,
+    OP_DISCARD,
+    OP_MAKE_REAL,
+    OP_WRITE,
+    OP_READ,
+    OP_UNSHARE,
+    OP_CREATE,
+    OP_DESTROY,
+    OP_SWITCH,
+    OP_FORK,
+    OP_ALLOCATE,
+    OP_RESIZE,
+    OP_FREE,
+    OP_TRIM,
+    OP_FAIL,     /* of the next operation, an allocation fails */
+    OP_PRESSURE, /* few frames are left, or all again */
+    OP_KINDS
+};
+
+enum { PLAY_SLOTS = 3, PLAY_POINTS = 12, PLAY_SPACES = 3, PLAY_BLOCKS = 8 };
+
+/* Any four bytes are an operation: values out of range are taken modulo. */
+struct operation {
+    uint8_t kind;
+    uint8_t where; /* a point, a space, a block; bit 7: in kernel space */
+    uint8_t to;    /* the range's other point; a size */
+    uint8_t how;   /* rights; which allocation fails */
+};
+
+/* Boot a machine to run sequences on. */
+void operations_boot(uint32_t ram_bytes);
+
+enum strictness {
+    CHECK_STEPS, /* after each operation: its result, the contents, the TLB */
+    CHECK_AUDIT  /* and an audit */
+};
+
+/*
+ * Run the COUNT operations on the machine as it was booted.
+ *   returns NULL, or what is wrong; *AT is the operation that it was found at
+ */
+const char *operations_run(const struct operation *operations, uint32_t count,
+                           enum strictness strictness, uint32_t *at);
+
+/* As a line of C, for people. */
+void operation_print(const struct operation *operation, char *text, size_t bytes);
+
+/* Take out operations as long as what is left still fails. Returns how many are left. */
+uint32_t operations_shrink(struct operation *operations, uint32_t count);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test. Random sequences of operations, each from a fresh machine.
+ * Usage: random [-s SEED] [-n SEQUENCES] [-l LENGTH] [-t SECONDS]. The seed is printed; a sequence
+ * that fails is made as short as it can be, and printed as lines of C.
+ */
+#include "operations.h"
+
+#include <kernel/test.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LENGTH_MAX = 4096 };
+
+static struct operation operations[LENGTH_MAX];
+
+/* Some kinds more often than others, and kernel space now and then. */
+static struct operation random_operation(uint32_t *state)
+{
+    uint32_t bits = test_random(state);
+    struct operation operation = {(uint8_t)(bits >> 8), (uint8_t)(bits >> 16),
+                                  (uint8_t)(bits >> 24), (uint8_t)test_random(state)};
+    operation.kind %= OP_KINDS + 12;
+    if (operation.kind >= OP_KINDS)
+        operation.kind = operation.kind % 3 == 0 ? OP_WRITE : operation.kind % 6;
+    if (bits & 6)
+        operation.where &= 0x7F;
+    return operation;
+}
+
+static int report(uint32_t count, const char *what, uint32_t at)
+{
+    char line[80];
+    printf("operation %u: %s\n", at, what);
+    count = operations_shrink(operations, count);
+    what = operations_run(operations, count, CHECK_AUDIT, &at);
+    printf("shortest: operation %u: %s\n", at, what);
+    for (uint32_t i = 0; i < count; i++) {
+        operation_print(&operations[i], line, sizeof(line));
+        printf("    %s\n", line);
+    }
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t seed = 1, sequences = 400, length = 60, seconds = 0;
+    int option;
+    while ((option = getopt(argc, argv, "s:n:l:t:")) != -1) {
+        uint32_t value = (uint32_t)strtoul(optarg, NULL, 0);
+        *(option == 's'   ? &seed
+          : option == 'n' ? &sequences
+          : option == 'l' ? &length
+                          : &seconds) = value;
+    }
+    if (length > LENGTH_MAX)
+        length = LENGTH_MAX;
+    operations_boot(8 << 20);
+    time_t start = time(NULL);
+    uint32_t n = 0;
+    for (; seconds != 0 ? time(NULL) - start < (time_t)seconds : n < sequences; n++) {
+        uint32_t state = seed + n, at;
+        for (uint32_t i = 0; i < length; i++)
+            operations[i] = random_operation(&state);
+        const char *what = operations_run(operations, length, CHECK_STEPS, &at);
+        if (what == NULL)
+            continue;
+        printf("seed %u, ", seed + n);
+        return report(length, what, at);
+    }
+    printf("note: seeds %u to %u, %u operations each: all as the model says\n", seed, seed + n - 1,
+           length);
+    return 0;
+}

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+# The rows of tests/matrix.txt: self-tests on one configuration of an emulated machine. Sourced by
+# tests/run and tests/matrix, after queue.sh and boot.sh.
+#
+# Bochs and v86 have no exit status of our own, so there the serial log alone is judged: a whole
+# KTAP report without a failure, as everywhere.
+
+SHARE=/usr/share
+V86_DIRECTORY=build/v86
+
+# Why this row cannot run here, or nothing: what it needs that is not installed.
+missing_for() { # EMULATOR FIRMWARE
+    local file files=()
+    case $1 in
+    qemu) files=(/usr/bin/qemu-system-i386) ;;
+    bochs) files=(/usr/bin/bochs $SHARE/bochs/BIOS-bochs-latest $SHARE/vgabios/vgabios.bin) ;;
+    v86) files=($V86_DIRECTORY/node_modules/v86/build/libv86.mjs $SHARE/seabios/bios.bin) ;;
+    esac
+    case $2 in
+    uefi32) files+=($SHARE/OVMF/OVMF32_CODE_4M.secboot.fd) ;;
+    uefi64) files+=($SHARE/OVMF/OVMF_CODE_4M.fd /usr/bin/qemu-system-x86_64) ;;
+    esac
+    for file in "${files[@]}"; do
+        [ -e "$file" ] || echo "$file is not there"
+    done
+}
+
+# Queue the rows of WHEN ("test", or "test|long"); say of the others why they cannot run.
+matrix_rows() { # WHEN
+    local when emulator cpu machine firmware medium memory more name reason
+    while read -r when emulator cpu machine firmware medium memory more; do
+        [[ $when =~ ^($1)$ ]] || continue
+        name=matrix-$emulator-$cpu-$machine-$firmware-$medium-$memory
+        [ $when = never ] || name+=${more:+-${more//[^a-zA-Z0-9]/-}}
+        [[ $name =~ $queue_pattern ]] || continue
+        reason=$(missing_for "$emulator" "$firmware" | head -n 1)
+        [ $when = never ] && reason=$more
+        if [ -n "$reason" ]; then
+            echo "cannot $name: $reason"
+        else
+            check "$name" matrix_row "$emulator" "$cpu" "$machine" "$firmware" "$medium" \
+                "$memory" "$more"
+        fi
+    done < <(grep -v '^#' tests/matrix.txt)
+}
+
+matrix_row() { # EMULATOR CPU MACHINE FIRMWARE MEDIUM MIB "MORE"
+    local emulator=$1 firmware=$4 more=$7
+    image=$(mktemp "$queue_dir/XXXXXX.img") log=$image.log.img
+    make_test_iso "$more"
+    "matrix_$emulator" "${@:2:5}"
+    tr -d '\r' < "$log" | judge_ktap
+    if [[ $more =~ ^mode=([0-9]+x[0-9]+)x([0-9]+)$ ]]; then
+        found_in "$log" "framebuffer: ${BASH_REMATCH[1]}, ${BASH_REMATCH[2]} bits.*: in use"
+    elif [[ $firmware = uefi* ]]; then
+        found_in "$log" 'framebuffer: .*: in use'
+    fi
+}
+
+# An ISO that starts the self-tests at once: $image. MORE is mode=WxHxD, or kernel options.
+make_test_iso() { # "MORE"
+    local options=$1 mode=
+    [[ $options = mode=* ]] && mode=${options#mode=} options=
+    {
+        echo "set timeout=0"
+        echo "insmod all_video"
+        echo "multiboot2 /boot/droste-checked.elf test $options"
+        [ -n "$mode" ] && echo "set gfxpayload=$mode"
+        echo "boot"
+    } > "$image.cfg.img"
+    tools/iso "$image" build/droste.elf build/droste-checked.elf "$image.cfg.img"
+}
+
+matrix_qemu() { # CPU MACHINE FIRMWARE MEDIUM MIB
+    local cpu=$1 machine=$2 firmware=$3 medium=$4 memory=$5 arguments command=qemu
+    arguments=(-cpu "$cpu" -M "$machine" -m "$memory")
+    case $medium in
+    cd) arguments+=(-boot d -cdrom "$image") ;;
+    disk) arguments+=(-boot c -drive "format=raw,snapshot=on,file=$image") ;;
+    usb-*) arguments+=(-device "${medium#usb-},id=controller"
+        -drive "if=none,id=stick,format=raw,snapshot=on,file=$image"
+        -device usb-storage,bus=controller.0,drive=stick,bootindex=0) ;;
+    esac
+    case $firmware in
+    uefi32) add_flash OVMF32_CODE_4M.secboot.fd OVMF32_VARS_4M.fd ;;
+    uefi64) add_flash OVMF_CODE_4M.fd OVMF_VARS_4M.fd && command=qemu_64 ;;
+    esac
+    wants_status $STATUS_PASS "$command" "${with_serial[@]}" "${arguments[@]}" | tee "$log"
+}
+
+# The firmware's code, and its variables: read-only package files, writes are forgotten.
+add_flash() { # CODE VARIABLES
+    arguments+=(-drive "if=pflash,unit=0,format=raw,readonly=on,file=$SHARE/OVMF/$1"
+        -drive "if=pflash,unit=1,format=raw,snapshot=on,file=$SHARE/OVMF/$2")
+}
+
+# Its file for the serial line grows while it runs; it ends when the guest shuts down, with 1.
+matrix_bochs() { # CPU MACHINE FIRMWARE MEDIUM MIB
+    local cpu=$1 medium=$4 memory=$5 disk status=0
+    disk="ata0-master: type=cdrom, path=$image, status=inserted"
+    if [ "$medium" = disk ]; then
+        truncate -s %1032192 "$image" # whole cylinders of 16 heads by 63 sectors
+        disk="ata0-master: type=disk, path=$image, mode=volatile"
+    fi
+    cat > "$image.rc.img" << END
+megs: $memory
+cpu: model=$cpu, count=1, ips=50000000, reset_on_triple_fault=0
+romimage: file=$SHARE/bochs/BIOS-bochs-latest
+vgaromimage: file=$SHARE/vgabios/vgabios.bin
+$disk
+boot: ${medium/#cd/cdrom}
+com1: enabled=1, mode=file, dev=$log
+display_library: sdl2
+panic: action=fatal
+log: $image.bochs.img
+END
+    echo c > "$image.start.img" # Debian's Bochs has the debugger: "continue"
+    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy timeout -k 5 "$TIME_LIMIT" bochs -q \
+        -f "$image.rc.img" -rc "$image.start.img" > "$image.out.img" || status=$?
+    cat "$log"
+    [ $status = 1 ] && return 0
+    tail -n 20 "$image.bochs.img"
+    echo "### Bochs ended with $status"
+    return 1
+}
+
+matrix_v86() { # CPU MACHINE FIRMWARE MEDIUM MIB
+    timeout -k 5 "$TIME_LIMIT" node tests/v86/run.mjs $V86_DIRECTORY "$4" "$image" "$5" |
+        tee "$log"
+}
