@@ -14,7 +14,7 @@ SRC_1 := mm/frame.c mm/frame_map.c
 SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
     arch/i386/framebuffer_init.c
 SRC_3 := mm/zero.c mm/cow.c
-SRC_4 := mm/vma_nodes.c mm/vma.c mm/space.c
+SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/vma.c mm/space.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := kernel/line.c kernel/prompt.c kernel/commands_address.c kernel/commands_memory.c \
     kernel/commands_promise.c kernel/commands_system.c

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. The tree of regions, and what a touch of a page that is not there means.
- *
- *      gap    A     gap       B      C     gap          END
- *     .....######..........#######%%%%%%..............|
- *     |<-->|     |<------->|      |     |<----------->|
- *     A.gap      B.gap            C.gap = 0           END.gap
- *
- * Every gap belongs to the region above it, and the end of the space is a node as well. A node's
- * `largest_gap_pages` covers its subtree, so the search for room goes down one path.
+ * Layer 4. What is done with regions, and what a touch of a page that is not there means.
  *
  * What is changed together is prepared first: region nodes, then entries (which may want a frame
  * for a table), then the tree, which can't fail.
  */
 #include "vma_nodes.h"
+#include "vma_tree.h"
 
 #include <kernel/layer.h>
 #include <kernel/panic.h>
@@ -33,206 +26,19 @@ void vma_trim(void)
     nodes_trim();
 }
 
-/* ---- the tree ---- */
-
-static inline struct vma *vma_of(const struct rb_node *node)
+/* Take REGION out, and its node with it. */
+static void drop(struct space *space, struct vma *region)
 {
-    return container_of(node, struct vma, node);
-}
-
-static inline uint32_t largest_gap(const struct vma *region)
-{
-    const struct rb_node *left = region->node.child[RB_LEFT];
-    const struct rb_node *right = region->node.child[RB_RIGHT];
-    uint32_t largest = region->gap_pages;
-    if (left != NULL && vma_of(left)->largest_gap_pages > largest)
-        largest = vma_of(left)->largest_gap_pages;
-    if (right != NULL && vma_of(right)->largest_gap_pages > largest)
-        largest = vma_of(right)->largest_gap_pages;
-    return largest;
-}
-
-static inline bool update_largest_gap(struct rb_node *node)
-{
-    struct vma *region = vma_of(node);
-    uint32_t largest = largest_gap(region);
-    bool changed = largest != region->largest_gap_pages;
-    region->largest_gap_pages = largest;
-    return changed;
-}
-
-static inline void set_gap(struct vma *region, uint32_t gap_pages)
-{
-    bool grows = gap_pages > region->gap_pages;
-    region->gap_pages = gap_pages;
-    if (!grows) {
-        rb_update_path(&region->node, update_largest_gap);
-        return;
-    }
-    /* A maximum that can only rise needs no look at the other children. */
-    for (struct rb_node *node = &region->node;
-         node != NULL && vma_of(node)->largest_gap_pages < gap_pages; node = node->parent)
-        vma_of(node)->largest_gap_pages = gap_pages;
-}
-
-struct vma *vma_find(const struct space *space, vaddr_t address)
-{
-    uint32_t page = address.v >> PAGE_SHIFT;
-    const struct rb_node *node = space->regions.root;
-    while (node != NULL) {
-        struct vma *region = vma_of(node);
-        if (page < region->first_page)
-            node = node->child[RB_LEFT];
-        else if (page > region->last_page)
-            node = node->child[RB_RIGHT];
-        else
-            return region->kind == VMA_END ? NULL : region;
-    }
-    return NULL;
-}
-
-static struct vma *skip_end(struct rb_node *node)
-{
-    return node == NULL || vma_of(node)->kind == VMA_END ? NULL : vma_of(node);
-}
-
-struct vma *vma_first(const struct space *space)
-{
-    return skip_end(rb_first(&space->regions));
-}
-
-struct vma *vma_next(const struct vma *region)
-{
-    return skip_end(rb_next(&region->node));
-}
-
-/* Where a page that no region holds would be entered. */
-struct place {
-    struct rb_node *parent;
-    enum rb_side side;
-    struct vma *below; /* the neighbours; NULL: none */
-    struct vma *above; /* at least the end */
-};
-
-/* False if a region holds PAGE: it is PLACE->below. */
-static inline bool find_place(const struct space *space, uint32_t page, struct place *place)
-{
-    struct rb_node *node = space->regions.root, *parent = NULL;
-    struct vma *below = NULL, *above = NULL;
-    while (node != NULL) {
-        parent = node;
-        if (page < vma_of(node)->first_page) {
-            above = vma_of(node);
-            node = node->child[RB_LEFT];
-        } else {
-            below = vma_of(node);
-            node = node->child[RB_RIGHT];
-        }
-    }
-    *place = (struct place){parent, above != NULL && parent == &above->node ? RB_LEFT : RB_RIGHT,
-                            below, above};
-    return below == NULL || page > below->last_page;
-}
-
-/* The lowest region that ends at or above PAGE, or the end. */
-static struct vma *find_from(const struct space *space, uint32_t page)
-{
-    struct rb_node *node = space->regions.root;
-    struct vma *lowest = NULL;
-    while (node != NULL) {
-        if (page > vma_of(node)->last_page) {
-            node = node->child[RB_RIGHT];
-        } else {
-            lowest = vma_of(node);
-            if (page >= lowest->first_page)
-                break; /* it holds PAGE */
-            node = node->child[RB_LEFT];
-        }
-    }
-    return lowest;
-}
-
-/* Enter REGION, whose pages are free, at PLACE. */
-static void tree_insert(struct space *space, const struct place *place, struct vma *region)
-{
-    uint32_t from = place->below != NULL ? place->below->last_page + 1 : space->first_page;
-    set_gap(place->above, place->above->first_page - region->last_page - 1);
-    region->gap_pages = region->first_page - from;
-    rb_insert(&space->regions, place->parent, place->side, &region->node, update_largest_gap);
-    space->region_count++;
-}
-
-static void tree_remove(struct space *space, struct vma *region)
-{
-    /* First the gap above takes all of it in, so that most nodes above keep their value. */
-    struct vma *above = vma_of(rb_next(&region->node));
-    set_gap(above, region->gap_pages + vma_pages(region) + above->gap_pages);
-    rb_remove(&space->regions, &region->node, update_largest_gap);
-    space->region_count--;
+    vma_tree_remove(space, region);
     node_give(region);
-}
-
-/* Move the upper end of REGION: its neighbour's gap follows. */
-static void set_last_page(struct vma *region, uint32_t last_page)
-{
-    region->last_page = last_page;
-    struct vma *above = vma_of(rb_next(&region->node));
-    set_gap(above, above->first_page - last_page - 1);
-}
-
-static void set_first_page(struct vma *region, uint32_t first_page)
-{
-    uint32_t gap_pages = region->gap_pages + (first_page - region->first_page);
-    region->first_page = first_page;
-    set_gap(region, gap_pages);
-}
-
-void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
-{
-    *space = (struct space){.first_page = first_page};
-    space->end = (struct vma){.first_page = end_page,
-                              .last_page = end_page,
-                              .gap_pages = end_page - first_page,
-                              .kind = VMA_END};
-    rb_insert(&space->regions, NULL, RB_LEFT, &space->end.node, update_largest_gap);
 }
 
 void vma_forget_all(struct space *space)
 {
     uint32_t first_page = space->first_page, end_page = space->end.first_page;
     for (struct vma *region = vma_first(space); region != NULL; region = vma_first(space))
-        tree_remove(space, region);
+        drop(space, region);
     vma_space_init(space, first_page, end_page);
-}
-
-/* ---- room ---- */
-
-/* The lowest gap of at least PAGES pages; the caller knows that there is one. */
-static const struct vma *lowest_gap(const struct space *space, uint32_t pages)
-{
-    const struct rb_node *node = space->regions.root;
-    for (;;) {
-        const struct rb_node *left = node->child[RB_LEFT];
-        if (left != NULL && vma_of(left)->largest_gap_pages >= pages)
-            node = left;
-        else if (vma_of(node)->gap_pages >= pages)
-            return vma_of(node);
-        else
-            node = node->child[RB_RIGHT];
-    }
-}
-
-enum kerr vma_find_room(const struct space *space, uint32_t pages, vaddr_t *first)
-{
-    uint32_t largest = vma_of(space->regions.root)->largest_gap_pages;
-    if (pages == 0 || pages > largest)
-        return KERR_NO_ROOM;
-    /* A gap this large holds an aligned range wherever it begins. */
-    uint32_t align = pages >= SLOT_PAGES && pages + SLOT_PAGES - 1 <= largest ? SLOT_PAGES : 1;
-    const struct vma *above = lowest_gap(space, pages + align - 1);
-    uint32_t page = above->first_page - above->gap_pages;
-    *first = VADDR(((page + align - 1) & ~(align - 1)) << PAGE_SHIFT);
-    return KERR_OK;
 }
 
 /* ---- promises ---- */
@@ -349,8 +155,8 @@ static void merge_above(struct space *space, struct vma *region)
     struct vma *above = vma_of(rb_next(&region->node));
     while (above->gap_pages == 0 && is_like(above, &nature)) {
         uint32_t last_page = above->last_page;
-        tree_remove(space, above);
-        set_last_page(region, last_page);
+        drop(space, above);
+        vma_set_last_page(region, last_page);
         above = vma_of(rb_next(&region->node));
     }
 }
@@ -372,7 +178,7 @@ struct page_range {
 };
 
 /* A region of its own for RANGE, at PLACE. */
-static enum kerr enter_new(struct space *space, const struct place *place,
+static enum kerr enter_new(struct space *space, const struct vma_place *place,
                            const struct page_range *range, const struct nature *nature)
 {
     enum kerr error = nodes_prepare(1);
@@ -385,7 +191,7 @@ static enum kerr enter_new(struct space *space, const struct place *place,
     region->rights = nature->rights;
     region->kind = nature->kind;
     region->is_permanent = nature->is_permanent;
-    tree_insert(space, place, region);
+    vma_tree_insert(space, place, region);
     return KERR_OK;
 }
 
@@ -393,18 +199,18 @@ static enum kerr enter_new(struct space *space, const struct place *place,
 static enum kerr enter(struct space *space, const struct page_range *range,
                        const struct nature *nature)
 {
-    struct place place;
-    if (!find_place(space, range->first_page, &place) ||
+    struct vma_place place;
+    if (!vma_find_place(space, range->first_page, &place) ||
         place.above->first_page <= range->last_page)
         return KERR_EXISTS;
 
     struct vma *below = place.below, *above = place.above;
     enum kerr error = KERR_OK;
     if (below != NULL && below->last_page + 1 == range->first_page && is_like(below, nature)) {
-        set_last_page(below, range->last_page);
+        vma_set_last_page(below, range->last_page);
         merge_above(space, below);
     } else if (above->first_page == range->last_page + 1 && is_like(above, nature)) {
-        set_first_page(above, range->first_page);
+        vma_set_first_page(above, range->first_page);
     } else {
         error = enter_new(space, &place, range, nature);
     }
@@ -478,10 +284,10 @@ static inline struct vma *cut(struct space *space, struct vma *region,
         struct vma *upper = node_take();
         *upper = *region;
         upper->first_page = cuts[i];
-        set_last_page(region, cuts[i] - 1);
-        struct place place;
-        find_place(space, cuts[i], &place);
-        tree_insert(space, &place, upper);
+        vma_set_last_page(region, cuts[i] - 1);
+        struct vma_place place;
+        vma_find_place(space, cuts[i], &place);
+        vma_tree_insert(space, &place, upper);
         if (i == 0)
             region = upper;
     }
@@ -490,7 +296,7 @@ static inline struct vma *cut(struct space *space, struct vma *region,
 
 enum range_wish { HOLES_ALLOWED, NO_HOLES };
 
-/* REGION, which find_from() or vma_next() led to, has pages in RANGE. */
+/* REGION, which vma_find_from() or vma_next() led to, has pages in RANGE. */
 static inline bool is_touched(const struct vma *region, const struct page_range *range)
 {
     return region != NULL && region->kind != VMA_END && region->first_page <= range->last_page;
@@ -532,7 +338,7 @@ static enum kerr begin_change(struct space *space, vaddr_t first, uint32_t pages
     if (!is_in_space(space, first, pages))
         return KERR_BAD_RANGE;
     *range = page_range(first, pages);
-    *region = find_from(space, range->first_page);
+    *region = vma_find_from(space, range->first_page);
     uint32_t cuts;
     enum kerr error = check_range(*region, range, wish, &cuts);
     return error == KERR_OK ? nodes_prepare(cuts) : error;
@@ -553,7 +359,7 @@ enum kerr vma_release(struct space *space, vaddr_t first, uint32_t pages)
         bool is_last = region->last_page == range.last_page;
         struct vma *next = is_last ? NULL : vma_next(region);
         space->reserved_pages -= vma_pages(region);
-        tree_remove(space, region);
+        drop(space, region);
         region = next;
     }
     return KERR_OK;
@@ -575,42 +381,10 @@ enum kerr vma_protect(struct space *space, vaddr_t first, uint32_t pages, enum r
         region->rights = (uint8_t)rights;
     }
     /* Whoever is alike now becomes one: at both edges, and what lies between. */
-    for (region = find_from(space, range.first_page); is_touched(region, &range);
+    for (region = vma_find_from(space, range.first_page); is_touched(region, &range);
          region = vma_next(region))
         region = merge_around(space, region);
     return KERR_OK;
-}
-
-/* ---- checking ---- */
-
-static bool in_order(const struct rb_node *left, const struct rb_node *right)
-{
-    return vma_of(left)->last_page < vma_of(right)->first_page;
-}
-
-static bool value_is_right(const struct rb_node *node)
-{
-    return vma_of(node)->largest_gap_pages == largest_gap(vma_of(node));
-}
-
-const char *vma_check(const struct space *space)
-{
-    const struct rb_node *where;
-    const char *broken =
-        rb_check(&space->regions, in_order, value_is_right, space->region_count + 1, &where);
-    if (broken != NULL)
-        return broken;
-    uint32_t from = space->first_page, reserved = 0;
-    for (const struct rb_node *node = rb_first(&space->regions); node != NULL;
-         node = rb_next(node)) {
-        const struct vma *region = vma_of(node);
-        if (region->gap_pages != region->first_page - from)
-            return "a region's gap is the distance to the region below it";
-        from = region->last_page + 1;
-        if (region->kind != VMA_END)
-            reserved += vma_pages(region);
-    }
-    return reserved == space->reserved_pages ? NULL : "reserved pages are the sum of all regions";
 }
 
 /* ---- for people, and the start ---- */

@@ -96,6 +96,8 @@ static enum kerr add_page(void)
     }
     free_count += NODES_PER_PAGE;
     list_add(page);
+    if (kept_empty == NULL)
+        kept_empty = page;
     return KERR_OK;
 }
 

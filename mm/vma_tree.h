@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4, private. Uses: rbtree. Used by: mm/vma.c.
+ *
+ * Regions as nodes of a tree that knows its gaps; nothing here knows of entries or of memory.
+ */
+#ifndef MM_VMA_TREE_H
+#define MM_VMA_TREE_H
+
+#include <mm/vma.h>
+
+static inline struct vma *vma_of(const struct rb_node *node)
+{
+    return container_of(node, struct vma, node);
+}
+
+/* Where a page that no region holds would be entered. */
+struct vma_place {
+    struct rb_node *parent;
+    enum rb_side side;
+    struct vma *below; /* the neighbours; NULL: none */
+    struct vma *above; /* at least the end */
+};
+
+/* The place of PAGE. Returns false if a region holds PAGE: it is PLACE->below. */
+bool vma_find_place(const struct space *space, uint32_t page, struct vma_place *place);
+
+/* The lowest region that ends at or above PAGE, or the end. */
+struct vma *vma_find_from(const struct space *space, uint32_t page);
+
+/* Enter REGION, whose pages are free, at PLACE; take it out (it stays the caller's). */
+void vma_tree_insert(struct space *space, const struct vma_place *place, struct vma *region);
+void vma_tree_remove(struct space *space, struct vma *region);
+
+/* Move an end of REGION, into free pages or away from them. */
+void vma_set_last_page(struct vma *region, uint32_t last_page);
+void vma_set_first_page(struct vma *region, uint32_t first_page);
+
+#endif
