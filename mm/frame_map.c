@@ -147,13 +147,16 @@ static uint32_t collect_blocked(const struct boot_info *boot, struct memory_rang
     return count;
 }
 
+/* What the kernel runs in or was given is RAM, whatever the map says of it. */
 static void claim_range(const struct memory_range *range, enum frame_kind kind)
 {
     uint32_t first, end;
     range_frames(range, ROUND_OUTWARD, &first, &end);
-    for (uint32_t n = first; n < end && n < frame_pool.frames; n++)
-        if (frame_kind(&frame_pool, FRAME(n)) == FRAME_FREE)
+    for (uint32_t n = first; n < end && n < frame_pool.frames; n++) {
+        enum frame_kind now = frame_kind(&frame_pool, FRAME(n));
+        if (now == FRAME_FREE || now == FRAME_RESERVED)
             frame_pool_claim(&frame_pool, FRAME(n), 1, kind);
+    }
 }
 
 static enum kerr frame_layer_init(const struct boot_info *boot)
@@ -183,7 +186,8 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
             (uint16_t)(left < SLOT_PAGES ? left : SLOT_PAGES);
     }
     /* The BIOS data page stays what it was, and a frame number of 0 is never handed out. */
-    claim_range(&(struct memory_range){0, PAGE_BYTES, 0}, FRAME_KERNEL);
+    if (frame_kind(&frame_pool, FRAME(0)) == FRAME_FREE)
+        frame_pool_claim(&frame_pool, FRAME(0), 1, FRAME_KERNEL);
     claim_range(&blocked[0], FRAME_KERNEL);
     claim_range(&blocked[1], FRAME_KERNEL);
     for (uint32_t i = 2; i < blocked_count; i++)
