@@ -114,7 +114,7 @@ static inline enum kerr unshare(uint32_t slot, pde_t pde)
     else if (unlikely(copy_table(slot, old, &new) != KERR_OK))
         return KERR_NO_MEMORY;
 
-    uint32_t flags = pde_own_flags(pde.bits & ENTRY_USER ? RIGHTS_USER : RIGHTS_NONE);
+    uint32_t flags = pde_own_flags(RIGHTS_NONE) | (pde.bits & ENTRY_USER);
     tlb_invalidate_table(pde_write(slot, pde_make(new, flags)));
     if (!is_sole)
         frame_put(&frame_pool, old);
@@ -130,26 +130,33 @@ enum kerr cow_unshare(uint32_t slot)
 /* ---- a write ---- */
 
 /*
- * A write below a shared table, whose entry of PAGE is PTE. Out of the way of the common case,
- * which it leads to in the end.
+ * A write below PDE, shared, to PTE wants two frames, and fewer are left: no table is copied for a
+ * page that then finds none. (A sole owner copies no table, and a shared mapping no page.)
  */
-static enum fault_result write_below_shared(vaddr_t page, pde_t pde, pte_t pte)
+static bool lacks_a_frame(pde_t pde, pte_t pte)
 {
+    return frame_references(&frame_pool, pde_frame(pde)) != 1 && !(pte.bits & PTE_SHARED_MAPPING);
+}
+
+/*
+ * A write to a page whose table is not own. Kept out of the way of the common case, which it leads
+ * to in the end.
+ */
+static __attribute__((noinline)) enum fault_result write_without_table(vaddr_t page, pde_t pde)
+{
+    if (!pde_is_shared(pde))
+        return pde_is_large(pde) && !(pde.bits & ENTRY_WRITABLE) ? FAULT_BAD_ACCESS
+                                                                 : FAULT_NOT_MINE;
+    pte_t pte = pte_read(page);
+    if (!pte_is_present(pte))
+        return FAULT_NOT_MINE;
     if (!(pte.bits & (ENTRY_WRITABLE | PTE_COW)))
         return FAULT_BAD_ACCESS; /* no copy for a write that is refused anyway */
+    if (unlikely(frame_available(&frame_pool) < 2) && lacks_a_frame(pde, pte))
+        return FAULT_NO_MEMORY;
     if (unshare(vaddr_to_slot(page), pde) != KERR_OK)
         return FAULT_NO_MEMORY;
     return pte_is_writable(pte_read(page)) ? FAULT_RESOLVED : cow_write(page);
-}
-
-/* A write to a page whose table is not own. */
-static __attribute__((noinline)) enum fault_result write_without_table(vaddr_t page, pde_t pde)
-{
-    if (pde_is_large(pde))
-        return pde.bits & ENTRY_WRITABLE ? FAULT_NOT_MINE : FAULT_BAD_ACCESS;
-    if (!pde_is_present(pde) || !pte_is_present(pte_read(page)))
-        return FAULT_NOT_MINE;
-    return write_below_shared(page, pde, pte_read(page));
 }
 
 enum fault_result cow_write(vaddr_t page)

@@ -39,43 +39,42 @@ static inline frame_t frame_of_bit(const struct frame_pool *pool, uint32_t bit)
 
 static inline bool bit_is_free(const struct frame_pool *pool, uint32_t bit)
 {
-    return (pool->level[0][bit / 32] >> bit % 32 & 1) != 0;
+    return (pool->level0[bit / 32] >> bit % 32 & 1) != 0;
 }
 
-static inline void bit_clear(struct frame_pool *pool, uint32_t bit)
+/* *WORD, of one level, loses BIT. True: it is empty now, and the level above has to know. */
+static inline bool word_clear(uint32_t *words, uint32_t bit)
 {
-    for (unsigned n = 0; n < FRAME_LEVELS; n++, bit /= 32)
-        if ((pool->level[n][bit / 32] &= ~(1u << bit % 32)) != 0)
-            return; /* the word is still not empty: nothing changes above */
+    return (words[bit / 32] &= ~(1u << bit % 32)) == 0;
+}
+
+static void bit_clear(struct frame_pool *pool, uint32_t bit)
+{
+    if (word_clear(pool->level0, bit) && word_clear(pool->level1, bit >> 5) &&
+        word_clear(pool->level2, bit >> 10))
+        word_clear(pool->level3, bit >> 15);
+}
+
+/* The same for a bit that is set: true if the word was empty. */
+static inline bool word_set(uint32_t *words, uint32_t bit)
+{
+    uint32_t old = words[bit / 32];
+    words[bit / 32] = old | 1u << bit % 32;
+    return old == 0;
 }
 
 static inline void bit_set(struct frame_pool *pool, uint32_t bit)
 {
-    for (unsigned n = 0; n < FRAME_LEVELS; n++, bit /= 32) {
-        uint32_t old = pool->level[n][bit / 32];
-        pool->level[n][bit / 32] = old | 1u << bit % 32;
-        if (old != 0)
-            return; /* the summary was set already */
-    }
+    if (word_set(pool->level0, bit) && word_set(pool->level1, bit >> 5) &&
+        word_set(pool->level2, bit >> 10))
+        word_set(pool->level3, bit >> 15);
 }
 
 /* ---- building ---- */
 
-/* Words of level N over FRAMES frames. */
-static uint32_t level_words(uint32_t frames, unsigned n)
-{
-    uint32_t words = frames;
-    for (unsigned i = 0; i <= n; i++)
-        words = (words + 31) / 32;
-    return words;
-}
-
 uint32_t frame_pool_storage_bytes(uint32_t frames)
 {
-    uint32_t bytes = frames * (uint32_t)sizeof(struct frame_record);
-    for (unsigned n = 0; n < FRAME_LEVELS; n++)
-        bytes += level_words(frames, n) * (uint32_t)sizeof(uint32_t);
-    return bytes;
+    return frames * (uint32_t)sizeof(struct frame_record) + frames / 8;
 }
 
 void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames)
@@ -87,12 +86,9 @@ void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames)
     for (uint32_t i = 0; i < frames; i++)
         pool->records[i] = (struct frame_record){.kind = FRAME_RESERVED};
 
-    uint32_t *words = (uint32_t *)(pool->records + frames);
-    for (unsigned n = 0; n < FRAME_LEVELS; n++) {
-        pool->level[n] = words;
-        for (uint32_t i = level_words(frames, n); i > 0; i--)
-            *words++ = 0;
-    }
+    pool->level0 = (uint32_t *)(pool->records + frames);
+    for (uint32_t i = 0; i < frames / 32; i++)
+        pool->level0[i] = 0;
 }
 
 static inline void change_kind(struct frame_pool *pool, struct frame_record *record,
@@ -143,24 +139,29 @@ static inline uint32_t lowest_bit(uint32_t word)
     return (uint32_t)__builtin_ctz(word);
 }
 
+/* *WORD loses its lowest bit. True: it is empty now. */
+static inline bool loses_lowest(uint32_t *word)
+{
+    uint32_t left = *word & (*word - 1);
+    *word = left;
+    return left == 0;
+}
+
 /*
- * A free frame exists. Down the levels by one scan each; and up again, clearing the lowest bit of
- * every word, as long as that empties it. (The words are at hand: bit_clear() would look again.)
+ * A free frame exists. Down the levels by one scan each; and up again, as long as a word empties.
+ * What the scans found is the lowest bit of every word, so that no mask need be made to clear it.
  */
 static inline void take_first(struct frame_pool *pool, enum frame_kind kind, frame_t *frame)
 {
-    uint32_t *word3 = pool->level[3];
-    uint32_t *word2 = pool->level[2] + lowest_bit(*word3);
-    uint32_t at = (uint32_t)(word2 - pool->level[2]) * 32 + lowest_bit(*word2);
-    uint32_t *word1 = pool->level[1] + at;
-    at = at * 32 + lowest_bit(*word1);
-    uint32_t *word0 = pool->level[0] + at;
-    at = at * 32 + lowest_bit(*word0);
+    uint32_t bit = lowest_bit(pool->level3[0]);
+    bit = bit * 32 + lowest_bit(pool->level2[bit]);
+    bit = bit * 32 + lowest_bit(pool->level1[bit]);
+    bit = bit * 32 + lowest_bit(pool->level0[bit]);
 
-    if (unlikely((*word0 &= *word0 - 1) == 0) && unlikely((*word1 &= *word1 - 1) == 0) &&
-        (*word2 &= *word2 - 1) == 0)
-        *word3 &= *word3 - 1;
-    *frame = frame_of_bit(pool, at);
+    if (unlikely(loses_lowest(&pool->level0[bit >> 5])) &&
+        unlikely(loses_lowest(&pool->level1[bit >> 10])) && loses_lowest(&pool->level2[bit >> 15]))
+        loses_lowest(&pool->level3[0]);
+    *frame = frame_of_bit(pool, bit);
     take(pool, *frame, kind);
 }
 
@@ -185,7 +186,7 @@ static uint32_t run_length(const struct frame_pool *pool, uint32_t first, uint32
     uint32_t n = first;
     while (n < end) {
         uint32_t bit = bit_of_frame(pool, FRAME(n));
-        uint32_t word = pool->level[0][bit / 32];
+        uint32_t word = pool->level0[bit / 32];
         if (bit % 32 == 0 && end - n >= 32 && word == (free ? ~0u : 0u))
             n += 32;
         else if (bit_is_free(pool, bit) == free)
@@ -309,10 +310,38 @@ void frame_end_set_aside(struct frame_pool *pool, uint32_t count)
 
 /* ---- checking ---- */
 
+/* The bits of SUMMARY say which of the WORDS words BELOW are not 0; those beyond are clear. */
+static bool is_summary(const uint32_t *summary, uint32_t summary_words, const uint32_t *below,
+                       uint32_t words)
+{
+    for (uint32_t i = 0; i < summary_words * 32; i++)
+        if ((summary[i / 32] >> i % 32 & 1) != (i < words && below[i] != 0))
+            return false;
+    return true;
+}
+
+/* The 32 frames from FIRST on are free, by the bitmap and by their records: most of them are. */
+static bool are_free(const struct frame_pool *pool, uint32_t first)
+{
+    _Static_assert(FRAME_FREE == 0, "kinds are OR-ed");
+    uint32_t bits = 0;
+    if (pool->level0[bit_of_frame(pool, FRAME(first)) / 32] != ~0u)
+        return false;
+    for (const struct frame_record *record = &pool->records[first];
+         record < &pool->records[first + 32]; record++)
+        bits |= record->references | record->kind;
+    return bits == 0;
+}
+
 const char *frame_pool_check(struct frame_pool *pool)
 {
     uint32_t totals[FRAME_KINDS] = {0};
     for (uint32_t n = 0; n < pool->frames; n++) {
+        if (n % 32 == 0 && are_free(pool, n)) {
+            totals[FRAME_FREE] += 32;
+            n += 31;
+            continue;
+        }
         const struct frame_record *record = &pool->records[n];
         if (record->kind >= FRAME_KINDS)
             return "every frame has a kind";
@@ -326,12 +355,10 @@ const char *frame_pool_check(struct frame_pool *pool)
     for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
         if (totals[kind] != pool->totals[kind])
             return "the totals per kind are what a recount gives";
-    for (unsigned n = 1; n < FRAME_LEVELS; n++) {
-        uint32_t below = level_words(pool->frames, n - 1); /* a bit beyond them must be clear */
-        for (uint32_t i = 0; i < level_words(pool->frames, n) * 32; i++)
-            if ((pool->level[n][i / 32] >> i % 32 & 1) != (i < below && pool->level[n - 1][i] != 0))
-                return "a summary bit is set if and only if its word is not empty";
-    }
+    if (!is_summary(pool->level1, ARRAY_LENGTH(pool->level1), pool->level0, pool->frames / 32) ||
+        !is_summary(pool->level2, ARRAY_LENGTH(pool->level2), pool->level1, 1024) ||
+        !is_summary(pool->level3, ARRAY_LENGTH(pool->level3), pool->level2, 32))
+        return "a summary bit is set if and only if its word is not empty";
     if (pool->set_aside > pool->totals[FRAME_FREE])
         return "the frames set aside are free";
     return NULL;

@@ -134,6 +134,20 @@ enum kerr memory_map_find(const struct memory_range *ranges, uint32_t count,
 
 enum { BLOCKED_MAX = BOOT_MODULES_MAX + 2 };
 
+static struct frame_claim claims[BLOCKED_MAX + 3]; /* and the pool, its tables, the BIOS data */
+static uint32_t claim_count;
+
+const struct frame_claim *frame_claims(uint32_t *count)
+{
+    *count = claim_count;
+    return claims;
+}
+
+static void note_claim(const char *name, frame_t first, uint32_t count, enum frame_kind kind)
+{
+    claims[claim_count++] = (struct frame_claim){name, first, count, kind};
+}
+
 /* What lies in RAM and must stay: the image, the loader's block, the modules. */
 static uint32_t collect_blocked(const struct boot_info *boot, struct memory_range *blocked)
 {
@@ -148,10 +162,11 @@ static uint32_t collect_blocked(const struct boot_info *boot, struct memory_rang
 }
 
 /* What the kernel runs in or was given is RAM, whatever the map says of it. */
-static void claim_range(const struct memory_range *range, enum frame_kind kind)
+static void claim_range(const char *name, const struct memory_range *range, enum frame_kind kind)
 {
     uint32_t first, end;
     range_frames(range, ROUND_OUTWARD, &first, &end);
+    note_claim(name, FRAME(first), end - first, kind);
     for (uint32_t n = first; n < end && n < frame_pool.frames; n++) {
         enum frame_kind now = frame_kind(&frame_pool, FRAME(n));
         if (now == FRAME_FREE || now == FRAME_RESERVED)
@@ -179,7 +194,9 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
     frame_pool_build(&frame_pool, storage, frames);
     memory_map_apply(&frame_pool, boot->memory, boot->memory_count);
     frame_pool_claim(&frame_pool, first, tables, FRAME_TABLE);
+    note_claim("tables of the frame table", first, tables, FRAME_TABLE);
     frame_pool_claim(&frame_pool, array, pages, FRAME_KERNEL);
+    note_claim("frame table", array, pages, FRAME_KERNEL);
     for (uint32_t i = 0; i < tables; i++) {
         uint32_t left = pages - i * SLOT_PAGES;
         frame_record(&frame_pool, FRAME(first.n + i))->used_entries =
@@ -188,10 +205,11 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
     /* The BIOS data page stays what it was, and a frame number of 0 is never handed out. */
     if (frame_kind(&frame_pool, FRAME(0)) == FRAME_FREE)
         frame_pool_claim(&frame_pool, FRAME(0), 1, FRAME_KERNEL);
-    claim_range(&blocked[0], FRAME_KERNEL);
-    claim_range(&blocked[1], FRAME_KERNEL);
+    note_claim("BIOS data", FRAME(0), 1, FRAME_KERNEL);
+    claim_range("kernel image", &blocked[0], FRAME_KERNEL);
+    claim_range("boot information", &blocked[1], FRAME_KERNEL);
     for (uint32_t i = 2; i < blocked_count; i++)
-        claim_range(&blocked[i], FRAME_FILE);
+        claim_range("module", &blocked[i], FRAME_FILE);
 
     uint32_t above = memory_map_mib_above(boot->memory, boot->memory_count);
     if (above > 0)

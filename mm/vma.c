@@ -341,7 +341,7 @@ static enum kerr begin_change(struct space *space, vaddr_t first, uint32_t pages
     *region = vma_find_from(space, range->first_page);
     uint32_t cuts;
     enum kerr error = check_range(*region, range, wish, &cuts);
-    return error == KERR_OK ? nodes_prepare(cuts) : error;
+    return error == KERR_OK && cuts > 0 ? nodes_prepare(cuts) : error;
 }
 
 enum kerr vma_release(struct space *space, vaddr_t first, uint32_t pages)

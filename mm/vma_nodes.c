@@ -166,3 +166,58 @@ void nodes_trim(void)
     give_page_back(kept_empty);
     kept_empty = NULL;
 }
+
+/* ---- checking ---- */
+
+/* By its entry. */
+static bool page_is_real(uint32_t index)
+{
+    struct translation t;
+    paging_query(page_address(index), &t);
+    return t.has_pte && pde_is_own_table(t.pde) && pte_is_writable(t.pte);
+}
+
+/* The free nodes of PAGE, as its list says; ~0: the list leads out of the page, or in a circle. */
+static uint32_t free_nodes(const struct node_page *page)
+{
+    uint32_t count = 0;
+    for (const struct rb_node *node = page->free; node != NULL; node = node->parent) {
+        uint32_t offset = pointer_to_vaddr(node).v - pointer_to_vaddr(page).v;
+        if (offset < sizeof(*page) || offset >= PAGE_BYTES || count == NODES_PER_PAGE)
+            return ~0u;
+        count++;
+    }
+    return count;
+}
+
+static const char *check_list(uint32_t pages)
+{
+    const struct node_page *previous = NULL;
+    for (const struct node_page *page = with_free; page != NULL; page = page->next, pages--) {
+        if (page->previous != previous || page->free == NULL || pages == 0)
+            return "the list of node pages holds those with free nodes, each once";
+        previous = page;
+    }
+    return pages == 0 ? NULL : "the list of node pages holds those with free nodes, each once";
+}
+
+const char *nodes_check(uint32_t in_use)
+{
+    uint32_t real = 0, free = 0, listed = 0;
+    for (uint32_t i = 0; i < NODE_PAGES; i++) {
+        if ((is_real[i / 32] >> i % 32 & 1) != page_is_real(i))
+            return "a page of region nodes is real if and only if its bit says so";
+        if (!page_is_real(i))
+            continue;
+        const struct node_page *page = vaddr_to_pointer(page_address(i));
+        uint32_t count = free_nodes(page);
+        if (count == ~0u || count + page->used != NODES_PER_PAGE)
+            return "a region node is in use or in its page's list";
+        real++;
+        free += count;
+        listed += count > 0;
+    }
+    if (real != real_pages || free != free_count || nodes_in_use() != in_use)
+        return "every region node in use is a region's";
+    return check_list(listed);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4, private. Uses: layers 0-3. Used by: mm/vma.c.
+ * Layer 4. Private. Uses: layers 0-3. Used by: mm/vma.c.
  *
  * Where region nodes live: a fixed array of pages in kernel space, a promise that becomes real as
  * it grows and a promise again where it empties. No heap.
@@ -24,5 +24,11 @@ void node_give(struct vma *region);
 void nodes_trim(void);
 
 uint32_t nodes_in_use(void);
+
+/*
+ * Recount pages, free nodes and the list; IN_USE is how many nodes all regions have. Returns NULL,
+ * or the sentence that is not true.
+ */
+const char *nodes_check(uint32_t in_use);
 
 #endif

@@ -78,42 +78,6 @@ struct vma *vma_next(const struct vma *region)
     return skip_end(rb_next(&region->node));
 }
 
-bool vma_find_place(const struct space *space, uint32_t page, struct vma_place *place)
-{
-    struct rb_node *node = space->regions.root, *parent = NULL;
-    struct vma *below = NULL, *above = NULL;
-    while (node != NULL) {
-        parent = node;
-        if (page < vma_of(node)->first_page) {
-            above = vma_of(node);
-            node = node->child[RB_LEFT];
-        } else {
-            below = vma_of(node);
-            node = node->child[RB_RIGHT];
-        }
-    }
-    *place = (struct vma_place){
-        parent, above != NULL && parent == &above->node ? RB_LEFT : RB_RIGHT, below, above};
-    return below == NULL || page > below->last_page;
-}
-
-struct vma *vma_find_from(const struct space *space, uint32_t page)
-{
-    struct rb_node *node = space->regions.root;
-    struct vma *lowest = NULL;
-    while (node != NULL) {
-        if (page > vma_of(node)->last_page) {
-            node = node->child[RB_RIGHT];
-        } else {
-            lowest = vma_of(node);
-            if (page >= lowest->first_page)
-                break; /* it holds PAGE */
-            node = node->child[RB_LEFT];
-        }
-    }
-    return lowest;
-}
-
 void vma_tree_insert(struct space *space, const struct vma_place *place, struct vma *region)
 {
     uint32_t from = place->below != NULL ? place->below->last_page + 1 : space->first_page;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4, private. Uses: rbtree. Used by: mm/vma.c.
+ * Layer 4. Private. Uses: rbtree. Used by: mm/vma.c.
  *
  * Regions as nodes of a tree that knows its gaps; nothing here knows of entries or of memory.
  */
@@ -23,10 +23,42 @@ struct vma_place {
 };
 
 /* The place of PAGE. Returns false if a region holds PAGE: it is PLACE->below. */
-bool vma_find_place(const struct space *space, uint32_t page, struct vma_place *place);
+static inline bool vma_find_place(const struct space *space, uint32_t page, struct vma_place *place)
+{
+    struct rb_node *node = space->regions.root, *parent = NULL;
+    struct vma *below = NULL, *above = NULL;
+    while (node != NULL) {
+        parent = node;
+        if (page < vma_of(node)->first_page) {
+            above = vma_of(node);
+            node = node->child[RB_LEFT];
+        } else {
+            below = vma_of(node);
+            node = node->child[RB_RIGHT];
+        }
+    }
+    *place = (struct vma_place){
+        parent, above != NULL && parent == &above->node ? RB_LEFT : RB_RIGHT, below, above};
+    return below == NULL || page > below->last_page;
+}
 
 /* The lowest region that ends at or above PAGE, or the end. */
-struct vma *vma_find_from(const struct space *space, uint32_t page);
+static inline struct vma *vma_find_from(const struct space *space, uint32_t page)
+{
+    struct rb_node *node = space->regions.root;
+    struct vma *lowest = NULL;
+    while (node != NULL) {
+        if (page > vma_of(node)->last_page) {
+            node = node->child[RB_RIGHT];
+        } else {
+            lowest = vma_of(node);
+            if (page >= lowest->first_page)
+                break; /* it holds PAGE */
+            node = node->child[RB_LEFT];
+        }
+    }
+    return lowest;
+}
 
 /* Enter REGION, whose pages are free, at PLACE; take it out (it stays the caller's). */
 void vma_tree_insert(struct space *space, const struct vma_place *place, struct vma *region);

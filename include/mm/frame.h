@@ -31,16 +31,15 @@ struct frame_record {
     uint32_t references;   /* entries (and other owners) that refer to it; 0 = free or reserved */
     uint16_t used_entries; /* of a table: entries that are not empty */
     uint8_t kind;          /* enum frame_kind */
-    uint8_t unused;
+    uint8_t mark;          /* the audit's while it runs (mm/audit.c), else 0 */
 };
 
-#define FRAME_LEVELS 4
-
 struct frame_pool {
-    struct frame_record *records;  /* [frames] */
-    uint32_t *level[FRAME_LEVELS]; /* level[0]: 1 = free; level[n]: 1 = some bit of the word is 1 */
-    uint32_t frames;               /* frames 0 .. frames-1 are managed; a multiple of 1024 */
-    uint32_t low_frames;           /* searched last: kept for those who need low addresses */
+    struct frame_record *records;                 /* [frames] */
+    uint32_t *level0;                             /* a bit a frame, 1 = free */
+    uint32_t level1[1024], level2[32], level3[1]; /* a bit a word of the level below: 1 = not 0 */
+    uint32_t frames;     /* frames 0 .. frames-1 are managed; a multiple of 1024 */
+    uint32_t low_frames; /* searched last: kept for those who need low addresses */
     uint32_t totals[FRAME_KINDS];
     void (*on_free)(frame_t frame); /* checked builds: called before a frame becomes free */
     uint32_t set_aside;             /* free frames that frame_alloc() may not take */
@@ -169,6 +168,19 @@ static inline uint32_t frame_available(const struct frame_pool *pool)
 
 /* Recount bits, summaries, kinds and totals. Returns NULL, or the sentence that is not true. */
 const char *frame_pool_check(struct frame_pool *pool);
+
+/* ---- what boot left in RAM (frame_map.c) ---- */
+
+/* Frames that were claimed at boot, one reference each, and have an owner for good. */
+struct frame_claim {
+    const char *name; /* "kernel image" */
+    frame_t first;
+    uint32_t count;
+    enum frame_kind kind; /* of those that were free; layer 2 says more of some */
+};
+
+/* The table of them; COUNT is its length. */
+const struct frame_claim *frame_claims(uint32_t *count);
 
 /* ---- the firmware's memory map (frame_map.c) ---- */
 

@@ -753,6 +753,24 @@ TEST("cow", "discard of a shared page: the other side keeps its data")
     release_and_end();
 }
 
+TEST("cow", "discard of a kept page and of a shared mapping: both are empty, and nothing is seen")
+{
+    struct cost cost;
+
+    REQUIRE(make_sorts());
+    vaddr_t kept = page_of_slot(TEST_SLOT, KEPT), mapped = page_of_slot(TEST_SLOT, MAPPED);
+    EXPECT_EQUAL(peek(mapped), 1 + MAPPED); /* the CPU knows it from here on */
+    cost_start(&cost);
+    EXPECT(cow_discard(kept, 1, RIGHTS_NONE) == KERR_OK);
+    EXPECT(cow_discard(mapped, 1, RIGHTS_READ_WRITE) == KERR_OK);
+    EXPECT_COST(cost, 0, -2);
+    EXPECT(pte_is_empty(pte_read(kept)) && pte_is_empty(pte_read(mapped)));
+    uint32_t value;
+    EXPECT_EQUAL(probe_read(mapped, &value), FAULT_BAD_ACCESS);
+    EXPECT_EQUAL(peek(page_of_slot(TEST_SLOT, OWN)), 1 + OWN);
+    release_all();
+}
+
 TEST("cow", "discard of empty pages: they stay empty")
 {
     REQUIRE(zero_promise_pages(first_page, 1, RIGHTS_READ_WRITE) == KERR_OK);

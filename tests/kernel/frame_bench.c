@@ -30,11 +30,12 @@ static void measure(const char *alloc_name, const char *free_name, uint32_t coun
     frame_t frames[256];
     uint64_t allocated = 0, freed = 0;
 
-    for (uint32_t i = 0; i < count; i++)
-        MEASURE(allocated, {
-            if (frame_alloc(&pool, FRAME_ANONYMOUS, &frames[i]) != KERR_OK)
-                test_fail(__FILE__, __LINE__, "a frame is free");
-        });
+    for (uint32_t i = 0; i < count; i++) {
+        enum kerr error;
+        MEASURE(allocated, error = frame_alloc(&pool, FRAME_ANONYMOUS, &frames[i]));
+        if (error != KERR_OK)
+            test_fail(__FILE__, __LINE__, "a frame is free");
+    }
     for (uint32_t i = 0; i < count; i++)
         MEASURE(freed, frame_free(&pool, frames[i]));
     bench_row(alloc_name, (uint32_t)allocated / count, "insn", NULL);

@@ -109,7 +109,7 @@ static uint32_t take_all(struct frame_pool *from)
     uint32_t taken = 0;
     frame_t frame;
     while (frame_alloc(from, FRAME_ANONYMOUS, &frame) == KERR_OK) {
-        frame_record(from, frame)->unused = TAKEN;
+        frame_record(from, frame)->mark = TAKEN;
         taken++;
     }
     return taken;
@@ -119,7 +119,7 @@ static uint32_t give_back_all(struct frame_pool *to)
 {
     uint32_t given = 0;
     for (uint32_t n = 0; n < to->frames; n++) {
-        if (frame_record(to, FRAME(n))->unused == TAKEN) {
+        if (frame_record(to, FRAME(n))->mark == TAKEN) {
             frame_free(to, FRAME(n));
             given++;
         }
@@ -133,7 +133,7 @@ static uint32_t alloc_number(struct frame_pool *from)
     frame_t frame;
     if (frame_alloc(from, FRAME_ANONYMOUS, &frame) != KERR_OK)
         return NONE;
-    frame_record(from, frame)->unused = TAKEN;
+    frame_record(from, frame)->mark = TAKEN;
     return frame.n;
 }
 
@@ -461,11 +461,16 @@ TEST("frame", "a bit of the bitmap or of a summary flipped: the check finds it")
     take_all(&pool);
     frame_free(&pool, FRAME(100));
     frame_free(&pool, FRAME(5000));
-    for (unsigned level = 0; level < FRAME_LEVELS; level++) {
-        uint32_t words = (level == 0 ? LARGE_FRAMES / 32 : level == 1 ? LARGE_FRAMES / 1024 : 1);
-        for (uint32_t i = 0; i < words; i += level == 0 ? 31 : 1)
-            for (unsigned bit = 0; bit < 32; bit += level == 0 ? 31 : 1)
-                expect_found(&pool.level[level][i], 1u << bit);
+    for (uint32_t i = 0; i < LARGE_FRAMES / 32; i += 31)
+        for (unsigned bit = 0; bit < 32; bit += 31)
+            expect_found(&pool.level0[i], 1u << bit);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        expect_found(&pool.level1[0], 1u << bit);
+        expect_found(&pool.level1[LARGE_FRAMES / 1024], 1u << bit);
+        expect_found(&pool.level1[1023], 1u << bit);
+        expect_found(&pool.level2[0], 1u << bit);
+        expect_found(&pool.level2[31], 1u << bit);
+        expect_found(&pool.level3[0], 1u << bit);
     }
 }
 

@@ -5,6 +5,8 @@
  */
 #include "measure.h"
 
+#include "../../mm/vma_tree.h"
+
 #include <kernel/fault.h>
 #include <kernel/printk.h>
 #include <mm/frame.h>
@@ -86,6 +88,9 @@ BENCH("touch")
  * COUNT regions of a page each, at a fixed place, with gaps of 1 to 16 pages between them: none
  * merge. `worst` has gaps of one page: a region removed leaves the only large gap, and one entered
  * takes it away again, so that every node above has to learn of it.
+ *
+ * `insert` and `remove` are the tree alone, the search included; `reserve` and `release` are what
+ * a caller pays: arguments, node, entries and all.
  */
 enum layout { RANDOM_GAPS, WORST_GAPS };
 
@@ -116,24 +121,34 @@ static void print_row(const char *what, const char *suffix, uint32_t count, uint
 
 static void measure_regions(enum layout layout, const char *suffix, uint32_t count)
 {
-    uint64_t found = 0, inserted = 0, removed = 0, room = 0;
+    uint64_t found = 0, inserted = 0, removed = 0, room = 0, tree_in = 0, tree_out = 0;
     uint32_t seed = 1;
     vaddr_t first;
 
     if (reserve_many(layout, count)) {
         for (uint32_t i = 0; i < 100; i++) {
             vaddr_t page = many_page(layout, test_random(&seed) % count);
-            const struct vma *region;
+            struct vma *region;
+            struct vma_place place;
             MEASURE(found, region = vma_find(&boot_space, page));
-            if (region == NULL)
+            if (region == NULL) {
                 test_fail(__FILE__, __LINE__, "the region is found");
+                break;
+            }
+            MEASURE(tree_out, vma_tree_remove(&boot_space, region));
+            MEASURE(tree_in, {
+                (void)vma_find_place(&boot_space, page.v >> PAGE_SHIFT, &place);
+                vma_tree_insert(&boot_space, &place, region);
+            });
             MEASURE(removed, must(vma_release(&boot_space, page, 1)));
             MEASURE(inserted, must(vma_reserve_at(&boot_space, page, 1, RIGHTS_READ, "many")));
             MEASURE(room, must(vma_find_room(&boot_space, 2, &first)));
         }
         print_row("find", suffix, count, found);
-        print_row("insert", suffix, count, inserted);
-        print_row("remove", suffix, count, removed);
+        print_row("insert", suffix, count, tree_in);
+        print_row("remove", suffix, count, tree_out);
+        print_row("reserve", suffix, count, inserted);
+        print_row("release", suffix, count, removed);
         print_row("find_room", suffix, count, room);
     }
     if (vma_release(&boot_space, many_base, count * 10) == KERR_NO_MEMORY)
