@@ -134,7 +134,7 @@ COMMAND("frames", "", "a picture of all frames, coloured by what they hold")
     for (uint32_t row = 0; row < PICTURE_ROWS; row++)
         print_row(FRAME(row * PICTURE_COLUMNS * frames_per_cell), frames_per_cell);
     for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
-        printk(" %s%c" PLAIN " %s ", looks[kind].colour, looks[kind].letter,
+        printk("%s%s%c" PLAIN " %s", kind == 0 ? " " : "  ", looks[kind].colour, looks[kind].letter,
                frame_kind_text((enum frame_kind)kind));
     printk("\n one character: %u KiB; capital: most of it is that; small: most of it is free\n",
            (unsigned)(frames_per_cell * KIB_PER_PAGE));

@@ -111,11 +111,13 @@ COMMAND("touch", "ADDR [SIZE]", "write one word of every page there")
         result = touch(page);
         done += result == FAULT_RESOLVED;
     }
-    printk("  wrote to %u of %u pages\n", (unsigned)done, (unsigned)pages);
-    if (result != FAULT_RESOLVED)
-        printk("  " PRI_VADDR ": %s\n", ARG_VADDR(vaddr_add(page, 0 - PAGE_BYTES)),
-               result == FAULT_NO_MEMORY ? "no free frame is left"
-                                         : "may not be written (walk tells why)");
+    if (result == FAULT_NO_MEMORY)
+        printk("  out of memory after %u of %u pages\n", (unsigned)done, (unsigned)pages);
+    else
+        printk("  wrote to %u of %u pages\n", (unsigned)done, (unsigned)pages);
+    if (result == FAULT_BAD_ACCESS)
+        printk("  " PRI_VADDR " may not be written (walk tells why)\n",
+               ARG_VADDR(vaddr_add(page, 0 - PAGE_BYTES)));
     print_difference(&before);
     return true;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands for the kernel as a whole: help, self-tests, measurements, leaving.
+ * Layer 6. Commands for the kernel as a whole: help, self-tests, measurements, the audit, leaving.
  */
 #include <kernel/machine.h>
 #include <kernel/printk.h>
 #include <kernel/prompt.h>
 #include <kernel/string.h>
+#include <mm/audit.h>
+#include <mm/heap.h>
 
 enum { USAGE_COLUMNS = 21 };
 
@@ -28,6 +30,10 @@ COMMAND("test", "[UNIT]", "run the self-tests, of all units or one")
 {
     const char *unit = arguments->count > 0 ? arguments->word[0] : NULL;
 
+    if (vma_first(&boot_space) != NULL) {
+        printk("release what you reserved first: the self-tests want the lower half empty\n");
+        return true;
+    }
     for (const struct test *test = tests_first; test < tests_end; test++) {
         if (unit == NULL || strcmp(test->unit, unit) == 0) {
             tests_run(unit);
@@ -59,12 +65,49 @@ COMMAND("help", "", "this list")
     return true;
 }
 
+/* Recount memory and walk the heap. Says what is broken; returns true if nothing is. */
+static bool audit_memory(struct audit *audit)
+{
+    vaddr_t where;
+    const char *sentence = vm_audit(audit, 0);
+
+    if (sentence != NULL) {
+        printk("\033[31mBROKEN: \"%s\" is not true of %s\033[0m\n", sentence, audit->where);
+        return false;
+    }
+    sentence = heap_check(&kernel_heap, &where);
+    if (sentence != NULL)
+        printk("\033[31mBROKEN: heap block " PRI_VADDR ": %s\033[0m\n", ARG_VADDR(where), sentence);
+    return sentence == NULL;
+}
+
+COMMAND("audit", "", "recount all memory from the directories up")
+{
+    struct audit audit;
+
+    if (!audit_memory(&audit))
+        return true;
+    printk("  directories: %u; their entries in use: %u; tables: %u; regions: %u\n",
+           (unsigned)audit.spaces, (unsigned)audit.directory_entries, (unsigned)audit.tables,
+           (unsigned)audit.regions);
+    printk("  references by entries: %u; frames: %u, each with the owners it should have\n",
+           (unsigned)audit.references, (unsigned)audit.frames);
+    printk("  nothing is broken%s\n", CHECKED ? ", and no invalidation is owed" : "");
+    return true;
+}
+
 COMMAND("reboot", "", "start the machine again")
 {
+    struct audit audit;
+
+    audit_memory(&audit);
     machine_reboot();
 }
 
+/* At the exit everything is looked at once more, so that a broken session does not end well. */
 COMMAND("halt", "", "leave the emulator, or stop the machine")
 {
-    machine_exit(EXIT_HALT);
+    struct audit audit;
+
+    machine_exit(audit_memory(&audit) ? EXIT_HALT : EXIT_FAIL);
 }

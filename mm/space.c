@@ -13,6 +13,7 @@
 struct space kernel_space;
 struct space boot_space;
 static struct space *current = &boot_space;
+static struct space *first; /* of all but the kernel's, the newest one first */
 
 struct space *space_current(void)
 {
@@ -24,11 +25,45 @@ struct space *space_of(vaddr_t address)
     return address.v >= KERNEL_BASE ? &kernel_space : current;
 }
 
+/* ---- the list of spaces ---- */
+
+struct space *space_first(void)
+{
+    return first;
+}
+
+struct space *space_next(const struct space *space)
+{
+    return space->next;
+}
+
+static void list_add(struct space *space)
+{
+    space->previous = NULL;
+    space->next = first;
+    if (first != NULL)
+        first->previous = space;
+    first = space;
+}
+
+static void list_remove(struct space *space)
+{
+    if (space->previous != NULL)
+        space->previous->next = space->next;
+    else
+        first = space->next;
+    if (space->next != NULL)
+        space->next->previous = space->previous;
+}
+
+/* ---- one comes, one goes ---- */
+
 static void init_lower_half(struct space *space, enum rights user, uint32_t directory)
 {
     vma_space_init(space, USER_FIRST_ADDRESS >> PAGE_SHIFT, KERNEL_BASE >> PAGE_SHIFT);
     space->user = user;
     space->directory = directory;
+    list_add(space);
 }
 
 /* A number that no live directory has. Where the last search ended, the next one begins. */
@@ -67,6 +102,7 @@ void space_destroy(struct space *space)
     ASSERT(space != current && space != &boot_space && space != &kernel_space,
            "space %u is in use for good", space->directory);
     uint32_t id = space->directory;
+    list_remove(space);
     cow_drop_lower_half(id);
     vma_forget_all(space);
     directory_unregister(id);

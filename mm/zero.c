@@ -18,10 +18,8 @@
 #include <mm/frame.h>
 #include <mm/zero.h>
 
-enum zero_table { ZERO_TABLE_COW, ZERO_TABLE_READ_ONLY, ZERO_TABLES };
-
 frame_t zero_frame;
-static frame_t zero_tables[ZERO_TABLES];
+frame_t zero_tables[ZERO_TABLES];
 
 pte_t zero_pte(enum rights rights)
 {

@@ -18,8 +18,13 @@ extern struct space
 struct space *space_current(void);
 struct space *space_of(vaddr_t address);
 
+/* All spaces that there are, but the kernel's; NULL at the end. */
+struct space *space_first(void);
+struct space *space_next(const struct space *space);
+
 /*
- * Make SPACE, a structure of the caller's, an empty space with a directory of its own.
+ * Make SPACE, a structure of the caller's that stays where it is, an empty space with a directory
+ * of its own.
  *   user  RIGHTS_USER if user mode may have the lower half
  *   => costs one frame   returns KERR_OK, KERR_NO_MEMORY (no frame, or no directory is free)
  */

@@ -40,8 +40,9 @@ struct space {
     uint32_t first_page;
     uint32_t region_count;
     uint32_t reserved_pages;
-    enum rights user;   /* RIGHTS_USER, or RIGHTS_NONE for the supervisor alone */
-    uint32_t directory; /* its number; the kernel space has none of its own: 0 */
+    enum rights user;              /* RIGHTS_USER, or RIGHTS_NONE for the supervisor alone */
+    uint32_t directory;            /* its number; the kernel space has none of its own: 0 */
+    struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 
 /* ---- reserving ---- */

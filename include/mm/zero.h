@@ -16,7 +16,11 @@
 
 #include <mm/paging.h>
 
+/* A zero table for each kind of promise, by the rights of its pages. */
+enum zero_table { ZERO_TABLE_COW, ZERO_TABLE_READ_ONLY, ZERO_TABLES };
+
 extern frame_t zero_frame;
+extern frame_t zero_tables[ZERO_TABLES];
 
 /*
  * Promise the COUNT whole slots from SLOT on, which are all empty, with RIGHTS (READ or WRITE).

@@ -292,7 +292,7 @@ TEST("zero", "a write with no frame, or only one: no memory, and the page is zer
     leave_frames(1);
     EXPECT_EQUAL(probe_write(gib, 1), FAULT_NO_MEMORY);
     EXPECT_EQUAL(peek(gib), 0);
-    EXPECT_COST(cost, 1, 0); /* the slot has its table already when the page finds no frame */
+    EXPECT_COST(cost, 0, 0); /* no table is made for a page that finds no frame */
     all_frames();
     poke(gib, 1);
     EXPECT_COST(cost, 1, 1);
