@@ -27,7 +27,7 @@ enum {
 
 static bool is_qemu(void)
 {
-    static const char signature[] = {'Q', 'E', 'M', 'U'};
+    static const uint8_t signature[] = {'Q', 'E', 'M', 'U'};
 
     outw(FW_CFG_SELECTOR, FW_CFG_SIGNATURE);
     for (unsigned i = 0; i < sizeof(signature); i++) {

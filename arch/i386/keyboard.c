@@ -186,7 +186,7 @@ int keyboard_decode(struct keyboard_decoder *decoder, uint8_t code)
         decoder->skip_left = 2;
         return -1;
     }
-    code &= (uint8_t)~CODE_RELEASED;
+    code &= CODE_RELEASED - 1; /* it is the highest bit */
     if (extended)
         return decode_extended(decoder, code, pressed);
     if (code == CODE_LEFT_SHIFT || code == CODE_RIGHT_SHIFT)

@@ -104,11 +104,11 @@ static void unsee_table(enum temp_page number)
  */
 static uint32_t walk_result(pde_t pde, const uint32_t *table, uint32_t index)
 {
-    if (!pde_is_present(pde))
-        return 0;
+    if (pde_is_table(pde))
+        return cached_below(pde.bits, table[index]);
     if (pde_is_large(pde))
         return cached_below(pde.bits, pde.bits + (index << PAGE_SHIFT));
-    return cached_below(pde.bits, table[index]);
+    return 0;
 }
 
 /* Does a translation below the slot change? *IS_GLOBAL: one that the CPU keeps over a CR3 load. */

@@ -8,6 +8,7 @@
  */
 #include <arch/i386/double_fault.h>
 #include <arch/i386/entry.h>
+#include <arch/i386/page_ops.h>
 #include <arch/i386/trap.h>
 #include <kernel/early.h>
 #include <kernel/fault.h>
@@ -124,6 +125,39 @@ static void set_cr4(void)
         cpu_write_cr4(cr4);
 }
 
+/* The loader's block was read long ago; the last view of it is still there. */
+static void close_boot_window(void)
+{
+    for (uint32_t i = 0; i < TEMP_BOOT_WINDOW_PAGES; i++) {
+        vaddr_t page = VADDR(TEMP_PAGE_ADDRESS(TEMP_BOOT_WINDOW + i));
+        pte_t pte = pte_read(page);
+        if (!pte_is_empty(pte))
+            tlb_invalidate_page(pte_replace(page, pte, PTE_EMPTY));
+    }
+}
+
+enum {
+    POISON = 0xA5A5A5A5u, /* as an entry: present, leading to nowhere sensible */
+    POISONED_MAX = 128 << 20 >> PAGE_SHIFT,
+};
+
+/*
+ * Fill free frames with garbage, so that a clear that is missing shows: the first 128 MiB that
+ * frame_alloc() will hand out, since filling all of a large machine takes seconds.
+ */
+static void poison_free_frames(void)
+{
+    uint32_t poisoned = 0;
+    for (uint32_t i = 0; i < frame_pool.frames && poisoned < POISONED_MAX; i++) {
+        frame_t frame = FRAME((frame_pool.low_frames + i) % frame_pool.frames);
+        if (frame_kind(&frame_pool, frame) != FRAME_FREE)
+            continue;
+        words_fill(temp_map(TEMP_FRAME, frame), POISON, PAGE_BYTES / sizeof(uint32_t));
+        temp_unmap(TEMP_FRAME);
+        poisoned++;
+    }
+}
+
 static enum kerr paging_layer_init(const struct boot_info *boot)
 {
     ledger_start(boot);
@@ -138,6 +172,9 @@ static enum kerr paging_layer_init(const struct boot_info *boot)
     tlb_invalidate_slot(pde_write(0, PDE_EMPTY));
     protect_image();
     make_frame_table_global();
+    close_boot_window();
+    if (CHECKED)
+        poison_free_frames();
     double_fault_seal(boot_image_table);
 
     static const struct fault_client client = {.name = "paging",
