@@ -14,7 +14,7 @@ SRC_1 := mm/frame.c mm/frame_map.c
 SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
     arch/i386/framebuffer_init.c
 SRC_3 := mm/zero.c mm/cow.c
-SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/vma.c mm/space.c
+SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/vma.c mm/space.c mm/audit.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := kernel/line.c kernel/prompt.c kernel/commands_address.c kernel/commands_memory.c \
     kernel/commands_promise.c kernel/commands_system.c
@@ -26,8 +26,8 @@ TESTS_0 := $(call unit_tests,boot_info memmap string format options console fram
 TESTS_1 := $(call unit_tests,frame frame_map)
 TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault)
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
-TESTS_4 := $(call unit_tests,vma space)
-TESTS_5 := $(call unit_tests,heap)
+TESTS_4 := $(call unit_tests,vma space audit)
+TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := $(call unit_tests,line prompt commands)
 
 # What a kernel of layers 0..N alone is made of.
@@ -43,7 +43,6 @@ KERNEL_6 := $(KERNEL_5) $(SRC_6) $(TESTS_6)
 export STRIP = $(CROSS)strip
 export NM    = $(CROSS)nm
 CROSS  := $(if $(shell command -v i686-elf-gcc),i686-elf-,i686-linux-gnu-)
-LIBGCC  = $$($(CROSS)gcc -print-libgcc-file-name)
 ifdef LLVM
 OUT    := build/llvm
 CC     := clang --target=i686-elf -mstack-alignment=4
@@ -53,12 +52,18 @@ OUT    := build
 CC     := $(CROSS)gcc -mpreferred-stack-boundary=2
 LD     := $(CROSS)ld
 endif
+# i686-elf-gcc calls 32-bit integers long, which no printk format agrees with.
+ifeq ($(CROSS),i686-elf-)
+CC     += -U__UINT32_TYPE__ -D__UINT32_TYPE__='unsigned int' -U__INT32_TYPE__ -D__INT32_TYPE__=int
+endif
 
 # The addresses that assembler and linker must know, from their one home.
 layout  = $(shell awk '$$2 == "$(1)" { sub(/u$$/, "", $$3); print $$3 }' include/mm/memlayout.h)
 KERNEL_BASE         := $(call layout,KERNEL_BASE)
 KERNEL_LOAD_ADDRESS := $(call layout,KERNEL_LOAD_ADDRESS)
 
+# No libgcc: arguments go in registers here (-mregparm=3), and its helpers look for theirs on the
+# stack; a 64-bit division does not link.
 # Frame pointers serve the backtrace. A leaf function does without: a fault in one hides the name of
 # its caller, and of nobody else.
 CFLAGS := -std=gnu11 -ffreestanding -O2 -g -march=i486 -mgeneral-regs-only -fno-pie -fno-pic \
@@ -90,14 +95,14 @@ TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 
-.PHONY: all help run run-window debug iso floppy test bench matrix layers sources clean setup \
-    setup-test format
+.PHONY: all help run run-window debug iso floppy test bench matrix mutants layers sources clean \
+    setup setup-test format lint
 .DELETE_ON_ERROR:
 
 all: $(KERNELS)
 
 help:
-	@sed -n 's/^#: //p' Makefile
+	@sed -n 's/^#: //p' Makefile tests/host/host.mk
 
 #: make run            boot the ISO in QEMU, talk to it in this terminal (input may be piped in)
 #: make test           every check there is; ends with `N passed, N failed`
@@ -105,10 +110,12 @@ help:
 #: make debug          wait for GDB with the kernel's symbols (CHECKED=1: the checked kernel)
 #: make matrix         the self-tests on every machine, firmware and emulator (ONLY=uefi: those rows)
 #: make bench          instructions counted, each row beside its floor
+#: make mutants        leave out each TLB invalidation in turn, and see it caught (half an hour)
 #: make iso            build/droste.iso, for CD and USB stick
 #: make floppy         build/droste.img, boots at once without a menu (CMDLINE="test", CHECKED=1)
 #: make layers         the kernels of layers 0..N alone that `make test` boots
 #: make format         clang-format over every source
+#: make lint           cppcheck, clang-tidy, sparse; addresses and the mistakes that must not compile
 #: make clean          remove build/
 #: Options: V=1 (show commands), LLVM=1 (clang and ld.lld), MEM=64 (MiB) and CPU=qemu32 for QEMU
 
@@ -129,6 +136,9 @@ test: setup-test
 
 matrix: setup-test $(KERNELS)
 	$(Q)tests/matrix "$(ONLY)"
+
+mutants: setup-test $(OUT)/droste-checked.elf
+	$(Q)tools/mutants $(OUT)/droste-checked.elf $(OUT)
 
 iso: $(ISO)
 floppy: $(FLOPPY)
@@ -154,6 +164,10 @@ setup:
 
 setup-test:
 	@tools/setup test
+
+lint: setup-test
+	$(Q)CROSS=$(CROSS) tools/lint cppcheck clang-tidy sparse conversions
+	$(Q)tools/check-static
 
 format:
 	$(Q)clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
@@ -181,7 +195,7 @@ endef
 define kernel_rules
 $(OUT)/$(1).elf: $(3:%=$(OUT)/$(2)/%.o) linker.ld tools/link
 	$$(call say,LINK)
-	$$(Q)tools/link $$@ "$$(LD) $$(LDFLAGS)" $$(filter %.o,$$^) $$(LIBGCC)
+	$$(Q)tools/link $$@ "$$(LD) $$(LDFLAGS)" $$(filter %.o,$$^)
 endef
 
 $(foreach variant,plain checked unpaged,$(eval $(call variant_rules,$(variant))))

@@ -78,6 +78,32 @@ boot_says() { # STATUS TEXT KERNEL "COMMAND LINE" QEMU-ARGUMENTS...
     run_and_find "$status" "$text" -- "${floppy[@]}" "$@"
 }
 
+# KERNEL passes its self-tests with OPTIONS, and QEMU, which logs what it translates, has seen no
+# instruction of it that came after the first 486: what was not translated was not executed.
+executes_only_486() { # KERNEL OPTIONS ADDRESSES, as in the log
+    local later='cpuid|rdtsc|%cr4|clac|stac|[rw]dmsr' log machine
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    # The image: boot.asm before paging, in the first 4 KiB from 1 MiB on, and all from 3 GiB on.
+    machine=(-m 64 -cpu 486 -d in_asm -D "$log" -dfilter 0x100000+0x1000,0xc0000000+0x10000000)
+    boot_tests "$1" "$2" "${machine[@]}"
+    grep -qE '^0x001000.* lgdt' "$log" && grep -qE '^0xc01.* invlpg' "$log" # the log is right
+    if grep -E "^0x($3).* ($later)" "$log"; then
+        return 1
+    fi
+}
+
+# The same of the whole image, from its first instruction on, on a CPU without CPUID. QEMU has none:
+# in a copy of KERNEL the two places that try to change EFLAGS.ID (boot.asm, cpu.c) change nothing.
+executes_only_486_without_id() { # KERNEL
+    local copy
+    copy=$(mktemp "$queue_dir/XXXXXX.img")
+    perl -0777 -pe '
+        $places = s/(\x35|\x81[\xf0-\xf7])\x00\x00\x20\x00/$1\x00\x00\x00\x00/g;
+        die "EFLAGS.ID is tried at $places places\n" if $places != 2' "$1" > "$copy"
+    boot_says $STATUS_PASS 'CPU 486 or compatible, without CPUID' "$copy" test=cpu -m 64
+    executes_only_486 "$copy" "" '00100|c01'
+}
+
 # With less memory than is promised: a message, or layers that come up and pass a test.
 boots_or_refuses() { # KERNEL "MORE COMMAND LINE" QEMU-ARGUMENTS...
     local kernel=$1 options=$2 log status=0

@@ -7,21 +7,22 @@
 
 SHARE=/usr/share
 V86_DIRECTORY=build/v86
+matrix_cannot=0 # rows that were not run, with a reason given
 
 # Why this row cannot run here, or nothing: what it needs that is not installed.
 missing_for() { # EMULATOR FIRMWARE
     local file files=()
     case $1 in
-    qemu) files=(/usr/bin/qemu-system-i386) ;;
-    bochs) files=(/usr/bin/bochs $SHARE/bochs/BIOS-bochs-latest $SHARE/vgabios/vgabios.bin) ;;
-    v86) files=($V86_DIRECTORY/node_modules/v86/build/libv86.mjs $SHARE/seabios/bios.bin) ;;
+    qemu) files=(qemu-system-i386) ;;
+    bochs) files=(bochs $SHARE/bochs/BIOS-bochs-latest $SHARE/vgabios/vgabios.bin) ;;
+    v86) files=(node $V86_DIRECTORY/node_modules/v86/build/libv86.mjs $SHARE/seabios/bios.bin) ;;
     esac
     case $2 in
     uefi32) files+=($SHARE/OVMF/OVMF32_CODE_4M.secboot.fd) ;;
-    uefi64) files+=($SHARE/OVMF/OVMF_CODE_4M.fd /usr/bin/qemu-system-x86_64) ;;
+    uefi64) files+=($SHARE/OVMF/OVMF_CODE_4M.fd qemu-system-x86_64) ;;
     esac
     for file in "${files[@]}"; do
-        [ -e "$file" ] || echo "$file is not there"
+        [ -e "$file" ] || command -v "$file" > /dev/null || echo "$file is not there"
     done
 }
 
@@ -37,6 +38,7 @@ matrix_rows() { # WHEN
         [ $when = never ] && reason=$more
         if [ -n "$reason" ]; then
             echo "cannot $name: $reason"
+            matrix_cannot=$((matrix_cannot + 1))
         else
             check "$name" matrix_row "$emulator" "$cpu" "$machine" "$firmware" "$medium" \
                 "$memory" "$more"
@@ -115,7 +117,7 @@ panic: action=fatal
 log: $image.bochs.img
 END
     echo c > "$image.start.img" # Debian's Bochs has the debugger: "continue"
-    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy timeout -k 5 "$TIME_LIMIT" bochs -q \
+    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy timeout -k 5 $((2 * TIME_LIMIT)) bochs -q \
         -f "$image.rc.img" -rc "$image.start.img" > "$image.out.img" || status=$?
     cat "$log"
     [ $status = 1 ] && return 0
