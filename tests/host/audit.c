@@ -45,24 +45,15 @@ static bool is_ram(frame_t frame)
 
 /* ---- entries ---- */
 
-/* PTE, in a table of SPACE's slot SLOT at INDEX, against the region. */
-static void check_against_region(struct space *space, uint32_t slot, uint32_t index, pte_t pte)
+/* PTE, of PAGE, against the region that holds it. */
+static void check_against_region(const struct vma *region, vaddr_t page, pte_t pte)
 {
-    vaddr_t page = vaddr_add(slot_to_vaddr(slot), index << PAGE_SHIFT);
-    struct vma *region = vma_find(space, page);
-    if (region == NULL) {
-        broken("PTE %08x of " PRI_VADDR ": no region", pte.bits, ARG_VADDR(page));
-        return;
-    }
     if (region->kind != VMA_PROMISE)
         return;
     bool may_write = (region->rights & RIGHTS_WRITE) != 0;
     bool may_read = (region->rights & (RIGHTS_READ | RIGHTS_EXECUTE | RIGHTS_WRITE)) != 0;
     bool allows_write = pte_is_present(pte) && (pte_is_writable(pte) || pte_is_cow(pte));
-    if (allows_write != may_write)
-        broken("PTE %08x of " PRI_VADDR ": region's rights are %x", pte.bits, ARG_VADDR(page),
-               region->rights);
-    if (pte_is_present(pte) != may_read)
+    if (allows_write != may_write || pte_is_present(pte) != may_read)
         broken("PTE %08x of " PRI_VADDR ": region's rights are %x", pte.bits, ARG_VADDR(page),
                region->rights);
 }
@@ -104,10 +95,24 @@ static void count_table(frame_t table)
 
 static void check_table_against_regions(struct space *space, uint32_t slot, frame_t table)
 {
+    bool is_zero_table = frame_kind(&frame_pool, table) == FRAME_ZERO;
     const uint32_t *entries = machine_frame(table);
-    for (uint32_t i = 0; i < SLOT_PAGES && !is_broken; i++)
-        if (entries[i] != 0)
-            check_against_region(space, slot, i, (pte_t){entries[i]});
+    const struct vma *region = NULL;
+    for (uint32_t i = 0; i < SLOT_PAGES && !is_broken; i++) {
+        vaddr_t page = vaddr_add(slot_to_vaddr(slot), i << PAGE_SHIFT);
+        if (entries[i] == 0)
+            continue;
+        if (region == NULL || page.v >> PAGE_SHIFT > region->last_page)
+            region = vma_find(space, page);
+        if (region == NULL) {
+            broken("PTE %08x of " PRI_VADDR ": no region", entries[i], ARG_VADDR(page));
+            return;
+        }
+        check_against_region(region, page, (pte_t){entries[i]});
+        if (is_zero_table) /* all entries are equal: on to the end of the region */
+            i = region->last_page - slot * SLOT_PAGES < SLOT_PAGES ? region->last_page % SLOT_PAGES
+                                                                   : SLOT_PAGES;
+    }
 }
 
 static void count_pde(struct space *space, uint32_t slot, pde_t pde)
@@ -218,15 +223,13 @@ const char *audit(struct space *const *spaces, uint32_t count)
 
 /* ---- before and after ---- */
 
-/* Real pages of the region array: it grows and never shrinks. */
+/* Real pages of the region array: one that is empty may be kept. */
 static uint32_t node_pages(void)
 {
     uint32_t pages = 0;
     for (uint32_t i = 0; i < REGION_NODES_ROOM_BYTES >> PAGE_SHIFT; i++) {
         struct machine_walk walk = machine_walk(VADDR(REGION_NODES_BASE + (i << PAGE_SHIFT)));
-        if (!walk.present || walk.frame.n == zero_frame.n)
-            break;
-        pages++;
+        pages += walk.present && walk.frame.n != zero_frame.n;
     }
     return pages;
 }

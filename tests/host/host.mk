@@ -13,28 +13,29 @@ HOST_BASE := 0x200000000000
 # Layer 0 as far as it is not the CPU's own. kernel/test.c keeps its state when a machine restarts.
 HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c \
     kernel/string.c kernel/format.c kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c \
-    kernel/rbtree.c kernel/line.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5)
+    kernel/rbtree.c kernel/line.c kernel/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5)
 HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c,$(call unit_tests,boot_info memmap string \
     format options rbtree) $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5))
 HOST_OWN   := $(wildcard tests/host/*.c) tests/host/probe.S
 HOST_MODEL := tests/host/machine.c tests/host/platform.c tests/host/probe.S
 
 HOST_CFLAGS := -std=gnu11 -g -fPIC -fno-omit-frame-pointer -DCHECKED=1 \
-    -DADDRESS_SPACE_BASE=$(HOST_BASE)u '-Dregparm(n)=' -Wall -Wextra -Wshadow -Wstrict-prototypes \
+    -DADDRESS_SPACE_BASE=$(HOST_BASE) '-Dregparm(n)=' -Wall -Wextra -Wshadow -Wstrict-prototypes \
     -Werror -Itests/host/include -Iinclude -I. -MMD -MP
 HOST_LDFLAGS := -no-pie -Wl,--no-relax -Wl,-T,tests/host/host.ld \
     -Wl,--defsym=ADDRESS_SPACE_BASE=$(HOST_BASE) \
-    -Wl,--wrap=frame_alloc,--wrap=frame_free,--wrap=frame_put_last
+    -Wl,--wrap=frame_alloc,--wrap=frame_free,--wrap=frame_put_last,--wrap=ledger_pte_stored,--wrap=ledger_pde_changes
 HOST_SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 HOST_CC_asan := gcc -O1 -malign-data=abi -Wno-attributes $(HOST_SANITIZERS)
 HOST_CC_fast := gcc -O2 -malign-data=abi -Wno-attributes
-HOST_CC_fuzz := clang -O1 $(HOST_SANITIZERS) -fsanitize=fuzzer-no-link -mllvm -asan-globals=0
+HOST_CC_fuzz := clang -O1 -Wno-unused-command-line-argument $(HOST_SANITIZERS) \
+    -fsanitize=fuzzer-no-link -mllvm -asan-globals=0
 HOST_CC_cov  := clang -O1 -fprofile-instr-generate -fcoverage-mapping
 
 # The kernel's variables go into sections of their own; its mem... and str... functions, which the
 # host has as well, get names of their own.
-HOST_RENAME := --rename-section .bss=.kernel.bss --rename-section .data=.kernel.data \
+HOST_RENAME := --rename-section .bss=.kernel.bss,alloc,load,data,contents --rename-section .data=.kernel.data \
     --rename-section .data.rel=.kernel.data --rename-section .data.rel.local=.kernel.data
 HOST_REDEFINE := $(foreach f,memcpy memmove memset memcmp strlen strcmp strncmp strchr,\
     --redefine-sym $(f)=kernel_$(f))
@@ -68,6 +69,40 @@ $(HOST)/$(1)/$(2): $(call host_objects,$(1),$(HOST_KERNEL) $(HOST_MODEL) $(3)) t
 endef
 
 $(foreach build,asan fast fuzz cov,$(eval $(call host_rules,$(build))))
-$(eval $(call host_program,asan,self_tests,$(HOST_TESTS) tests/host/self_tests.c))
-$(foreach build,asan fast,$(eval $(call host_program,$(build),random,kernel/test.c \
-    $(addprefix tests/host/,random.c operations.c audit.c))))
+
+HOST_AUDIT      := tests/host/audit.c
+HOST_OPERATIONS := tests/host/operations.c $(HOST_AUDIT)
+HOST_FUZZERS    := fuzz_operations fuzz_boot_info fuzz_text
+
+$(foreach b,asan cov,\
+    $(eval $(call host_program,$(b),self_tests,$(HOST_TESTS) tests/host/self_tests.c))\
+    $(eval $(call host_program,$(b),random,kernel/test.c tests/host/random.c $(HOST_OPERATIONS)))\
+    $(eval $(call host_program,$(b),failures,tests/host/failures.c $(HOST_AUDIT))))
+$(eval $(call host_program,asan,model_test,tests/host/model_test.c,-lcmocka))
+$(foreach b,asan cov,\
+    $(eval $(call host_program,$(b),layers_test,tests/host/layers_test.c $(HOST_AUDIT),-lcmocka)))
+$(eval $(call host_program,fast,exhaustive,tests/host/exhaustive.c $(HOST_OPERATIONS)))
+$(foreach b,fuzz cov,$(foreach fuzzer,$(HOST_FUZZERS),$(eval $(call host_program,$(b),$(fuzzer),\
+    tests/host/$(fuzzer).c $(HOST_OPERATIONS),-fsanitize=fuzzer))))
+
+.PHONY: host fuzz coverage host-programs host-coverage-programs
+
+#: make host           the same C on the host, over a model of the machine (a part of `make test`)
+#: make fuzz           the fuzzers alone, each for FUZZ_SECONDS=600
+#: make coverage       which lines of layers 1-5 the host's tests reach
+host: setup-test
+	$(Q)tests/host/run
+
+fuzz: FUZZ_SECONDS ?= 600
+fuzz: setup-test
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/host/run 'host-fuzz'
+
+coverage: setup-test
+	$(Q)tests/host/coverage
+
+host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures) \
+    $(HOST)/fast/exhaustive $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS))
+
+host-coverage-programs: $(addprefix $(HOST)/cov/,layers_test self_tests random failures $(HOST_FUZZERS))
+
+-include $(wildcard $(foreach b,asan fast fuzz cov,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d))

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <kernel/early.h>
 #include <kernel/layer.h>
+#include <kernel/panic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +39,6 @@ struct machine_counters machine_counters;
 
 /* ---- state ---- */
 
-struct pde_cache {
-    bool valid;
-    pde_t pde;
-};
-
 static struct registers {
     uint32_t cr0, cr2, cr3, cr4;
 } cpu, saved_cpu;
@@ -64,9 +60,14 @@ static struct {
 } tlb[FRAMES];
 static uint32_t tlb_pages[FRAMES], tlb_length;
 static uint32_t tlb_of_frame[FRAMES];
-static struct pde_cache pdes[SLOT_PAGES];
-static uint32_t host_mapped; /* pages that the host maps */
+static struct {
+    bool valid;
+    pde_t pde;
+} pdes[SLOT_PAGES];
+static uint32_t pde_slots[SLOT_PAGES], pde_count; /* those that are valid */
+static uint32_t host_mapped;                      /* pages that the host maps */
 static uint64_t omitted;
+static void (*speculation)(void);
 
 /* More than so many mappings at once and the host may refuse. They come back one by one. */
 enum { HOST_MAPPED_MAX = 24000, DROPPED_ONE_BY_ONE_MAX = 32 };
@@ -189,11 +190,11 @@ static void tlb_put(uint32_t page, uint32_t frame, uint8_t flags)
 
 static void forget_pdes(void)
 {
-    for (uint32_t slot = 0; slot < SLOT_PAGES; slot++)
-        if (pdes[slot].valid) {
-            pdes[slot].valid = false;
-            tlb_of_frame[pde_frame(pdes[slot].pde).n]--;
-        }
+    while (pde_count > 0) {
+        uint32_t slot = pde_slots[--pde_count];
+        pdes[slot].valid = false;
+        tlb_of_frame[pde_frame(pdes[slot].pde).n]--;
+    }
 }
 
 enum flush { FLUSH_ALL, FLUSH_NOT_GLOBAL };
@@ -211,6 +212,13 @@ static void tlb_flush_pages(enum flush flush)
         if (flush == FLUSH_ALL || !(tlb[tlb_pages[i]].flags & TLB_GLOBAL))
             tlb_drop(tlb_pages[i]);
     forget_pdes();
+    if (speculation != NULL)
+        speculation();
+}
+
+void machine_speculate(void (*preload)(void))
+{
+    speculation = preload;
 }
 
 uint32_t machine_tlb_count(frame_t frame)
@@ -322,6 +330,7 @@ static pde_t walk_pde(uint32_t directory, uint32_t slot, enum walk_kind kind)
         pde.bits = entry_read(directory, slot, kind, ENTRY_ACCESSED);
         pdes[slot].valid = true;
         pdes[slot].pde = pde;
+        pde_slots[pde_count++] = slot;
         tlb_of_frame[pde_frame(pde).n]++;
     }
     return pde;
@@ -464,8 +473,9 @@ const char *machine_check_tlb(vaddr_t *where)
         if (broken != NULL)
             return broken;
     }
-    for (uint32_t slot = 0; slot < SLOT_PAGES; slot++) {
-        const char *broken = pdes[slot].valid ? check_pde(slot) : NULL;
+    for (uint32_t i = 0; i < pde_count; i++) {
+        uint32_t slot = pde_slots[i];
+        const char *broken = check_pde(slot);
         *where = slot_to_vaddr(slot);
         if (broken != NULL)
             return broken;
@@ -541,7 +551,16 @@ static void note_progress(uint32_t address, const greg_t *registers, uint64_t ma
     }
 }
 
-static void deliver(uint32_t address, uint32_t error, greg_t *registers)
+static void deliver(uint32_t address, uint32_t error, struct trap_frame *frame)
+{
+    frame->vector = VECTOR_PAGE_FAULT;
+    frame->error_code = error;
+    cpu.cr2 = address;
+    machine_counters.page_faults++;
+    page_fault_entry(frame, address);
+}
+
+static void deliver_from_host(uint32_t address, uint32_t error, greg_t *registers)
 {
     struct trap_frame frame = {
         .edi = (uint32_t)registers[REG_RDI],
@@ -551,20 +570,33 @@ static void deliver(uint32_t address, uint32_t error, greg_t *registers)
         .edx = (uint32_t)registers[REG_RDX],
         .ecx = (uint32_t)registers[REG_RCX],
         .eax = (uint32_t)registers[REG_RAX],
-        .vector = VECTOR_PAGE_FAULT,
-        .error_code = error,
         .eip = (uint32_t)registers[REG_RIP],
     };
     uint32_t eip = frame.eip;
     uint64_t walks = machine_counters.walks;
-    cpu.cr2 = address;
-    machine_counters.page_faults++;
-    page_fault_entry(&frame, address);
+    deliver(address, error, &frame);
     if (frame.eip != eip) { /* a probe routine's landing */
         registers[REG_RIP] = frame.eip;
         registers[REG_RAX] = frame.eax;
     }
     note_progress(address, registers, walks);
+}
+
+void machine_user_access(vaddr_t address, enum access access)
+{
+    enum { USER_CODE_SELECTOR = 0x1B };
+    uint32_t page = address.v >> PAGE_SHIFT;
+    for (uint32_t i = 0; i < RESOLVED_REPEATS_MAX; i++) {
+        struct trap_frame frame = {.cs = USER_CODE_SELECTOR};
+        int error = cpu_access(page, access);
+        bool is_known = (tlb[page].flags & TLB_VALID) != 0;
+        if (error < 0 && !(tlb[page].flags & TLB_USER))
+            error = ERROR_PRESENT | (access == ACCESS_WRITE ? ERROR_WRITE : 0);
+        if (error < 0 && is_known)
+            return;
+        deliver(address.v, (uint32_t)error | ERROR_USER, &frame);
+    }
+    panic("machine: the fault of user mode at %#x is resolved again and again", address.v);
 }
 
 static struct sigaction former_handler;
@@ -581,7 +613,7 @@ static void on_segv(int signal, siginfo_t *info, void *context)
     machine_counters.host_faults++;
     int error = cpu_access((uint32_t)(offset >> PAGE_SHIFT), access);
     if (error >= 0)
-        deliver((uint32_t)offset, (uint32_t)error, registers);
+        deliver_from_host((uint32_t)offset, (uint32_t)error, registers);
 }
 
 /* ---- its life ---- */
@@ -606,13 +638,19 @@ static uint8_t *new_copy_of_data(void)
 
 static void set_up_host(void)
 {
-    struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_NODEFER};
-    if (ram != NULL)
-        return;
     pristine_data = new_copy_of_data();
     make_address_space();
     make_ram();
-    sigaction(SIGSEGV, &action, &former_handler);
+}
+
+/* Who had the signal before is asked when it is not for the machine. */
+static void take_signal(void)
+{
+    struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction former;
+    sigaction(SIGSEGV, &action, &former);
+    if (former.sa_sigaction != on_segv)
+        former_handler = former;
 }
 
 static void forget_saved(void)
@@ -651,7 +689,10 @@ static void make_boot_tables(void)
 
 void machine_start(const struct machine_options *options)
 {
-    set_up_host();
+    if (ram == NULL)
+        set_up_host();
+    take_signal();
+    machine_speculate(NULL);
     tlb_flush_pages(FLUSH_ALL);
     forget_saved();
     copy_data(kernel_data_first, pristine_data);
@@ -675,18 +716,45 @@ void machine_boot_info(uint32_t ram_bytes, struct boot_info *boot)
                                .memory_count = 4,
                                .information_start = PADDR(0x9000),
                                .information_bytes = 1000};
+    const char *line = getenv("COMMAND_LINE");
+    if (line != NULL)
+        strncpy(boot->command_line, line, sizeof(boot->command_line) - 1);
+}
+
+/* All that the CPU may know while the layers come up. */
+static void preload_early(void)
+{
+    machine_preload_window();
+    machine_preload_pages(VADDR(0), SLOT_PAGES);
+    machine_preload_pages(VADDR(KERNEL_BASE), 2 * SLOT_PAGES);
 }
 
 enum kerr machine_boot(const struct machine_options *options, const struct boot_info *boot)
 {
+    return machine_boot_failing(options, boot, 0);
+}
+
+enum kerr machine_boot_failing(const struct machine_options *options, const struct boot_info *boot,
+                               uint32_t number)
+{
     machine_start(options);
+    machine_fail_allocation(number, FAIL_ONCE);
+    machine_speculate(preload_early);
     boot_info = *boot;
     early_map_cpu_tables();
-    for (const struct layer *layer = layers_first; layer < layers_end; layer++) {
-        enum kerr error = layer->init(&boot_info);
-        if (error != KERR_OK)
-            return error;
+    enum kerr error = KERR_OK;
+    for (const struct layer *layer = layers_first; layer < layers_end && error == KERR_OK;
+         layer++) {
+        preload_early();
+        error = layer->init(&boot_info);
     }
+    machine_speculate(NULL);
+    if (error != KERR_OK)
+        return error;
+    vaddr_t where;
+    const char *broken = machine_check_tlb(&where);
+    if (broken != NULL)
+        panic("boot: page V0x%08x: %s", where.v, broken);
     return KERR_OK;
 }
 
@@ -716,6 +784,7 @@ void machine_save(void)
 
 void machine_restore(void)
 {
+    machine_speculate(NULL);
     tlb_flush_pages(FLUSH_ALL);
     copy_data(kernel_data_first, saved_data);
     cpu = saved_cpu;

@@ -26,11 +26,15 @@ struct machine_options {
 /* A machine just switched on, and what boot.asm does: RAM holds garbage, paging is on. */
 void machine_start(const struct machine_options *options);
 
-/* The memory map that a BIOS gives for RAM_BYTES. */
+/* The memory map that a BIOS gives for RAM_BYTES; the command line from the environment. */
 void machine_boot_info(uint32_t ram_bytes, struct boot_info *boot);
 
 /* machine_start(), and bring up the layers with BOOT. Returns the first error. */
 kerr_t machine_boot(const struct machine_options *options, const struct boot_info *boot);
+
+/* The same; frame allocation NUMBER fails (0: none). */
+kerr_t machine_boot_failing(const struct machine_options *options, const struct boot_info *boot,
+                            uint32_t number);
 
 /* Remember the whole state of machine and kernel; and go back there. */
 void machine_save(void);
@@ -54,10 +58,19 @@ struct machine_walk machine_walk(vaddr_t address);
 /* The same from any directory. */
 struct machine_walk machine_walk_from(frame_t directory, vaddr_t address);
 
+/*
+ * Touch ADDRESS from user mode, until the access goes through. Refused, it ends in a panic, as for
+ * any user program before there are processes.
+ */
+void machine_user_access(vaddr_t address, enum access access);
+
 /* ---- the TLB ---- */
 
 /* Remember the translation of ADDRESS, if there is one, as a CPU may at any time. */
 void machine_preload(vaddr_t address);
+
+/* After every flush call PRELOAD (NULL: nothing), which remembers what it likes: a CPU may. */
+void machine_speculate(void (*preload)(void));
 
 /* The pages of the window whose tables are present, and COUNT pages from FIRST on. */
 void machine_preload_window(void);

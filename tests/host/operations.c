@@ -142,6 +142,17 @@ static bool all_reserved(const struct place *place)
     return true;
 }
 
+/* ---- the TLB ---- */
+
+static void preload(void)
+{
+    machine_preload_window();
+    for (uint32_t p = 0; p < PLAY_POINTS; p++) {
+        machine_preload(vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)points[p] << PAGE_SHIFT));
+        machine_preload(vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)points[p] << PAGE_SHIFT));
+    }
+}
+
 /* ---- regions ---- */
 
 static void do_reserve(const struct operation *operation)
@@ -453,15 +464,6 @@ static void compare_all(void)
     }
 }
 
-static void preload(void)
-{
-    machine_preload_window();
-    for (uint32_t p = 0; p < PLAY_POINTS; p++) {
-        machine_preload(vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)points[p] << PAGE_SHIFT));
-        machine_preload(vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)points[p] << PAGE_SHIFT));
-    }
-}
-
 static void compare_tlb(void)
 {
     vaddr_t where;
@@ -517,7 +519,9 @@ static void run_one(const struct operation *operation)
         return;
     }
     preload();
+    machine_speculate(preload);
     run[kind](operation);
+    machine_speculate(NULL);
     machine_fail_allocation(0, FAIL_ONCE);
     compare_tlb();
     compare_all();
@@ -542,7 +546,7 @@ static void run_sequence(void)
         audit_everything();
     if (!is_wrong)
         read_everything();
-    if (!is_wrong)
+    if (!is_wrong && sequence.strictness == CHECK_AUDIT)
         audit_everything();
 }
 
@@ -573,10 +577,11 @@ void operations_boot(uint32_t ram_bytes)
 {
     struct machine_options options = {.ram_bytes = ram_bytes, .pse = true, .pge = true};
     struct boot_info boot;
-    machine_set_output(OUTPUT_HIDDEN);
     machine_boot_info(ram_bytes, &boot);
+    machine_set_output(boot.command_line[0] != '\0' ? OUTPUT_SHOWN : OUTPUT_HIDDEN);
     if (machine_boot(&options, &boot) != KERR_OK)
         abort();
+    machine_set_output(OUTPUT_HIDDEN);
     machine_save();
 }
 

@@ -16,18 +16,33 @@ enum { LENGTH_MAX = 4096 };
 
 static struct operation operations[LENGTH_MAX];
 
-/* Some kinds more often than others, and kernel space now and then. */
+/*
+ * Some kinds more often than others, kernel space now and then, and ranges mostly short: so that
+ * many operations find what they need.
+ */
 static struct operation random_operation(uint32_t *state)
 {
-    uint32_t bits = test_random(state);
-    struct operation operation = {(uint8_t)(bits >> 8), (uint8_t)(bits >> 16),
-                                  (uint8_t)(bits >> 24), (uint8_t)test_random(state)};
-    operation.kind %= OP_KINDS + 12;
+    static const uint8_t often[] = {OP_RESERVE, OP_PROTECT, OP_WRITE, OP_WRITE, OP_READ};
+    uint32_t bits = test_random(state), more = test_random(state);
+    struct operation operation = {(uint8_t)((bits >> 8 & 0xFF) % (OP_KINDS + OP_KINDS / 2)),
+                                  (uint8_t)(bits >> 16), (uint8_t)(bits >> 24), (uint8_t)more};
     if (operation.kind >= OP_KINDS)
-        operation.kind = operation.kind % 3 == 0 ? OP_WRITE : operation.kind % 6;
+        operation.kind = often[operation.kind % sizeof(often)];
     if (bits & 6)
         operation.where &= 0x7F;
+    if (bits & 0x18)
+        operation.to = (uint8_t)((operation.where & 0x7F) % PLAY_POINTS + (more >> 8 & 3));
     return operation;
+}
+
+/* Every other sequence begins with the whole playground reserved. */
+static void make_sequence(uint32_t seed, uint32_t length)
+{
+    uint32_t state = seed * 2654435761u;
+    for (uint32_t i = 0; i < length; i++)
+        operations[i] = random_operation(&state);
+    if (seed & 1)
+        operations[0] = (struct operation){OP_RESERVE, 0, PLAY_POINTS - 1, 0};
 }
 
 static int report(uint32_t count, const char *what, uint32_t at)
@@ -61,9 +76,8 @@ int main(int argc, char **argv)
     time_t start = time(NULL);
     uint32_t n = 0;
     for (; seconds != 0 ? time(NULL) - start < (time_t)seconds : n < sequences; n++) {
-        uint32_t state = seed + n, at;
-        for (uint32_t i = 0; i < length; i++)
-            operations[i] = random_operation(&state);
+        uint32_t at;
+        make_sequence(seed + n, length);
         const char *what = operations_run(operations, length, CHECK_STEPS, &at);
         if (what == NULL)
             continue;

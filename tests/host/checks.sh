@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# The checks of the host build (docs/testing.md), for a queue of tests/lib/queue.sh. Sourced by
+# tests/run and tests/host/run.
+
+host=build/host
+
+host_build() {
+    make -j"$(nproc)" host-programs
+    echo "note: $(gcc --version | head -n 1), $(clang --version | head -n 1)"
+}
+
+# Like judge_ktap: the counts become the note.
+host_self_tests() { # ARGUMENTS...
+    local log
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    $host/asan/self_tests "$@" | tee "$log"
+    sed -n 's/^# passed/note: passed/p' "$log"
+}
+
+host_exhaustive() { # LENGTH: every sequence, shared by all processors
+    local parts part pids=()
+    parts=$(nproc)
+    for ((part = 0; part < parts; part++)); do
+        $host/fast/exhaustive "$1" $part "$parts" &
+        pids+=($!)
+    done
+    for part in "${pids[@]}"; do
+        wait "$part"
+    done
+}
+
+# A fuzzer begins with the corpus of the tree; what it finds on top stays in the build directory.
+host_fuzz() { # NAME SECONDS
+    local new=$host/corpus/$1 log
+    mkdir -p "$new"
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    $host/fuzz/fuzz_"$1" -max_total_time="$2" -max_len=1000 -artifact_prefix="$host/$1-" \
+        -timeout=10 -rss_limit_mb=3000 -print_final_stats=1 "$new" "tests/host/corpus/$1" \
+        > "$log" 2>&1 || {
+        tail -n 100 "$log"
+        return 1
+    }
+    echo "note: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
+}
+
+host_checks() {
+    check_first host-build host_build
+    check host-model $host/asan/model_test
+    check host-layers $host/asan/layers_test
+    check host-self-tests host_self_tests
+    check host-self-tests-8-mib host_self_tests -m 8
+    check host-self-tests-1200-mib host_self_tests -m 1200
+    check host-self-tests-486 host_self_tests -f -m 32
+    check host-panics host_self_tests -p tests/panics.txt
+    check host-random $host/asan/random -n 600
+    check host-random-long $host/asan/random -n 30 -l 2000 -s 100000
+    check host-allocation-failures $host/asan/failures
+    check host-mutants tests/host/mutants
+    check host-exhaustive host_exhaustive 5
+    for fuzzer in operations boot_info text; do
+        check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-15}"
+    done
+}
