@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include <arch/i386/ledger.h>
 #include <kernel/fault.h>
 #include <kernel/printk.h>
 #include <kernel/prompt.h>
@@ -157,5 +158,11 @@ COMMAND("faults", "", "page faults since boot, and what was done about them")
     printk("              ... with a table:  %9u filled  %9u copied %9u taken back\n",
            (unsigned)cow_counters.tables_filled, (unsigned)cow_counters.tables_copied,
            (unsigned)cow_counters.tables_taken);
+    if (CHECKED)
+        printk("  invalidations owed: %9u, paid %9u, and %u made without need\n",
+               (unsigned)ledger_counters.opened, (unsigned)ledger_counters.paid,
+               (unsigned)ledger_counters.needless);
+    else
+        printk("  (the checked kernel also counts the invalidations that are owed and made)\n");
     return true;
 }

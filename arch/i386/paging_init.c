@@ -59,8 +59,9 @@ static void make_frame_table_global(void)
             vaddr_t page = vaddr_add(slot_to_vaddr(slot), i << PAGE_SHIFT);
             pte_t pte = pte_read(page);
             if (pte_is_present(pte))
-                tlb_invalidate_page(
-                    pte_write(page, pte_make(pte_frame(pte), pte_flags(page, RIGHTS_READ_WRITE))));
+                tlb_unneeded(
+                    pte_write(page, pte_make(pte_frame(pte), pte_flags(page, RIGHTS_READ_WRITE))),
+                    TLB_MORE_RIGHTS); /* global from its next fill on */
         }
 }
 
@@ -158,6 +159,21 @@ static void poison_free_frames(void)
     }
 }
 
+static void drop_identity_mapping(void)
+{
+    tlb_invalidate_slot(pde_write(0, PDE_EMPTY));
+}
+
+/* Like a fault: what STEP owes to the TLB is paid when it ends, not by the next one. */
+static void as_event(void (*step)(void))
+{
+    if (CHECKED)
+        ledger_enter();
+    step();
+    if (CHECKED)
+        ledger_leave();
+}
+
 static enum kerr paging_layer_init(const struct boot_info *boot)
 {
     ledger_start(boot);
@@ -169,10 +185,10 @@ static enum kerr paging_layer_init(const struct boot_info *boot)
     if (error != KERR_OK)
         return error;
     /* Before the image's table, which slot 0 shares, gets global entries: they would stay cached. */
-    tlb_invalidate_slot(pde_write(0, PDE_EMPTY));
-    protect_image();
-    make_frame_table_global();
-    close_boot_window();
+    as_event(drop_identity_mapping);
+    as_event(protect_image);
+    as_event(make_frame_table_global);
+    as_event(close_boot_window);
     if (CHECKED)
         poison_free_frames();
     double_fault_seal(boot_image_table);

@@ -5,7 +5,7 @@
  */
 #include "measure.h"
 
-#include "../../mm/vma_tree.h"
+#include <mm/vma_tree.h>
 
 #include <kernel/fault.h>
 #include <kernel/printk.h>
