@@ -56,17 +56,14 @@ static uint64_t read_u64(const uint8_t *from)
 /* The text that fills TAG from OFFSET on, up to its terminator, which must be there. */
 static kerr_t read_text(struct tag tag, uint32_t offset, char *to, uint32_t to_bytes)
 {
-    if (tag.bytes <= offset) {
+    if (tag.bytes <= offset)
         return KERR_BAD_VALUE;
-    }
     const uint8_t *text = tag.start + offset;
     uint32_t length = 0;
-    while (length < tag.bytes - offset && text[length] != 0) {
+    while (length < tag.bytes - offset && text[length] != 0)
         length++;
-    }
-    if (length == tag.bytes - offset) {
+    if (length == tag.bytes - offset)
         return KERR_BAD_VALUE;
-    }
     if (length >= to_bytes) {
         printk("boot information: a text of %u bytes is cut to %u\n", (unsigned)length,
                (unsigned)(to_bytes - 1));
@@ -79,14 +76,12 @@ static kerr_t read_text(struct tag tag, uint32_t offset, char *to, uint32_t to_b
 
 static kerr_t read_module(struct tag tag, struct boot_info *info)
 {
-    if (tag.bytes < MODULE_NAME_OFFSET) {
+    if (tag.bytes < MODULE_NAME_OFFSET)
         return KERR_BAD_VALUE;
-    }
     uint32_t start = read_u32(tag.start + TAG_HEADER_BYTES);
     uint32_t end = read_u32(tag.start + TAG_HEADER_BYTES + sizeof(start));
-    if (end < start) {
+    if (end < start)
         return KERR_BAD_VALUE;
-    }
     if (info->module_count == BOOT_MODULES_MAX) {
         printk("boot information: more than %u modules, the rest is not seen\n", BOOT_MODULES_MAX);
         return KERR_OK;
@@ -99,15 +94,13 @@ static kerr_t read_module(struct tag tag, struct boot_info *info)
 
 static kerr_t read_memory_map(struct tag tag, struct boot_info *info)
 {
-    if (tag.bytes < MEMORY_ENTRIES_OFFSET) {
+    if (tag.bytes < MEMORY_ENTRIES_OFFSET)
         return KERR_BAD_VALUE;
-    }
     uint32_t entry_bytes = read_u32(tag.start + TAG_HEADER_BYTES);
     uint32_t list_bytes = tag.bytes - MEMORY_ENTRIES_OFFSET;
     if (entry_bytes < MEMORY_ENTRY_BYTES_MIN || entry_bytes % TAG_ALIGNMENT != 0 ||
-        list_bytes % entry_bytes != 0) {
+        list_bytes % entry_bytes != 0)
         return KERR_BAD_VALUE;
-    }
     for (uint32_t offset = 0; offset < list_bytes; offset += entry_bytes) {
         if (info->memory_count == BOOT_MEMORY_RANGES_MAX) {
             printk("boot information: more than %u memory ranges, the rest is not seen\n",
@@ -126,9 +119,8 @@ static kerr_t read_memory_map(struct tag tag, struct boot_info *info)
 
 static kerr_t read_framebuffer(struct tag tag, struct boot_info *info)
 {
-    if (tag.bytes < FRAMEBUFFER_COLOURS_OFFSET - 1) { /* the last byte is reserved, and not */
-        return KERR_BAD_VALUE;                        /* every loader counts it */
-    }
+    if (tag.bytes < FRAMEBUFFER_COLOURS_OFFSET - 1) /* the last byte is reserved, and not */
+        return KERR_BAD_VALUE;                      /* every loader counts it */
     struct boot_framebuffer framebuffer = {
         .address = read_u64(tag.start + 8),
         .pitch_bytes = read_u32(tag.start + 16),
@@ -138,9 +130,8 @@ static kerr_t read_framebuffer(struct tag tag, struct boot_info *info)
         .type = tag.start[29],
     };
     if (framebuffer.type == FRAMEBUFFER_RGB) {
-        if (tag.bytes < FRAMEBUFFER_COLOURS_OFFSET + FRAMEBUFFER_COLOURS_BYTES) {
+        if (tag.bytes < FRAMEBUFFER_COLOURS_OFFSET + FRAMEBUFFER_COLOURS_BYTES)
             return KERR_BAD_VALUE;
-        }
         const uint8_t *colours = tag.start + FRAMEBUFFER_COLOURS_OFFSET;
         framebuffer.red_position = colours[0];
         framebuffer.red_bits = colours[1];
@@ -179,20 +170,16 @@ static kerr_t read_tags(const uint8_t *block, uint32_t total, struct boot_info *
     while (offset <= total && total - offset >= TAG_HEADER_BYTES) {
         uint32_t type = read_u32(block + offset);
         struct tag tag = {block + offset, read_u32(block + offset + 4)};
-        if (tag.bytes < TAG_HEADER_BYTES || tag.bytes > total - offset) {
+        if (tag.bytes < TAG_HEADER_BYTES || tag.bytes > total - offset)
             return KERR_BAD_VALUE;
-        }
-        if (type == TAG_END) {
+        if (type == TAG_END)
             return KERR_OK;
-        }
         enum kerr error = read_tag(type, tag, info);
-        if (error != KERR_OK) {
+        if (error != KERR_OK)
             return error;
-        }
         uint32_t padding = -tag.bytes % TAG_ALIGNMENT;
-        if (padding > total - offset - tag.bytes) {
+        if (padding > total - offset - tag.bytes)
             break;
-        }
         offset += tag.bytes + padding;
     }
     return KERR_BAD_VALUE;
@@ -201,18 +188,15 @@ static kerr_t read_tags(const uint8_t *block, uint32_t total, struct boot_info *
 enum kerr boot_info_parse(const void *block, uint32_t bytes, paddr_t start, struct boot_info *info)
 {
     memset(info, 0, sizeof(*info));
-    if (bytes < BLOCK_HEADER_BYTES + TAG_HEADER_BYTES || start.v % TAG_ALIGNMENT != 0) {
+    if (bytes < BLOCK_HEADER_BYTES + TAG_HEADER_BYTES || start.v % TAG_ALIGNMENT != 0)
         return KERR_BAD_VALUE;
-    }
     uint32_t total = read_u32(block);
-    if (total < BLOCK_HEADER_BYTES + TAG_HEADER_BYTES || total > bytes) {
+    if (total < BLOCK_HEADER_BYTES + TAG_HEADER_BYTES || total > bytes)
         return KERR_BAD_VALUE;
-    }
     info->information_start = start;
     info->information_bytes = total;
     enum kerr error = read_tags(block, total, info);
-    if (error != KERR_OK) {
+    if (error != KERR_OK)
         return error;
-    }
     return info->memory_count > 0 ? KERR_OK : KERR_NOT_FOUND;
 }

@@ -30,17 +30,15 @@ void early_map_cpu_tables(void)
 {
     frame_t frame = paddr_to_frame(image_to_paddr(cpu_tables_start));
     uint32_t flags = ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED | ENTRY_DIRTY;
-    if (!UNPAGED) {
+    if (!UNPAGED)
         set_temp_page(TEMP_CPU_TABLES, pte_make(frame, flags));
-    }
 }
 
 uint32_t early_cpu_table_address(const volatile void *table)
 {
     uint32_t address = pointer_to_vaddr(table).v;
-    if (UNPAGED) {
+    if (UNPAGED)
         return address + SEGMENT_BASE;
-    }
     return TEMP_PAGE_ADDRESS(TEMP_CPU_TABLES) + (address - pointer_to_vaddr(cpu_tables_start).v);
 }
 
@@ -49,13 +47,11 @@ enum kerr early_map_boot_window(paddr_t start, uint32_t bytes, const void **view
     uint32_t offset = start.v % PAGE_BYTES;
     uint32_t first = paddr_to_frame(start).n;
 
-    if (bytes > TEMP_BOOT_WINDOW_PAGES * PAGE_BYTES - offset) {
+    if (bytes > TEMP_BOOT_WINDOW_PAGES * PAGE_BYTES - offset)
         return KERR_NO_ROOM;
-    }
     uint32_t pages = (offset + bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-    if (pages > FRAMES_BELOW_4_GIB - first) {
+    if (pages > FRAMES_BELOW_4_GIB - first)
         return KERR_BAD_RANGE;
-    }
     if (UNPAGED) {
         *view = unpaged_view(start);
         return KERR_OK;

@@ -167,10 +167,9 @@ static void print_bits(uint32_t bits, bool is_pde)
 
     printk("      present, %s, %s", bits & ENTRY_WRITABLE ? "writable" : "read-only",
            bits & ENTRY_USER ? "user" : "supervisor");
-    for (unsigned i = 0; i < ARRAY_LENGTH(names); i++) {
+    for (unsigned i = 0; i < ARRAY_LENGTH(names); i++)
         if (bits & names[i].mask)
             printk(", %s", names[i].name);
-    }
     if (is_pde && (bits & PDE_SHARED))
         printk(", SHARED");
     if (is_pde && (bits & PDE_LARGE))

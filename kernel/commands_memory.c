@@ -101,10 +101,9 @@ static struct cell look_at_cell(frame_t first, uint32_t frames)
 
     for (uint32_t i = 0; i < frames; i++)
         counts[frame_kind(&frame_pool, FRAME(first.n + i))]++;
-    for (unsigned kind = FRAME_FREE + 1; kind < FRAME_KINDS; kind++) {
+    for (unsigned kind = FRAME_FREE + 1; kind < FRAME_KINDS; kind++)
         if (counts[kind] > counts[most_used])
             most_used = (enum frame_kind)kind;
-    }
     cell.mixed = counts[FRAME_FREE] > counts[most_used] && counts[FRAME_FREE] < frames;
     cell.kind = counts[FRAME_FREE] > counts[most_used] && !cell.mixed ? FRAME_FREE : most_used;
     return cell;

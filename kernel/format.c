@@ -119,7 +119,7 @@ static void read_specification(const char **format, va_list *arguments, struct s
     const char *at = *format;
 
     *spec = (struct specification){.precision = -1, .length = LENGTH_INT};
-    for (;; at++) {
+    for (;; at++)
         if (*at == '-')
             spec->left = true;
         else if (*at == '0')
@@ -128,7 +128,6 @@ static void read_specification(const char **format, va_list *arguments, struct s
             spec->space = true;
         else
             break;
-    }
     if (*at == '*') {
         spec->width = va_arg(*arguments, int);
         at++;

@@ -30,10 +30,9 @@ static bool is_qemu(void)
     static const uint8_t signature[] = {'Q', 'E', 'M', 'U'};
 
     outw(FW_CFG_SELECTOR, FW_CFG_SIGNATURE);
-    for (unsigned i = 0; i < sizeof(signature); i++) {
+    for (unsigned i = 0; i < sizeof(signature); i++)
         if (inb(FW_CFG_DATA) != signature[i])
             return false;
-    }
     return true;
 }
 
@@ -61,10 +60,9 @@ void machine_reboot(void)
     } no_idt = {0, 0};
 
     cpu_interrupts_off();
-    for (uint32_t polls = READY_POLLS; polls > 0; polls--) {
+    for (uint32_t polls = READY_POLLS; polls > 0; polls--)
         if (!(inb(I8042_STATUS) & I8042_INPUT_FULL))
             break;
-    }
     outb(I8042_COMMAND, I8042_PULSE_RESET);
     for (uint32_t polls = READY_POLLS; polls > 0; polls--)
         io_wait();

@@ -62,11 +62,10 @@ static void print_location(uint32_t address, uint32_t back)
     const char *name;
     uint32_t offset;
 
-    if (symbol_find(address - back, &name, &offset)) {
+    if (symbol_find(address - back, &name, &offset))
         printk("  " PRI_VADDR " %s+0x%x\n", (unsigned)address, name, (unsigned)(offset + back));
-    } else {
+    else
         printk("  " PRI_VADDR "\n", (unsigned)address);
-    }
 }
 
 static bool leads_out_of_trap(uint32_t address)
@@ -79,22 +78,19 @@ static bool leads_out_of_trap(uint32_t address)
 static void print_callers(uint32_t ebp)
 {
     for (unsigned depth = 0; depth < BACKTRACE_MAX; depth++) {
-        if (!is_readable_stack(ebp, 2 * sizeof(uint32_t))) {
+        if (!is_readable_stack(ebp, 2 * sizeof(uint32_t)))
             return;
-        }
         const struct stack_frame *frame = vaddr_to_pointer(VADDR(ebp));
-        if (frame->return_address == 0) {
+        if (frame->return_address == 0)
             return;
-        }
         print_location(frame->return_address, 1);
         if (leads_out_of_trap(frame->return_address) &&
             is_readable_stack(ebp, offsetof(struct stack_frame, trap.user_esp))) {
             printk("  -- exception %u --\n", (unsigned)frame->trap.vector);
             print_location(frame->trap.eip, 0);
         }
-        if (frame->caller_ebp <= ebp) {
+        if (frame->caller_ebp <= ebp)
             return; /* a caller's frame lies higher; the outermost one says 0 */
-        }
         ebp = frame->caller_ebp;
     }
     printk("  ...\n");
@@ -138,16 +134,14 @@ static void begin(const char *format, va_list arguments)
 {
     cpu_interrupts_off();
     panic_depth++;
-    if (panic_depth > 2) {
+    if (panic_depth > 2)
         machine_exit(EXIT_PANIC);
-    }
     fault_stop_answering();
     printk("\n" RED "%s: ", panic_depth == 1 ? "PANIC" : "PANIC inside the panic");
     vprintk(format, arguments);
     printk(PLAIN "\n");
-    if (panic_depth > 1) {
+    if (panic_depth > 1)
         machine_exit(EXIT_PANIC);
-    }
 }
 
 static void noreturn report_state(const struct cpu_state *state)
@@ -156,9 +150,8 @@ static void noreturn report_state(const struct cpu_state *state)
     print_registers(state);
     printk("backtrace:\n");
     print_location(state->eip, 0);
-    if ((state->cs & 3) == 0) {
+    if ((state->cs & 3) == 0)
         print_callers(state->ebp); /* a program's EBP is whatever it wants it to be */
-    }
     if (state->fault != STATE_NO_FAULT) {
         printk("about " PRI_VADDR ":\n", (unsigned)state->fault_address);
         fault_describe(VADDR(state->fault_address));

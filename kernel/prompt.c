@@ -67,10 +67,9 @@ bool argument_address(const char *word, vaddr_t *address)
 
 static const struct command *find_command(const char *name)
 {
-    for (const struct command *command = commands_first; command < commands_end; command++) {
+    for (const struct command *command = commands_first; command < commands_end; command++)
         if (strcmp(command->name, name) == 0)
             return command;
-    }
     return NULL;
 }
 

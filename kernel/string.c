@@ -51,10 +51,9 @@ int memcmp(const void *left, const void *right, size_t bytes)
     const uint8_t *a = left;
     const uint8_t *b = right;
 
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++)
         if (a[i] != b[i])
             return a[i] - b[i];
-    }
     return 0;
 }
 

@@ -70,13 +70,11 @@ static bool lists_word(const char *list, const char *word)
     size_t length = strlen(word);
 
     while (list != NULL && *list != '\0') {
-        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0')) {
+        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0'))
             return true;
-        }
         list = strchr(list, ' ');
-        if (list != NULL) {
+        if (list != NULL)
             list++;
-        }
     }
     return false;
 }
@@ -96,9 +94,8 @@ static void read_name(void)
             memcpy(name + (leaf - LEAF_BRAND_FIRST) * sizeof(part), &part, sizeof(part));
         }
         const char *first = name;
-        while (*first == ' ') {
+        while (*first == ' ')
             first++; /* Intel pads on the left */
-        }
         memmove(name, first, strlen(first) + 1);
         return;
     }
@@ -113,9 +110,8 @@ static void read_name(void)
 void cpu_init(const char *disable)
 {
     cpu_features = (struct cpu_features){.name = "486 or compatible, without CPUID"};
-    if (!has_cpuid() || lists_word(disable, "nocpuid") || cpuid(LEAF_VENDOR).eax < LEAF_FEATURES) {
+    if (!has_cpuid() || lists_word(disable, "nocpuid") || cpuid(LEAF_VENDOR).eax < LEAF_FEATURES)
         return;
-    }
     uint32_t features = cpuid(LEAF_FEATURES).edx;
     cpu_features.cpuid = true;
     cpu_features.cr4 = (features & FEATURES_WITH_CR4) != 0;

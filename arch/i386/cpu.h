@@ -89,9 +89,8 @@ static inline void cpu_invalidate_page(vaddr_t address)
 static inline uint64_t cpu_cycles(void)
 {
     uint64_t cycles;
-    if (!cpu_features.tsc) {
+    if (!cpu_features.tsc)
         return 0;
-    }
     __asm__ volatile("rdtsc" : "=A"(cycles) : : "memory");
     return cycles;
 }
@@ -120,9 +119,8 @@ static inline void cpu_idle(void)
 /* Stop for good. An NMI wakes a halted CPU: hence the loop. */
 static inline void noreturn cpu_halt(void)
 {
-    for (;;) {
+    for (;;)
         __asm__ volatile("cli; hlt" : : : "memory");
-    }
 }
 
 #endif

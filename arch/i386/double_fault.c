@@ -39,9 +39,8 @@ static void drop_frames_of_stub(struct cpu_state *state)
         trap_is_page_fault_entry(state->eip) &&
         vaddr_in(VADDR(state->esp), pointer_to_vaddr(stack_bottom), stack_bytes - sizeof(*frame))) {
         frame = vaddr_to_pointer(VADDR(state->esp));
-        if (frame->cs != KERNEL_CODE) {
+        if (frame->cs != KERNEL_CODE)
             return; /* garbage for a table: the frame was pushed to somewhere else */
-        }
         state->eip = frame->eip;
         state->cs = frame->cs;
         state->eflags = frame->eflags;
@@ -58,9 +57,8 @@ static void noreturn double_fault_task(void)
     const struct tss *tss = &main_tss;
 
     /* Global pages have outlived the load of CR3, and they may be what is broken. */
-    if (cpu_features.pge) {
+    if (cpu_features.pge)
         cpu_write_cr4(cpu_read_cr4() & ~(uint32_t)CR4_PGE);
-    }
     struct cpu_state state = {
         .eax = tss->eax,
         .ebx = tss->ebx,
@@ -110,9 +108,8 @@ void double_fault_seal(const uint32_t *image_table)
     memcpy(image_table_copy, image_table, sizeof(image_table_copy));
     directory[KERNEL_FIRST_SLOT] = table_entry(image_table_copy);
     for (uint32_t slot = vaddr_to_slot(VADDR(FRAME_TABLE_BASE));
-         slot < vaddr_to_slot(VADDR(REGION_NODES_BASE)); slot++) {
+         slot < vaddr_to_slot(VADDR(REGION_NODES_BASE)); slot++)
         directory[slot] = boot_directory[slot]; /* for the report only, so not copied further */
-    }
     temp_table[TEMP_CPU_TABLES] = boot_temp_table[TEMP_CPU_TABLES];
     directory[TEMP_SLOT] = table_entry(temp_table);
     directory[WINDOW_SLOT] = table_entry(directory);

@@ -74,20 +74,16 @@ void fault_register(unsigned layer, const struct fault_client *client)
     clients[layer] = client;
 
     uint32_t count = 0;
-    for (layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
-        if (clients[layer] != NULL && clients[layer]->handle != NULL) {
+    for (layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++)
+        if (clients[layer] != NULL && clients[layer]->handle != NULL)
             handlers[count++] = clients[layer]->handle;
-        }
-    }
 }
 
 void fault_describe(vaddr_t address)
 {
-    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
-        if (clients[layer] != NULL && clients[layer]->describe != NULL) {
+    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++)
+        if (clients[layer] != NULL && clients[layer]->describe != NULL)
             clients[layer]->describe(address);
-        }
-    }
 }
 
 void fault_allow_lower_half(bool allowed)
@@ -104,11 +100,9 @@ void fault_stop_answering(void)
 
 static const struct fixup *find_fixup(uint32_t instruction)
 {
-    for (const struct fixup *fixup = fixups_first; fixup < fixups_end; fixup++) {
-        if (fixup->instruction == instruction) {
+    for (const struct fixup *fixup = fixups_first; fixup < fixups_end; fixup++)
+        if (fixup->instruction == instruction)
             return fixup;
-        }
-    }
     return NULL;
 }
 
@@ -134,28 +128,23 @@ static inline struct page_fault decode(const struct trap_frame *frame, uint32_t 
 /* Without NX and SMEP a fetch is reported as a read; but it is at the instruction itself. */
 static const char *access_text(const struct page_fault *fault)
 {
-    if (fault->access == ACCESS_WRITE) {
+    if (fault->access == ACCESS_WRITE)
         return "write to";
-    }
     return fault->access == ACCESS_FETCH || fault->address.v == fault->instruction.v ? "fetch from"
                                                                                      : "read of";
 }
 
 static const char *cause_text(const struct page_fault *fault)
 {
-    if (fault->reserved_bit) {
+    if (fault->reserved_bit)
         return "an entry with a reserved bit";
-    }
-    if (!fault->present) {
+    if (!fault->present)
         return "a not-present page";
-    }
     /* The kernel may read and fetch whatever is present, but for these two. */
-    if (fault->mode == MODE_KERNEL && fault->access == ACCESS_FETCH) {
+    if (fault->mode == MODE_KERNEL && fault->access == ACCESS_FETCH)
         return "a user page, which SMEP refuses,";
-    }
-    if (fault->mode == MODE_KERNEL && fault->access == ACCESS_READ) {
+    if (fault->mode == MODE_KERNEL && fault->access == ACCESS_READ)
         return "a user page, which SMAP refuses,";
-    }
     return "a protected page";
 }
 
@@ -173,15 +162,13 @@ static void __attribute__((noinline))
 refuse(struct trap_frame *frame, const struct page_fault *fault, enum fault_result result,
        const char *why)
 {
-    if (result == FAULT_NO_MEMORY) {
+    if (result == FAULT_NO_MEMORY)
         fault_counters.no_memory++;
-    } else {
+    else
         fault_counters.bad_access++;
-    }
     const struct fixup *fixup = fault->mode == MODE_KERNEL ? find_fixup(frame->eip) : NULL;
-    if (fixup == NULL) {
+    if (fixup == NULL)
         report(frame, fault, why);
-    }
     frame->eip = fixup->landing;
     frame->eax = result;
 }
@@ -195,9 +182,8 @@ static void note_spurious(struct trap_frame *frame, const struct page_fault *fau
     fault_counters.spurious++;
     if (fault->address.v == last_spurious.address &&
         memcmp(&frame->edi, &last_spurious.frame.edi, bytes) == 0) {
-        if (++last_spurious.repeats >= SPURIOUS_REPEATS_MAX) {
+        if (++last_spurious.repeats >= SPURIOUS_REPEATS_MAX)
             report(frame, fault, ", again and again: called spurious, but nothing changes");
-        }
         return;
     }
     memcpy(&last_spurious.frame.edi, &frame->edi, bytes);
@@ -207,15 +193,12 @@ static void note_spurious(struct trap_frame *frame, const struct page_fault *fau
 
 static bool is_spurious(const struct page_fault *fault)
 {
-    if (!answering) {
+    if (!answering)
         return false;
-    }
-    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
+    for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++)
         if (clients[layer] != NULL && clients[layer]->is_spurious != NULL &&
-            clients[layer]->is_spurious(fault)) {
+            clients[layer]->is_spurious(fault))
             return true;
-        }
-    }
     return false;
 }
 
@@ -223,12 +206,10 @@ static bool is_spurious(const struct page_fault *fault)
 static const char *__attribute__((noinline))
 forbidden(const struct trap_frame *frame, const struct page_fault *fault)
 {
-    if (fault->address.v >= TEMP_BASE) {
+    if (fault->address.v >= TEMP_BASE)
         return ", in the paging windows";
-    }
-    if (fault->mode == MODE_USER) {
+    if (fault->mode == MODE_USER)
         return ", a kernel address";
-    }
     return find_fixup(frame->eip) != NULL ? NULL : ", below 3 GiB";
 }
 
@@ -236,13 +217,12 @@ forbidden(const struct trap_frame *frame, const struct page_fault *fault)
 static void __attribute__((noinline))
 not_resolved(struct trap_frame *frame, const struct page_fault *fault, enum fault_result result)
 {
-    if (is_spurious(fault)) {
+    if (is_spurious(fault))
         note_spurious(frame, fault);
-    } else if (result == FAULT_NO_MEMORY) {
+    else if (result == FAULT_NO_MEMORY)
         refuse(frame, fault, FAULT_NO_MEMORY, ", and no memory is left to answer it");
-    } else {
+    else
         refuse(frame, fault, FAULT_BAD_ACCESS, "");
-    }
 }
 
 /* Checked builds: whoever keeps books learns that a fault is being answered, or was. */
@@ -251,13 +231,11 @@ enum event { EVENT_BEGINS, EVENT_ENDS };
 static void tell_clients(enum event event)
 {
     for (unsigned layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
-        if (clients[layer] == NULL) {
+        if (clients[layer] == NULL)
             continue;
-        }
         void (*told)(void) = event == EVENT_BEGINS ? clients[layer]->enter : clients[layer]->leave;
-        if (told != NULL) {
+        if (told != NULL)
             told();
-        }
     }
 }
 
@@ -277,15 +255,12 @@ answer(struct trap_frame *frame, uint32_t address, uint32_t error)
             return;
         }
     }
-    if (CHECKED) {
+    if (CHECKED)
         tell_clients(EVENT_BEGINS);
-    }
-    for (uint32_t i = 0; handlers[i] != NULL && result == FAULT_NOT_MINE; i++) {
+    for (uint32_t i = 0; handlers[i] != NULL && result == FAULT_NOT_MINE; i++)
         result = handlers[i](&fault);
-    }
-    if (CHECKED) {
+    if (CHECKED)
         tell_clients(EVENT_ENDS);
-    }
     if (likely(result == FAULT_RESOLVED)) {
         fault_counters.resolved++;
         return;
@@ -302,16 +277,13 @@ page_fault_unusual(struct trap_frame *frame, uint32_t address, uint32_t error)
 {
     struct page_fault fault = decode(frame, address, error);
 
-    if ((error & ERROR_FETCH) != 0) {
+    if ((error & ERROR_FETCH) != 0)
         fault.access = ACCESS_FETCH;
-    }
     fault.reserved_bit = (error & ERROR_RESERVED) != 0;
-    if ((error & ~(uint32_t)(ERROR_USUAL | ERROR_FETCH)) != 0) {
+    if ((error & ~(uint32_t)(ERROR_USUAL | ERROR_FETCH)) != 0)
         report(frame, &fault, ", which no layer can answer");
-    }
-    if (fault.mode == MODE_KERNEL && fault.present) {
+    if (fault.mode == MODE_KERNEL && fault.present)
         report(frame, &fault, "");
-    }
     answer(frame, address, error & ERROR_USUAL);
 }
 

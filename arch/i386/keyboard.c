@@ -56,10 +56,9 @@ _Static_assert(sizeof(plain) == 0x54 + 1 && sizeof(shifted) == sizeof(plain), "a
 
 static bool wait_for_status(uint8_t mask, uint8_t wanted)
 {
-    for (unsigned polls = READY_POLLS; polls > 0; polls--) {
+    for (unsigned polls = READY_POLLS; polls > 0; polls--)
         if ((inb(I8042_STATUS) & mask) == wanted)
             return true;
-    }
     return false;
 }
 

@@ -64,24 +64,20 @@ void pic_mask(unsigned irq)
 
 bool pic_begin(unsigned irq)
 {
-    if (irq % IRQS_EACH != SPURIOUS_INPUT) {
+    if (irq % IRQS_EACH != SPURIOUS_INPUT)
         return true;
-    }
     uint16_t command = irq < IRQS_EACH ? FIRST_COMMAND : SECOND_COMMAND;
     outb(command, OCW3_READ_IN_SERVICE);
-    if ((inb(command) & 1u << SPURIOUS_INPUT) != 0) {
+    if ((inb(command) & 1u << SPURIOUS_INPUT) != 0)
         return true;
-    }
-    if (irq >= IRQS_EACH) {
+    if (irq >= IRQS_EACH)
         outb(FIRST_COMMAND, OCW2_END); /* the first one saw a true request from the second */
-    }
     return false;
 }
 
 void pic_end(unsigned irq)
 {
-    if (irq >= IRQS_EACH) {
+    if (irq >= IRQS_EACH)
         outb(SECOND_COMMAND, OCW2_END);
-    }
     outb(FIRST_COMMAND, OCW2_END);
 }

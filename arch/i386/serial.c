@@ -110,10 +110,9 @@ void serial_write(const char *text, size_t bytes)
 {
     if (!com1.present)
         return;
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++)
         if (wait_until_ready())
             write(REGISTER_DATA, (uint8_t)text[i]);
-    }
 }
 
 int serial_read(void)

@@ -68,9 +68,8 @@ static const char *const names[VECTOR_EXCEPTIONS] = {
 
 const char *trap_name(unsigned vector)
 {
-    if (vector >= VECTOR_EXCEPTIONS) {
+    if (vector >= VECTOR_EXCEPTIONS)
         return "interrupt";
-    }
     return names[vector] != NULL ? names[vector] : "reserved exception";
 }
 
@@ -128,14 +127,12 @@ trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler)
 
 static void serve_irq(struct trap_frame *frame, unsigned irq)
 {
-    if (!pic_begin(irq)) {
+    if (!pic_begin(irq))
         return;
-    }
-    if (handlers[frame->vector] != NULL) {
+    if (handlers[frame->vector] != NULL)
         handlers[frame->vector](frame);
-    } else if (irq == IRQ_KEYBOARD || irq == IRQ_COM1) {
+    else if (irq == IRQ_KEYBOARD || irq == IRQ_COM1)
         console_interrupt(irq);
-    }
     pic_end(irq);
 }
 
@@ -143,11 +140,10 @@ CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
 {
     unsigned irq = frame->vector - PIC_FIRST_VECTOR;
 
-    if (irq < PIC_IRQS) {
+    if (irq < PIC_IRQS)
         serve_irq(frame, irq);
-    } else if (handlers[frame->vector] != NULL) {
+    else if (handlers[frame->vector] != NULL)
         handlers[frame->vector](frame);
-    } else {
+    else
         panic_trap(frame, "unexpected exception: %s", trap_name(frame->vector));
-    }
 }

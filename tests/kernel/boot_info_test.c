@@ -31,9 +31,8 @@ static void put_text(const char *text)
 
 static void put_padding(void)
 {
-    while (used % 8 != 0) {
+    while (used % 8 != 0)
         block[used++] = 0xAA;
-    }
 }
 
 static void begin(void)
@@ -193,9 +192,8 @@ TEST("boot_info", "tags too small for their type: are refused")
         begin();
         put_memory();
         put_tag(tags[i].type, tags[i].bytes);
-        while (used % 8 != 0 || used < 8 + 40 + tags[i].bytes) {
+        while (used % 8 != 0 || used < 8 + 40 + tags[i].bytes)
             block[used++] = 0;
-        }
         EXPECT_EQUAL(finish(), KERR_BAD_VALUE);
     }
 }
@@ -260,9 +258,8 @@ TEST("boot_info", "more ranges and modules than the arrays hold: are cut")
     put_tag(MEMORY_MAP, 16 + 24 * (BOOT_MEMORY_RANGES_MAX + 3));
     put_u32(24);
     put_u32(0);
-    for (uint32_t i = 0; i < BOOT_MEMORY_RANGES_MAX + 3; i++) {
+    for (uint32_t i = 0; i < BOOT_MEMORY_RANGES_MAX + 3; i++)
         put_range(i << PAGE_SHIFT, PAGE_BYTES, MEMORY_AVAILABLE);
-    }
     for (uint32_t i = 0; i < BOOT_MODULES_MAX + 3; i++) {
         put_tag(MODULE, 16 + 2);
         put_u32(i << PAGE_SHIFT);

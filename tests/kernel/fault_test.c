@@ -121,9 +121,8 @@ TEST("fault", "a probe of nothing: is a bad access, and *value stays")
 {
     uint32_t value = 7;
 
-    if (UNPAGED) {
+    if (UNPAGED)
         SKIP("there are no page faults without paging");
-    }
     uint32_t bad = fault_counters.bad_access;
     EXPECT_EQUAL(probe_read(nowhere, &value), FAULT_BAD_ACCESS);
     EXPECT_EQUAL(value, 7);
@@ -135,9 +134,8 @@ TEST("fault", "a probe across a page border into nothing: is a bad access")
 {
     uint32_t value;
 
-    if (UNPAGED) {
+    if (UNPAGED)
         SKIP("there are no page faults without paging");
-    }
     EXPECT_EQUAL(probe_read(VADDR(pointer_to_vaddr(stack_bottom).v - 2), &value), FAULT_BAD_ACCESS);
     EXPECT_EQUAL(probe_write(VADDR(pointer_to_vaddr(stack_guard).v + 17), 0), FAULT_BAD_ACCESS);
 }
@@ -146,9 +144,8 @@ TEST("fault", "the window's last page and entry 1023: read as the directory and 
 {
     uint32_t value = 0;
 
-    if (UNPAGED) {
+    if (UNPAGED)
         SKIP("there is no window without paging");
-    }
     EXPECT_EQUAL(probe_read(VADDR(WINDOW_DIRECTORY + WINDOW_SLOT * sizeof(value)), &value),
                  FAULT_RESOLVED);
     EXPECT_EQUAL(value & ~(PAGE_BYTES - 1), current_directory.v);

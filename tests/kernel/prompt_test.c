@@ -17,12 +17,11 @@ static unsigned shown_cursor;
 
 static void show(const char *text, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++)
         if (text[i] == '\b')
             shown_cursor--;
         else if (text[i] != '\n' && shown_cursor < SHOWN_BYTES)
             shown[shown_cursor++] = text[i];
-    }
 }
 
 static void start_line(void)
@@ -151,10 +150,9 @@ TEST("prompt", "random keys: the line and its echo agree")
     uint32_t random = 1;
 
     start_editor();
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 3000; i++)
         if (take(keys[test_random(&random) % ARRAY_LENGTH(keys)]) == LINE_DONE)
             start_line();
-    }
 }
 
 TEST("prompt", "words: cut at spaces, however many")
