@@ -85,9 +85,11 @@ BENCH("touch")
 }
 
 /*
- * COUNT regions of a page each, at a fixed place, with gaps of 1 to 16 pages between them: none
- * merge. `worst` has gaps of one page: a region removed leaves the only large gap, and one entered
- * takes it away again, so that every node above has to learn of it.
+ * COUNT regions of a page each, at a fixed place, with gaps of 1 to 16 pages between them, so that
+ * none merge; entered in a shuffled order. `worst` enters them from below, which makes a tree of
+ * black nodes alone, the costliest to remove from; and its gaps are of one page: a region removed
+ * leaves the only large one, and one entered takes it away again, so that every node above has to
+ * learn of it.
  *
  * `insert` and `remove` are the tree alone, the search included; `reserve` and `release` are what
  * a caller pays: arguments, node, entries and all.
@@ -104,8 +106,10 @@ static vaddr_t many_page(enum layout layout, uint32_t i)
 
 static bool reserve_many(enum layout layout, uint32_t count)
 {
+    const uint32_t stride = layout == WORST_GAPS ? 1 : 7919; /* a prime: every number comes once */
     for (uint32_t i = 0; i < count; i++)
-        if (vma_reserve_at(&boot_space, many_page(layout, i), 1, RIGHTS_READ, "many") != KERR_OK) {
+        if (vma_reserve_at(&boot_space, many_page(layout, i * stride % count), 1, RIGHTS_READ,
+                           "many") != KERR_OK) {
             printk("# not enough memory for %u regions\n", count);
             return false;
         }
