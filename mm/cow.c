@@ -484,8 +484,10 @@ void cow_share(uint32_t slot, uint32_t count, uint32_t id)
     struct tlb_batch batch = {{{0}, 0, 0}};
     for (uint32_t end = slot + count; slot < end; slot++) {
         pde_t pde = pde_read(slot);
-        if (!pde_is_present(pde))
+        if (!pde_is_present(pde)) {
+            slot += pde_run(slot, end - slot) - 1;
             continue;
+        }
         ASSERT(slot < KERNEL_FIRST_SLOT && pde_is_table(pde), "slot %u can't be shared", slot);
         ASSERT(!pde_is_present(directory_pde_read(id, slot)), "slot %u of directory %u is in use",
                slot, id);
@@ -501,12 +503,15 @@ void cow_share(uint32_t slot, uint32_t count, uint32_t id)
 
 void cow_drop_lower_half(uint32_t id)
 {
-    for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT; slot++) {
+    for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
         pde_t pde = directory_pde_read(id, slot);
-        if (!pde_is_present(pde))
-            continue;
-        directory_pde_write(id, slot, PDE_EMPTY);
-        drop_table(pde_frame(pde), 1);
+        uint32_t run = directory_pde_run(id, slot, KERNEL_FIRST_SLOT - slot);
+        if (pde_is_present(pde)) {
+            for (uint32_t i = 0; i < run; i++)
+                directory_pde_write(id, slot + i, PDE_EMPTY);
+            drop_table(pde_frame(pde), run);
+        }
+        slot += run;
     }
 }
 

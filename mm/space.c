@@ -91,6 +91,20 @@ enum kerr space_create(struct space *space, enum rights user)
     return KERR_OK;
 }
 
+enum kerr space_fork(struct space *copy)
+{
+    enum kerr error = space_create(copy, current->user);
+    if (error != KERR_OK)
+        return error;
+    error = vma_copy_all(copy, current);
+    if (error != KERR_OK) {
+        space_destroy(copy);
+        return error;
+    }
+    cow_share(0, KERNEL_FIRST_SLOT, copy->directory);
+    return KERR_OK;
+}
+
 void space_switch(struct space *space)
 {
     current = space;

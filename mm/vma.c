@@ -41,6 +41,35 @@ void vma_forget_all(struct space *space)
     vma_space_init(space, first_page, end_page);
 }
 
+/* A copy of the subtree of NODE, of the same shape, below PARENT; its nodes were prepared. */
+static struct rb_node *copy_subtree(struct space *to, const struct rb_node *node,
+                                    struct rb_node *parent)
+{
+    if (node == NULL)
+        return NULL;
+    struct vma *copy = vma_of(node)->kind == VMA_END ? &to->end : node_take();
+    *copy = *vma_of(node);
+    copy->node.parent = parent;
+    for (unsigned side = 0; side < 2; side++)
+        copy->node.child[side] = copy_subtree(to, node->child[side], &copy->node);
+    return &copy->node;
+}
+
+enum kerr vma_copy_all(struct space *to, const struct space *from)
+{
+    ASSERT(to->region_count == 0 && to->first_page == from->first_page &&
+               to->end.first_page == from->end.first_page,
+           "regions are copied into space %u, which is not empty or has other bounds",
+           (unsigned)to->directory);
+    enum kerr error = nodes_prepare(from->region_count);
+    if (error != KERR_OK)
+        return error;
+    to->regions.root = copy_subtree(to, from->regions.root, NULL);
+    to->region_count = from->region_count;
+    to->reserved_pages = from->reserved_pages;
+    return KERR_OK;
+}
+
 /* ---- promises ---- */
 
 static bool is_accessible(enum rights rights)

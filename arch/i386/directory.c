@@ -8,6 +8,7 @@
  * kernel half is copied into it, so that no change can fall between the two.
  */
 #include <arch/i386/entry.h>
+#include <arch/i386/page_ops.h>
 #include <mm/frame.h>
 
 static uint32_t live[DIRECTORIES_COUNT / 32];
@@ -86,6 +87,12 @@ void directory_load(uint32_t id)
     cpu_write_cr3(current_directory.v);
     if (CHECKED)
         ledger_flushed();
+}
+
+uint32_t directory_pde_run(uint32_t id, uint32_t slot, uint32_t count)
+{
+    const void *entries = (const void *)(uintptr_t)entry_of(id, slot);
+    return words_run(entries, directory_pde_read(id, slot).bits, count);
 }
 
 pde_t directory_pde_read(uint32_t id, uint32_t slot)

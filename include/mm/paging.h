@@ -125,6 +125,9 @@ static inline vaddr_t directory_page(uint32_t id)
 /* The entries of any live directory, by way of the directories area. */
 pde_t directory_pde_read(uint32_t id, uint32_t slot);
 
+/* How many of the COUNT entries from SLOT on (at least 1) are equal to the first. */
+uint32_t directory_pde_run(uint32_t id, uint32_t slot, uint32_t count);
+
 /* Store into a live directory that is not loaded: nothing is owed. SLOT is in the lower half. */
 void directory_pde_write(uint32_t id, uint32_t slot, pde_t pde);
 

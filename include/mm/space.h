@@ -30,6 +30,13 @@ struct space *space_next(const struct space *space);
  */
 kerr_t space_create(struct space *space, enum rights user);
 
+/*
+ * Make COPY, a structure of the caller's, a copy of the current space: the same regions, and every
+ * table of the lower half shared (mm/cow.h), so that the cost does not grow with what was written.
+ *   => costs a directory, and region nodes   returns KERR_OK, KERR_NO_MEMORY (nothing changed)
+ */
+kerr_t space_fork(struct space *copy);
+
 /* Load SPACE's directory. */
 void space_switch(struct space *space);
 

@@ -119,6 +119,12 @@ void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
 void vma_forget_all(struct space *space);
 
 /*
+ * Give TO, an empty space with the same bounds, the regions of FROM; entries are not touched.
+ *   returns KERR_OK, KERR_NO_MEMORY (nothing changed)
+ */
+kerr_t vma_copy_all(struct space *to, const struct space *from);
+
+/*
  * Enter a region of the kernel that lives for ever. The empty ones of a VMA_PROMISE's whole
  * slots are promised; the rest is built at a touch.
  */

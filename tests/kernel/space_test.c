@@ -50,6 +50,93 @@ TEST("space", "created and destroyed: costs one frame, and gives it back")
     EXPECT_EQUAL(directory_live_count(), live);
 }
 
+/* ---- forks ---- */
+
+TEST("space", "a fork: has the same regions and data, and costs a directory")
+{
+    REQUIRE(reserve_here(3 * SLOT_PAGES));
+    REQUIRE(vma_protect(&boot_space, vaddr_add(page, SLOT_BYTES), 5, RIGHTS_READ) == KERR_OK);
+    poke(page, 1);
+    poke(vaddr_add(page, 2 * SLOT_BYTES), 2);
+    uint32_t free = frame_pool.totals[FRAME_FREE];
+
+    REQUIRE(space_fork(&one) == KERR_OK);
+    EXPECT_EQUAL(free - frame_pool.totals[FRAME_FREE], 1);
+    EXPECT_EQUAL(one.region_count, boot_space.region_count);
+    EXPECT_EQUAL(one.reserved_pages, boot_space.reserved_pages);
+    EXPECT(vma_check(&one) == NULL);
+    const struct vma *ours = vma_first(&boot_space), *its = vma_first(&one);
+    for (; ours != NULL && its != NULL; ours = vma_next(ours), its = vma_next(its)) {
+        EXPECT_EQUAL(its->first_page, ours->first_page);
+        EXPECT_EQUAL(its->last_page, ours->last_page);
+        EXPECT_EQUAL(its->rights, ours->rights);
+    }
+    EXPECT(ours == NULL && its == NULL);
+    EXPECT_EQUAL(look_in(&one, page), 1);
+    EXPECT_EQUAL(look_in(&one, vaddr_add(page, 2 * SLOT_BYTES)), 2);
+    leave_and_destroy(&one);
+    EXPECT_EQUAL(frame_pool.totals[FRAME_FREE], free);
+    EXPECT(vma_release(&boot_space, page, 3 * SLOT_PAGES) == KERR_OK);
+}
+
+TEST("space", "a fork and its parent: neither sees what the other writes, maps or releases")
+{
+    vaddr_t second = vaddr_add(page, PAGE_BYTES);
+    REQUIRE(reserve_here(SLOT_PAGES));
+    poke(page, 1);
+    poke(second, 2);
+    REQUIRE(space_fork(&one) == KERR_OK);
+
+    poke(page, 10);
+    EXPECT_EQUAL(look_in(&one, page), 1);
+    poke(page, 20);
+    poke(second, 21);
+    EXPECT(vma_release(&one, second, 1) == KERR_OK);
+    EXPECT_EQUAL(look_in(&boot_space, page), 10);
+    EXPECT_EQUAL(peek(second), 2);
+    EXPECT(vma_find(&boot_space, second) != NULL && vma_find(&one, second) == NULL);
+    EXPECT(vma_protect(&boot_space, page, 1, RIGHTS_READ) == KERR_OK);
+    space_switch(&one);
+    poke(page, 30);
+    leave_and_destroy(&one);
+    EXPECT_EQUAL(peek(page), 10);
+    EXPECT(vma_release(&boot_space, page, SLOT_PAGES) == KERR_OK);
+}
+
+TEST("space", "a fork of a fork, and its parent gone: the grandchild keeps what was there")
+{
+    REQUIRE(reserve_here(SLOT_PAGES));
+    poke(page, 1);
+    REQUIRE(space_fork(&one) == KERR_OK);
+    space_switch(&one);
+    poke(vaddr_add(page, PAGE_BYTES), 2);
+    REQUIRE(space_fork(&other) == KERR_OK);
+    poke(page, 3);
+    leave_and_destroy(&one);
+    EXPECT_EQUAL(look_in(&other, page), 1);
+    EXPECT_EQUAL(peek(vaddr_add(page, PAGE_BYTES)), 2);
+    leave_and_destroy(&other);
+    EXPECT_EQUAL(peek(page), 1);
+    EXPECT_EQUAL(peek(vaddr_add(page, PAGE_BYTES)), 0);
+    EXPECT(vma_release(&boot_space, page, SLOT_PAGES) == KERR_OK);
+}
+
+TEST("space", "a fork without memory: KERR_NO_MEMORY, and nothing has changed")
+{
+    REQUIRE(reserve_here(SLOT_PAGES));
+    poke(page, 1);
+    uint32_t free = frame_pool.totals[FRAME_FREE], live = directory_live_count();
+    leave_frames(0);
+    EXPECT_EQUAL(space_fork(&one), KERR_NO_MEMORY);
+    all_frames();
+    EXPECT_EQUAL(frame_pool.totals[FRAME_FREE], free);
+    EXPECT_EQUAL(directory_live_count(), live);
+    uint32_t tables = cow_counters.tables_copied + cow_counters.tables_taken;
+    poke(page, 2);
+    EXPECT_EQUAL(cow_counters.tables_copied + cow_counters.tables_taken, tables);
+    EXPECT(vma_release(&boot_space, page, SLOT_PAGES) == KERR_OK);
+}
+
 TEST("space", "a new one: is empty, from the first page to 3 GiB")
 {
     REQUIRE(reserve_here(SLOT_PAGES));

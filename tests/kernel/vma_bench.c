@@ -166,3 +166,34 @@ BENCH("region")
     measure_regions(RANDOM_GAPS, "", MANY);
     measure_regions(WORST_GAPS, "_worst", MANY);
 }
+
+/* Fork the boot space with MIB written, and end the copy. */
+static void measure_fork(const char *suffix, uint32_t mib)
+{
+    static struct space copy;
+    uint64_t forked = 0, destroyed = 0;
+    char name[40];
+    vaddr_t first = reserve(mib > 0 ? mib << 8 : 1);
+
+    if (vma_make_real(first, mib << 8) == KERR_OK) {
+        enum kerr error;
+        MEASURE(forked, error = space_fork(&copy));
+        if (error == KERR_OK) {
+            MEASURE(destroyed, space_destroy(&copy));
+            format_text(name, sizeof(name), "space_fork_%s", suffix);
+            bench_row(name, forked, "insn", NULL);
+            format_text(name, sizeof(name), "space_destroy_%s", suffix);
+            bench_row(name, destroyed, "insn", NULL);
+        }
+    } else {
+        printk("# not enough memory for %u MiB\n", (unsigned)mib);
+    }
+    must(vma_release(&boot_space, first, mib > 0 ? mib << 8 : 1));
+}
+
+BENCH("fork")
+{
+    measure_fork("0M", 0);
+    measure_fork("4M", 4);
+    measure_fork("64M", 64);
+}
