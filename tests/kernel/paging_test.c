@@ -328,6 +328,17 @@ TEST("paging", "a fault that the entries do not explain: is spurious, and is cou
     frame_free(&frame_pool, frame);
 }
 
+/* The same instruction faults again and again, with no register changed: it would do so for ever. */
+PANIC_TEST("spurious-for-ever")
+{
+    enum { ERROR_PRESENT_WRITE = 3 };
+    static uint32_t writable;
+    struct trap_frame forged = {.error_code = ERROR_PRESENT_WRITE,
+                                .eip = pointer_to_vaddr(text_start).v};
+    for (unsigned i = 0; i < 100; i++)
+        page_fault_entry(&forged, pointer_to_vaddr(&writable).v);
+}
+
 /* ---- tables ---- */
 
 TEST("paging", "the first page of a slot: costs a table, and the last one gives it back")
