@@ -105,7 +105,7 @@ help:
 	@sed -n 's/^#: //p' Makefile tests/host/host.mk
 
 #: make run            boot the ISO in QEMU, talk to it in this terminal (input may be piped in)
-#: make test           every check there is; ends with `N passed, N failed`
+#: make test           every check but the long ones; ends with `N passed, N failed`
 #: make run-window     the same as run, in QEMU's window
 #: make debug          wait for GDB with the kernel's symbols (CHECKED=1: the checked kernel)
 #: make matrix         the self-tests on every machine, firmware and emulator (ONLY=uefi: those rows)

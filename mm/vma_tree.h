@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Private. Uses: rbtree. Used by: mm/vma.c.
+ * Layer 4. Private. Uses: rbtree. Used by: mm/vma.c, tests.
  *
  * Regions as nodes of a tree that knows its gaps; nothing here knows of entries or of memory.
  */

@@ -111,8 +111,8 @@ enum temp_page {
 /* Each neighbour begins where the one below ends, or above it with unmapped pages between. */
 _Static_assert(KERNEL_BASE + SLOT_BYTES == FRAME_TABLE_BASE, "the image has slot 768");
 _Static_assert(FRAME_TABLE_BASE + FRAME_TABLE_ROOM_BYTES == REGION_NODES_BASE, "frame table room");
-_Static_assert(FRAME_TABLE_ROOM_BYTES > 8u * 0x100000u + 0x21000u + PAGE_BYTES,
-               "8 bytes a frame, a bit a frame and its summaries, and a guard page");
+_Static_assert(FRAME_TABLE_ROOM_BYTES > 0x100000u * 8u + 0x100000u / 8u + PAGE_BYTES,
+               "2^20 frames, 8 bytes and a bit each, and a guard page");
 _Static_assert(REGION_NODES_BASE + REGION_NODES_ROOM_BYTES + SLOT_BYTES <= PROCESS_RECORDS_BASE,
                "a guard between region nodes and process records");
 _Static_assert(PROCESS_RECORDS_BASE + PROCESS_RECORDS_ROOM_BYTES + SLOT_BYTES <= DIRECTORIES_BASE,

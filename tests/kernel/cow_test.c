@@ -177,6 +177,16 @@ TEST("cow", "the window page of a shared table: is read-only")
     release_and_end();
 }
 
+TEST("cow", "a store into the window page of a shared table: is refused by its entry alone")
+{
+    REQUIRE(zero_promise_slots(TEST_SLOT, 1, RIGHTS_READ_WRITE) == KERR_OK);
+    uint32_t free = frame_pool.totals[FRAME_FREE];
+    /* The PDE, read as a PTE: SHARED is no COW, or the zero table would be "copied". */
+    EXPECT_EQUAL(cow_write(window_page(slot_to_vaddr(TEST_SLOT))), FAULT_BAD_ACCESS);
+    EXPECT_EQUAL(frame_pool.totals[FRAME_FREE], free);
+    EXPECT(cow_release(slot_to_vaddr(TEST_SLOT), SLOT_PAGES) == KERR_OK);
+}
+
 TEST("cow", "a write below a shared table: copies table and frame, and the other side stays")
 {
     struct cost cost;
