@@ -44,6 +44,7 @@ host_fuzz() { # NAME SECONDS
 }
 
 host_checks() {
+    [[ -z $queue_pattern || $queue_pattern == *host* ]] || return 0
     check_first host-build host_build
     check host-model $host/asan/model_test
     check host-layers $host/asan/layers_test
@@ -52,8 +53,8 @@ host_checks() {
     check host-self-tests-1200-mib host_self_tests -m 1200
     check host-self-tests-486 host_self_tests -f -m 32
     check host-panics host_self_tests -p tests/panics.txt
-    check host-random $host/asan/random -n 600
-    check host-random-long $host/asan/random -n 30 -l 2000 -s 100000
+    check host-random $host/asan/random -n 3000
+    check host-random-long $host/asan/random -n 150 -l 2000 -s 100000
     check host-allocation-failures $host/asan/failures
     check host-mutants tests/host/mutants
     check host-exhaustive host_exhaustive 5

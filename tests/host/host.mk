@@ -11,20 +11,22 @@ HOST      := build/host
 HOST_BASE := 0x200000000000
 
 # Layer 0 as far as it is not the CPU's own. kernel/test.c keeps its state when a machine restarts.
-HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c \
-    kernel/string.c kernel/format.c kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c \
-    kernel/rbtree.c kernel/line.c kernel/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5)
-HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c,$(call unit_tests,boot_info memmap string \
-    format options rbtree) $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5))
+HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c kernel/string.c kernel/format.c \
+    kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c kernel/rbtree.c kernel/line.c \
+    kernel/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5)
+HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c, \
+    $(call unit_tests,boot_info memmap string format options rbtree) \
+    $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5))
 HOST_OWN   := $(wildcard tests/host/*.c) tests/host/probe.S
-HOST_MODEL := tests/host/machine.c tests/host/platform.c tests/host/probe.S
+HOST_MODEL := tests/host/ram.c tests/host/machine.c tests/host/platform.c tests/host/probe.S
 
 HOST_CFLAGS := -std=gnu11 -g -fPIC -fno-omit-frame-pointer -DCHECKED=1 \
     -DADDRESS_SPACE_BASE=$(HOST_BASE) '-Dregparm(n)=' -Wall -Wextra -Wshadow -Wstrict-prototypes \
     -Werror -Itests/host/include -Iinclude -I. -MMD -MP
 HOST_LDFLAGS := -no-pie -Wl,--no-relax -Wl,-T,tests/host/host.ld \
     -Wl,--defsym=ADDRESS_SPACE_BASE=$(HOST_BASE) \
-    -Wl,--wrap=frame_alloc,--wrap=frame_free,--wrap=frame_put_last,--wrap=ledger_pte_stored,--wrap=ledger_pde_changes
+    $(foreach f,frame_alloc frame_free frame_put_last ledger_pte_stored ledger_pde_changes \
+    ledger_leave,-Wl,--wrap=$(f))
 HOST_SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 HOST_CC_asan := gcc -O1 -malign-data=abi -Wno-attributes $(HOST_SANITIZERS)
@@ -35,8 +37,8 @@ HOST_CC_cov  := clang -O1 -fprofile-instr-generate -fcoverage-mapping
 
 # The kernel's variables go into sections of their own; its mem... and str... functions, which the
 # host has as well, get names of their own.
-HOST_RENAME := --rename-section .bss=.kernel.bss,alloc,load,data,contents --rename-section .data=.kernel.data \
-    --rename-section .data.rel=.kernel.data --rename-section .data.rel.local=.kernel.data
+HOST_RENAME := --rename-section .bss=.kernel.bss,alloc,load,data,contents \
+    $(foreach s,.data .data.rel .data.rel.local,--rename-section $(s)=.kernel.data)
 HOST_REDEFINE := $(foreach f,memcpy memmove memset memcmp strlen strcmp strncmp strchr,\
     --redefine-sym $(f)=kernel_$(f))
 
@@ -103,6 +105,7 @@ coverage: setup-test
 host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures) \
     $(HOST)/fast/exhaustive $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS))
 
-host-coverage-programs: $(addprefix $(HOST)/cov/,layers_test self_tests random failures $(HOST_FUZZERS))
+host-coverage-programs: \
+    $(addprefix $(HOST)/cov/,layers_test self_tests random failures $(HOST_FUZZERS))
 
 -include $(wildcard $(foreach b,asan fast fuzz cov,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d))

@@ -317,7 +317,7 @@ static void a_wrong_block_is_not_freed(void)
     void *block, *behind;
     assert_int_equal(kmalloc(300, &block), KERR_OK);
     assert_int_equal(kmalloc(300, &behind), KERR_OK);
-    void *const wrong[] = {(char *)block + 1, (char *)block + GRANULE, &options,
+    void *const wrong[] = {(char *)block + 1, (char *)block + GRANULE, &user_space,
                            vaddr_to_pointer(VADDR(HEAP_BASE))};
     for (unsigned i = 0; i < ARRAY_LENGTH(wrong); i++) {
         wrong_block = wrong[i];
@@ -335,14 +335,14 @@ struct layers_test {
     void (*run)(void);
 };
 
-static void run_test(void **state)
+static void run_it(void **state)
 {
     ((const struct layers_test *)*state)->run();
 }
 
 #define TEST_OF(function)                                                                          \
     {                                                                                              \
-#function, run_test, NULL, NULL, &(struct layers_test)                                     \
+#function, run_it, NULL, NULL, &(struct layers_test)                                       \
         {                                                                                          \
             function                                                                               \
         }                                                                                          \

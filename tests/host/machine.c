@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host model. The machine of machine.h: RAM, registers, page walk, TLB.
+ * Host model. The machine of machine.h: registers, page walk, TLB, faults, and its life.
  *
  * Invariants: `tlb` is what the CPU remembers, and the host maps a part of it: a page that the host
  * maps is in `tlb` with at least these rights. A page may be written on the host only if its entry
  * is dirty, so that the walk that sets D can't be missed.
  */
 #include "machine.h"
+#include "ram.h"
 
 #include <arch/i386/cpu.h>
 #include <arch/i386/pte.h>
@@ -31,8 +32,6 @@
 #else
 #define UNSANITIZED __attribute__((no_sanitize_address, no_sanitize_undefined))
 #endif
-
-enum { GARBAGE = 0xA7 }; /* what RAM holds at first: as an entry, present and outside RAM */
 
 struct cpu_features cpu_features;
 struct machine_counters machine_counters;
@@ -72,14 +71,7 @@ static void (*speculation)(void);
 /* More than so many mappings at once and the host may refuse. They come back one by one. */
 enum { HOST_MAPPED_MAX = 24000, DROPPED_ONE_BY_ONE_MAX = 32 };
 
-/* ---- RAM ---- */
-
-static int ram_file = -1;
-static uint8_t *ram;
-static uint8_t *ram_saved[FRAMES]; /* what machine_save() saw in frames that were touched then */
-static bool is_touched[FRAMES];    /* it holds something; else it is garbage, made at first touch */
-static uint32_t changed[FRAMES], changed_count; /* since the snapshot; may name a frame twice */
-static bool is_changed[FRAMES];
+/* ---- what the host maps ---- */
 
 /* Bypasses libc, whose wrappers the sanitizers watch. */
 static void host_map(uintptr_t at, size_t bytes, int rights, int flags, int file, off_t offset)
@@ -108,50 +100,6 @@ static void make_address_space(void)
         fprintf(stderr, "machine: no room for 4 GiB at %#lx\n", ADDRESS_SPACE_BASE);
         abort();
     }
-}
-
-static void make_ram(void)
-{
-    ram_file = memfd_create("ram", MFD_CLOEXEC);
-    if (ram_file < 0 || ftruncate(ram_file, ADDRESS_SPACE_BYTES) != 0) {
-        perror("machine: memfd_create");
-        abort();
-    }
-    ram = mmap(NULL, ADDRESS_SPACE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-               ram_file, 0);
-    if (ram == MAP_FAILED) {
-        perror("machine: mmap of RAM");
-        abort();
-    }
-}
-
-static uint32_t *words_of(uint32_t frame)
-{
-    uint8_t *at = ram + ((size_t)frame << PAGE_SHIFT);
-    if (!is_touched[frame]) {
-        is_touched[frame] = true;
-        memset(at, GARBAGE, PAGE_BYTES);
-    }
-    return (uint32_t *)at;
-}
-
-static void will_change(uint32_t frame)
-{
-    if (is_changed[frame])
-        return;
-    is_changed[frame] = true;
-    changed[changed_count++] = frame;
-}
-
-const uint32_t *machine_frame(frame_t frame)
-{
-    return words_of(frame.n);
-}
-
-void machine_frame_write(frame_t frame, uint32_t index, uint32_t value)
-{
-    words_of(frame.n)[index] = value;
-    will_change(frame.n);
 }
 
 /* ---- the TLB ---- */
@@ -214,6 +162,17 @@ static void tlb_flush_pages(enum flush flush)
     forget_pdes();
     if (speculation != NULL)
         speculation();
+}
+
+const uint32_t *machine_frame(frame_t frame)
+{
+    return ram_words(frame.n);
+}
+
+void machine_frame_write(frame_t frame, uint32_t index, uint32_t value)
+{
+    ram_words(frame.n)[index] = value;
+    ram_will_change(frame.n);
 }
 
 void machine_speculate(void (*preload)(void))
@@ -311,10 +270,10 @@ struct walked {
 /* The entry at INDEX of the table in FRAME; USE sets the bits SET, as the CPU does, if needed. */
 static uint32_t entry_read(uint32_t frame, uint32_t index, enum walk_kind kind, uint32_t set)
 {
-    uint32_t *entry = words_of(frame) + index;
+    uint32_t *entry = ram_words(frame) + index;
     if (kind == WALK_USE && (*entry & ENTRY_PRESENT) && (*entry & set) != set) {
         *entry |= set;
-        will_change(frame);
+        ram_will_change(frame);
     }
     return *entry;
 }
@@ -430,7 +389,7 @@ void machine_preload_pages(vaddr_t first, uint32_t count)
 
 void machine_preload_window(void)
 {
-    const uint32_t *directory = words_of(directory_frame());
+    const uint32_t *directory = ram_words(directory_frame());
     for (uint32_t slot = 0; slot < SLOT_PAGES; slot++)
         if (directory[slot] & ENTRY_PRESENT)
             machine_preload(VADDR(WINDOW_BASE + slot * PAGE_BYTES));
@@ -438,9 +397,13 @@ void machine_preload_window(void)
 
 /* ---- comparing ---- */
 
-static const char *check_page(uint32_t page)
+/* Where a missing right may wait for the fault that it costs: the rule, or what works as well. */
+enum leniency { BELOW_3_GIB, BELOW_THE_WINDOWS };
+
+static const char *check_page(uint32_t page, enum leniency leniency)
 {
     struct walked now = walk(directory_frame(), page, WALK_LOOK, ACCESS_READ);
+    uint32_t may_wait = (leniency == BELOW_3_GIB ? KERNEL_BASE : TEMP_BASE) >> PAGE_SHIFT;
     bool was_writable = (tlb[page].flags & TLB_WRITABLE) != 0;
     bool was_user = (tlb[page].flags & TLB_USER) != 0;
     if (!now.present)
@@ -449,15 +412,14 @@ static const char *check_page(uint32_t page)
         return "the TLB remembers no frame that was replaced";
     if ((was_writable && !now.writable) || (was_user && !now.user))
         return "the TLB remembers no right that was taken away";
-    if (((now.writable && !was_writable) || (now.user && !was_user)) &&
-        page >= KERNEL_BASE >> PAGE_SHIFT)
-        return "the TLB remembers no missing right of a page above 3 GiB";
+    if (((now.writable && !was_writable) || (now.user && !was_user)) && page >= may_wait)
+        return "the TLB misses no right of a kernel page";
     return NULL;
 }
 
 static const char *check_pde(uint32_t slot)
 {
-    pde_t now = {words_of(directory_frame())[slot]};
+    pde_t now = {ram_words(directory_frame())[slot]};
     uint32_t rights = ENTRY_WRITABLE | ENTRY_USER;
     if (!pde_is_present(now) || pde_frame(now).n != pde_frame(pdes[slot].pde).n ||
         (pdes[slot].pde.bits & ~now.bits & rights) != 0)
@@ -465,22 +427,32 @@ static const char *check_pde(uint32_t slot)
     return NULL;
 }
 
-const char *machine_check_tlb(vaddr_t *where)
+static const char *check_tlb(vaddr_t *where, enum leniency leniency)
 {
     for (uint32_t i = 0; i < tlb_length; i++) {
-        const char *broken = check_page(tlb_pages[i]);
+        const char *broken = check_page(tlb_pages[i], leniency);
         *where = VADDR(tlb_pages[i] << PAGE_SHIFT);
         if (broken != NULL)
             return broken;
     }
     for (uint32_t i = 0; i < pde_count; i++) {
-        uint32_t slot = pde_slots[i];
-        const char *broken = check_pde(slot);
-        *where = slot_to_vaddr(slot);
+        const char *broken = check_pde(pde_slots[i]);
+        *where = slot_to_vaddr(pde_slots[i]);
         if (broken != NULL)
             return broken;
     }
     return NULL;
+}
+
+const char *machine_check_tlb(vaddr_t *where)
+{
+    return check_tlb(where, BELOW_3_GIB);
+}
+
+const char *machine_check_tlb_after_event(vaddr_t *where)
+{
+    enum { SMALL = 4096 };
+    return tlb_length < SMALL ? check_tlb(where, BELOW_THE_WINDOWS) : NULL;
 }
 
 /* ---- accesses ---- */
@@ -494,11 +466,11 @@ static void host_map_page(uint32_t page)
         forget_host_mappings();
         host_mapped = 1;
     }
-    (void)words_of(tlb[page].frame);
+    (void)ram_words(tlb[page].frame);
     if (is_writable)
-        will_change(tlb[page].frame);
+        ram_will_change(tlb[page].frame);
     host_map(ADDRESS_SPACE_BASE + ((uintptr_t)page << PAGE_SHIFT), PAGE_BYTES,
-             PROT_READ | (is_writable ? PROT_WRITE : 0), MAP_SHARED | MAP_POPULATE, ram_file,
+             PROT_READ | (is_writable ? PROT_WRITE : 0), MAP_SHARED | MAP_POPULATE, ram_file(),
              (off_t)tlb[page].frame << PAGE_SHIFT);
     tlb[page].flags |= (uint8_t)(TLB_HOST_READ | (is_writable ? TLB_HOST_WRITE : 0));
 }
@@ -640,7 +612,7 @@ static void set_up_host(void)
 {
     pristine_data = new_copy_of_data();
     make_address_space();
-    make_ram();
+    ram_make();
 }
 
 /* Who had the signal before is asked when it is not for the machine. */
@@ -651,19 +623,6 @@ static void take_signal(void)
     sigaction(SIGSEGV, &action, &former);
     if (former.sa_sigaction != on_segv)
         former_handler = former;
-}
-
-static void forget_saved(void)
-{
-    free(saved_data);
-    saved_data = NULL;
-    for (uint32_t n = 0; n < FRAMES; n++) {
-        free(ram_saved[n]);
-        ram_saved[n] = NULL;
-        is_touched[n] = false;
-        is_changed[n] = false;
-    }
-    changed_count = 0;
 }
 
 /* What boot.asm leaves (include/kernel/early.h). */
@@ -689,12 +648,14 @@ static void make_boot_tables(void)
 
 void machine_start(const struct machine_options *options)
 {
-    if (ram == NULL)
+    if (pristine_data == NULL)
         set_up_host();
     take_signal();
     machine_speculate(NULL);
     tlb_flush_pages(FLUSH_ALL);
-    forget_saved();
+    free(saved_data);
+    saved_data = NULL;
+    ram_new();
     copy_data(kernel_data_first, pristine_data);
     omitted = 0;
     machine_fail_allocation(0, FAIL_ONCE);
@@ -727,6 +688,7 @@ static void preload_early(void)
     machine_preload_window();
     machine_preload_pages(VADDR(0), SLOT_PAGES);
     machine_preload_pages(VADDR(KERNEL_BASE), 2 * SLOT_PAGES);
+    machine_preload_pages(VADDR(TEMP_BASE), TEMP_BOOT_WINDOW + TEMP_BOOT_WINDOW_PAGES);
 }
 
 enum kerr machine_boot(const struct machine_options *options, const struct boot_info *boot)
@@ -742,7 +704,9 @@ enum kerr machine_boot_failing(const struct machine_options *options, const stru
     machine_speculate(preload_early);
     boot_info = *boot;
     early_map_cpu_tables();
-    enum kerr error = KERR_OK;
+    const void *view;
+    enum kerr error =
+        early_map_boot_window(boot->information_start, boot->information_bytes, &view);
     for (const struct layer *layer = layers_first; layer < layers_end && error == KERR_OK;
          layer++) {
         preload_early();
@@ -758,27 +722,13 @@ enum kerr machine_boot_failing(const struct machine_options *options, const stru
     return KERR_OK;
 }
 
-static void nothing_changed(void)
-{
-    for (uint32_t i = 0; i < changed_count; i++)
-        is_changed[changed[i]] = false;
-    changed_count = 0;
-}
-
 void machine_save(void)
 {
     free(saved_data);
     saved_data = new_copy_of_data();
     saved_cpu = cpu;
     saved_features = cpu_features;
-    for (uint32_t n = 0; n < FRAMES; n++) {
-        if (!is_touched[n])
-            continue;
-        if (ram_saved[n] == NULL)
-            ram_saved[n] = malloc(PAGE_BYTES);
-        memcpy(ram_saved[n], words_of(n), PAGE_BYTES);
-    }
-    nothing_changed();
+    ram_save();
     forget_host_mappings(); /* so that a page written from now on is noticed */
 }
 
@@ -789,12 +739,5 @@ void machine_restore(void)
     copy_data(kernel_data_first, saved_data);
     cpu = saved_cpu;
     cpu_features = saved_features;
-    for (uint32_t i = 0; i < changed_count; i++) {
-        uint32_t n = changed[i];
-        if (ram_saved[n] != NULL)
-            memcpy(words_of(n), ram_saved[n], PAGE_BYTES);
-        else
-            is_touched[n] = false; /* garbage again */
-    }
-    nothing_changed();
+    ram_restore();
 }

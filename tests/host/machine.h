@@ -83,6 +83,12 @@ void machine_preload_pages(vaddr_t first, uint32_t count);
  */
 const char *machine_check_tlb(vaddr_t *where);
 
+/*
+ * The same at the end of an event; but a test may have left a right of any page out, to see the
+ * fault that this costs. Skipped while so much is remembered that it would take long.
+ */
+const char *machine_check_tlb_after_event(vaddr_t *where);
+
 /* Remembered translations that lead to FRAME, and PDEs that lead to it as a table. */
 uint32_t machine_tlb_count(frame_t frame);
 

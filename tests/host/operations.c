@@ -28,7 +28,7 @@ static const char name[] = "play";
 
 /* Pages of the playground that operations name. */
 static const uint16_t points[PLAY_POINTS] = {
-    0, 1, 500, 1022, 1023, 1024, 1025, 1600, 2047, 2048, 2600, PAGES - 1,
+    0, 1, 500, 1022, 1023, 1024, 1025, 2046, 2047, 2048, 2600, PAGES - 1,
 };
 
 /* ---- the model ---- */

@@ -231,3 +231,16 @@ void __wrap_ledger_pde_changes(uint32_t slot, pde_t before, pde_t after, const c
     if (ledger_is_told())
         __real_ledger_pde_changes(slot, before, after, where);
 }
+
+void __real_ledger_leave(void);
+void __wrap_ledger_leave(void);
+
+/* An event ends: whatever it has changed, the CPU must know. */
+void __wrap_ledger_leave(void)
+{
+    vaddr_t where;
+    __real_ledger_leave();
+    const char *broken = machine_check_tlb_after_event(&where);
+    if (broken != NULL)
+        panic("an event ends: page V0x%08x: %s", where.v, broken);
+}

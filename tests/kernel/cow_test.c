@@ -187,6 +187,21 @@ TEST("cow", "a store into the window page of a shared table: is refused by its e
     EXPECT(cow_release(slot_to_vaddr(TEST_SLOT), SLOT_PAGES) == KERR_OK);
 }
 
+TEST("cow", "a range that ends a page before the end of a slot: leaves that page")
+{
+    vaddr_t kept = page_of_slot(TEST_SLOT + 1, SLOT_PAGES - 1);
+    REQUIRE(zero_promise_slots(TEST_SLOT, 2, RIGHTS_READ_WRITE) == KERR_OK);
+    poke(kept, 1);
+    poke(page_of_slot(TEST_SLOT + 1, SLOT_PAGES - 2), 2);
+    EXPECT(cow_discard(slot_to_vaddr(TEST_SLOT), 2 * SLOT_PAGES - 1, RIGHTS_READ_WRITE) == KERR_OK);
+    EXPECT_EQUAL(peek(kept), 1);
+    EXPECT_EQUAL(peek(page_of_slot(TEST_SLOT + 1, SLOT_PAGES - 2)), 0);
+    EXPECT(cow_release(slot_to_vaddr(TEST_SLOT), 2 * SLOT_PAGES - 1) == KERR_OK);
+    EXPECT_EQUAL(peek(kept), 1);
+    EXPECT(pde_is_own_table(pde_read(TEST_SLOT + 1)) && !pde_is_present(pde_read(TEST_SLOT)));
+    EXPECT(cow_release(kept, 1) == KERR_OK);
+}
+
 TEST("cow", "a write below a shared table: copies table and frame, and the other side stays")
 {
     struct cost cost;
