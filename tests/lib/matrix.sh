@@ -96,7 +96,8 @@ add_flash() { # CODE VARIABLES
         -drive "if=pflash,unit=1,format=raw,snapshot=on,file=$SHARE/OVMF/$2")
 }
 
-# Its file for the serial line grows while it runs; it ends when the guest shuts down, with 1.
+# Its file for the serial line grows while it runs; it ends when the guest shuts down, with 1. Sound is
+# off: where there is no sound card, opening one overflows a buffer of Debian's Bochs, now and then.
 matrix_bochs() { # CPU MACHINE FIRMWARE MEDIUM MIB
     local cpu=$1 medium=$4 memory=$5 disk status=0
     disk="ata0-master: type=cdrom, path=$image, status=inserted"
@@ -113,6 +114,8 @@ $disk
 boot: ${medium/#cd/cdrom}
 com1: enabled=1, mode=file, dev=$log
 display_library: sdl2
+speaker: enabled=0
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 panic: action=fatal
 log: $image.bochs.img
 END
