@@ -54,7 +54,8 @@ LD     := $(CROSS)ld
 endif
 # i686-elf-gcc calls 32-bit integers long, which no printk format agrees with.
 ifeq ($(CROSS),i686-elf-)
-CC     += -U__UINT32_TYPE__ -D__UINT32_TYPE__='unsigned int' -U__INT32_TYPE__ -D__INT32_TYPE__=int
+CC     += -U__UINT32_TYPE__ -D__UINT32_TYPE__='unsigned int' -U__INT32_TYPE__ -D__INT32_TYPE__=int \
+    -U__UINT32_MAX__ -D__UINT32_MAX__=0xffffffffU -U__INT32_MAX__ -D__INT32_MAX__=0x7fffffff
 endif
 
 # The addresses that assembler and linker must know, from their one home.
