@@ -279,7 +279,7 @@ static void choose_mutant(const struct boot_info *boot)
                                             "\"not loaded\""};
 
     for (const struct tlb_site *site = tlb_sites_first; site < tlb_sites_end; site++) {
-        if (!is_first(site) || strncmp(site->where, "tests/", 6) == 0)
+        if (!is_first(site) || text_begins(site->where, "tests/"))
             continue;
         for (unsigned mutation = 0; mutation < TLB_MUTATIONS; mutation++, number++) {
             if (list)

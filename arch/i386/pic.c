@@ -56,12 +56,6 @@ void pic_unmask(unsigned irq)
     outb(port, (uint8_t)(inb(port) & ~(1u << irq % IRQS_EACH)));
 }
 
-void pic_mask(unsigned irq)
-{
-    uint16_t port = data_port(irq);
-    outb(port, (uint8_t)(inb(port) | 1u << irq % IRQS_EACH));
-}
-
 bool pic_begin(unsigned irq)
 {
     if (irq % IRQS_EACH != SPURIOUS_INPUT)

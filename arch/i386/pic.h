@@ -15,9 +15,8 @@ enum { PIC_FIRST_VECTOR = 32, PIC_IRQS = 16 };
 /* Move the IRQs out of the range of the exceptions, and mask all of them. */
 void pic_init(void);
 
-/* Let IRQ (0..15) through, or no longer. */
+/* Let IRQ (0..15) through. */
 void pic_unmask(unsigned irq);
-void pic_mask(unsigned irq);
 
 /*
  * Begin serving IRQ.

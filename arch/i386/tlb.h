@@ -2,8 +2,10 @@
 /*
  * Layer 2. Uses: layer 0. Used by: layers 2-4.
  *
- * The TLB rule, once. Every store to an entry goes through one of the writers of entry.h, which
- * return a debt; only the functions below consume it.
+ * The TLB rule, once. A store to an entry that the CPU may walk to goes through one of the writers
+ * of entry.h, which return a debt; only the functions below consume it. (Two stores owe nothing by
+ * their place: into a table that is linked nowhere yet, and into a shared one by a temporary page,
+ * where only RW is lost and every directory entry above refuses writes already: mm/cow.c.)
  *
  *   change of an entry                              what is owed
  *   ----------------------------------------------  ------------------------------------------
@@ -55,8 +57,8 @@ enum tlb_reason {
 /* Nothing has to be done, because of REASON, which checked builds verify. */
 static inline void tlb_unneeded(tlb_debt_t debt, enum tlb_reason reason)
 {
-    static const char *const claims[] = {"claimed: was not present", "claimed: more rights",
-                                         "claimed: not loaded"};
+    static const char *const claims[] = {"claimed: was not present", "claimed: more rights"};
+    /* Of another directory: the loaded one's entry of the same page may have debts of its own. */
     if (CHECKED && reason != TLB_NOT_LOADED)
         ledger_expect_nothing(debt.page, claims[reason]);
     if (reason == TLB_WAS_NOT_PRESENT)
