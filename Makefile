@@ -4,7 +4,8 @@
 # Sources are listed in layer order: a layer may use those above it in this list, never those below.
 
 SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
-    arch/i386/stubs.asm arch/i386/probe.asm arch/i386/cpu.c arch/i386/gdt.c arch/i386/trap.c \
+    arch/i386/stubs.asm arch/i386/probe.asm \
+    arch/i386/user_copy.asm arch/i386/fpu.c arch/i386/pit.c arch/i386/rtc.c arch/i386/cpu.c arch/i386/gdt.c arch/i386/trap.c \
     arch/i386/fault.c arch/i386/pic.c arch/i386/double_fault.c arch/i386/serial.c \
     arch/i386/vga.c arch/i386/framebuffer.c arch/i386/font.asm arch/i386/keyboard.c \
     kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/console.c \
@@ -12,9 +13,10 @@ SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
     kernel/rbtree.c kernel/test.c kernel/main.c
 SRC_1 := mm/frame.c mm/frame_map.c
 SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
-    arch/i386/framebuffer_init.c
-SRC_3 := mm/zero.c mm/cow.c
-SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/vma.c mm/space.c mm/audit.c
+    arch/i386/alternate.c arch/i386/framebuffer_init.c
+SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c
+SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/vma_change.c mm/vma_end.c mm/vma_fault.c \
+    mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := kernel/line.c kernel/prompt.c kernel/commands_address.c kernel/commands_memory.c \
     kernel/commands_promise.c kernel/commands_system.c
@@ -24,9 +26,10 @@ unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/ke
 TESTS_0 := $(call unit_tests,boot_info memmap string format options console framebuffer symbols \
     rbtree fault)
 TESTS_1 := $(call unit_tests,frame frame_map)
-TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault)
+TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault \
+    alternate)
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
-TESTS_4 := $(call unit_tests,vma space audit)
+TESTS_4 := $(call unit_tests,vma vma_change object space fork audit)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := $(call unit_tests,line prompt commands)
 
@@ -89,6 +92,7 @@ CHECKED ?= 0
 KERNEL  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).elf
 KERNELS := $(OUT)/droste.elf $(OUT)/droste-checked.elf
 ISO     := $(OUT)/droste.iso
+RUN_ISO := $(if $(INIT),$(OUT)/init.iso,$(ISO))
 FLOPPY  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).img
 LAYER_KERNELS := $(foreach n,1 2 3 4 5,$(OUT)/layer-$(n).elf)
 TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.elf
@@ -96,7 +100,7 @@ TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 
-.PHONY: all help run run-window debug iso floppy test bench matrix mutants layers sources clean \
+.PHONY: all help run run-window debug iso floppy test bench matrix hostile mutants layers sources clean \
     setup setup-test format lint
 .DELETE_ON_ERROR:
 
@@ -110,7 +114,9 @@ help:
 #: make run-window     the same as run, in QEMU's window
 #: make debug          wait for GDB with the kernel's symbols (CHECKED=1: the checked kernel)
 #: make matrix         the self-tests on every machine, firmware and emulator (ONLY=uefi: those rows)
-#: make bench          instructions counted, each row beside its floor
+#: make bench          instructions counted: the kernel's rows beside their floors, programs' by aims
+#: make bench-linux    the same program on Debian's kernel for i686 (fetched), side by side
+#: make hostile        the long runs of hostile and random programs (half an hour)
 #: make mutants        leave out each TLB invalidation in turn, and see it caught (half an hour)
 #: make iso            build/droste.iso, for CD and USB stick
 #: make floppy         build/droste.img, boots at once without a menu (CMDLINE="test", CHECKED=1)
@@ -120,11 +126,11 @@ help:
 #: make clean          remove build/
 #: Options: V=1 (show commands), LLVM=1 (clang and ld.lld), MEM=64 (MiB) and CPU=qemu32 for QEMU
 
-run: $(ISO)
-	$(Q)tools/run terminal $(ISO)
+run: $(RUN_ISO)
+	$(Q)tools/run $(if $(INIT),program,terminal) $(RUN_ISO)
 
-run-window: $(ISO)
-	$(Q)tools/run window $(ISO)
+run-window: $(RUN_ISO)
+	$(Q)tools/run window $(RUN_ISO)
 
 debug: $(FLOPPY)
 	$(Q)tools/run debug $(FLOPPY) $(KERNEL)
@@ -137,6 +143,9 @@ test: setup-test
 
 matrix: setup-test $(KERNELS)
 	$(Q)tests/matrix "$(ONLY)"
+
+hostile: setup-test $(KERNELS)
+	$(Q)tests/hostile "$(ONLY)"
 
 mutants: setup-test $(OUT)/droste-checked.elf
 	$(Q)tools/mutants $(OUT)/droste-checked.elf $(OUT)

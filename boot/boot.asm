@@ -15,6 +15,7 @@ MULTIBOOT2_MAGIC     equ 0xE85250D6      ; in the header
 MULTIBOOT2_BOOTED    equ 0x36D76289      ; in EAX, from the loader
 MULTIBOOT2_I386      equ 0
 TAG_INFORMATION      equ 1
+TAG_MODULE_ALIGNMENT equ 6
 TAG_OPTIONAL         equ 1
 INFORMATION_MEMORY   equ 6
 
@@ -67,6 +68,8 @@ multiboot2_header:
     dd 12
     dd INFORMATION_MEMORY
     align 8, db 0
+    dw TAG_MODULE_ALIGNMENT, TAG_OPTIONAL ; on page boundaries: they are mapped as they lie there
+    dd 8
     dw 0, 0                              ; the end tag
     dd 8
 multiboot2_header_end:

@@ -105,20 +105,41 @@ void console_interrupt(unsigned irq)
         read_serial();
 }
 
-int console_poll_key(void)
+static void read_devices(void)
 {
     if (console.has_serial)
         read_serial();
     if (console.has_keyboard)
         read_keyboard();
+}
+
+bool console_take_key(int key)
+{
+    read_devices();
+    for (unsigned place = console.taken; place != console.put; place++) {
+        if (console.ring[place % RING_KEYS] != key)
+            continue;
+        for (; place != console.taken; place--)
+            console.ring[place % RING_KEYS] = console.ring[(place - 1) % RING_KEYS];
+        console.taken++;
+        return true;
+    }
+    return false;
+}
+
+int console_poll_key(void)
+{
+    read_devices();
     if (console.taken == console.put)
         return -1;
     return console.ring[console.taken++ % RING_KEYS];
 }
 
-/* From here on keys end the sleep of console_read_key. The controllers must have been set up. */
-static void listen(void)
+/* The controllers must have been set up. */
+void console_listen(void)
 {
+    if (console.listens)
+        return;
     if (console.has_keyboard)
         pic_unmask(KEYBOARD_IRQ);
     if (console.has_serial)
@@ -130,8 +151,7 @@ int console_read_key(void)
 {
     int key;
 
-    if (!console.listens)
-        listen();
+    console_listen();
     /*
      * The controllers take edges: a device that still holds a byte raises no new interrupt. Each
      * turn therefore empties both (the ring is empty before a sleep, so there is room).

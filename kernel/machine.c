@@ -36,7 +36,7 @@ static bool is_qemu(void)
     return true;
 }
 
-void machine_exit(enum exit_status status)
+void machine_try_exit(enum exit_status status)
 {
     cpu_interrupts_off();
     if (is_qemu()) {
@@ -48,6 +48,11 @@ void machine_exit(enum exit_status status)
         for (const char *letter = "Shutdown"; *letter != '\0'; letter++)
             outb(BOCHS_SHUTDOWN, (uint8_t)*letter);
     }
+}
+
+void machine_exit(enum exit_status status)
+{
+    machine_try_exit(status);
     printk("The machine is halted: you may switch it off.\n");
     cpu_halt();
 }

@@ -17,6 +17,8 @@ static struct {
     const char *skip_reason; /* NULL: not skipped */
 } current;
 
+uint8_t test_scratch[TEST_SCRATCH_BYTES] __attribute__((aligned(16)));
+
 enum { FAILURES_SHOWN_MAX = 10 };
 
 /* Say where a failure was. A test that fails in a long loop is cut off, not its count. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 3. Copy-on-write of frames and of tables.
+ * Layer 3. Copy-on-write of frames and of tables: the write fault, and what is shared by a fork.
  *
  * What a write does, by the entries alone:
  *
@@ -14,8 +14,8 @@
  * written, whatever its PTEs say: to edit it changes no translation. A *sole owner*, count 1 at
  * every level of the path, takes what is there without copying.
  */
-#include <arch/i386/entry.h>
-#include <arch/i386/page_ops.h>
+#include "cow_entry.h"
+
 #include <kernel/layer.h>
 #include <mm/cow.h>
 #include <mm/frame.h>
@@ -70,13 +70,24 @@ static inline pte_t entry_when_shared(pte_t entry)
     return entry;
 }
 
-/* Fill TO from FROM, a shared table; FROM's private entries lose the right to write as well. */
-static void copy_entries(uint32_t *to, uint32_t *from)
+/*
+ * Fill TO from FROM, a shared table with USED entries in use, mostly few; FROM's private entries
+ * lose the right to write as well.
+ */
+static void copy_entries(uint32_t *to, uint32_t *from, uint32_t used)
 {
-    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
+    page_copy(to, from);
+    for (uint32_t i = 0; used > 0 && i < SLOT_PAGES; i++, used--) {
+        i = next_used_entry(from, i);
         pte_t entry = entry_when_shared((pte_t){from[i]});
-        to[i] = entry.bits;
-        from[i] = entry.bits;
+        if (pte_frame(entry).n == zero_frame.n) { /* promises come in rows */
+            uint32_t run = words_run(from + i, entry.bits, SLOT_PAGES - i);
+            frame_get_many(&frame_pool, zero_frame, run);
+            used -= run - 1;
+            i += run - 1;
+            continue;
+        }
+        to[i] = from[i] = entry.bits;
         if (pte_holds_frame(entry))
             frame_get(&frame_pool, pte_frame(entry));
     }
@@ -95,7 +106,7 @@ static inline enum kerr copy_table(uint32_t slot, frame_t table, frame_t *copy)
         frame_get_many(&frame_pool, pte_frame(entry), SLOT_PAGES);
         cow_counters.tables_filled++;
     } else {
-        copy_entries(to, temp_map(TEMP_FAULT_OLD_TABLE, table));
+        copy_entries(to, temp_map(TEMP_FAULT_OLD_TABLE, table), record->used_entries);
         temp_unmap(TEMP_FAULT_OLD_TABLE);
         cow_counters.tables_copied++;
     }
@@ -194,289 +205,6 @@ enum kerr cow_make_real(vaddr_t first, uint32_t pages)
     return KERR_OK;
 }
 
-/* ---- ranges: a part of a slot, whole slots, a part of a slot ---- */
-
-/* Some pages of one slot. */
-struct part {
-    vaddr_t first;
-    uint32_t slot, pages; /* 0 pages: no such part */
-};
-
-struct parts {
-    struct part head, tail;
-    uint32_t slot, slots; /* those between, covered whole */
-};
-
-static inline struct parts split_range(vaddr_t first, uint32_t pages)
-{
-    struct parts parts = {0};
-    uint32_t before = vaddr_to_pte_idx(first);
-    parts.head = (struct part){first, vaddr_to_slot(first), 0};
-    parts.slot = parts.head.slot;
-    if (before != 0 || pages < SLOT_PAGES) {
-        parts.head.pages = pages < SLOT_PAGES - before ? pages : SLOT_PAGES - before;
-        parts.slot++;
-    }
-    pages -= parts.head.pages;
-    parts.slots = pages / SLOT_PAGES;
-    uint32_t end = parts.slot + parts.slots;
-    parts.tail = (struct part){slot_to_vaddr(end), end, pages % SLOT_PAGES};
-    return parts;
-}
-
-/*
- * Before a part is edited: a table of its own, so that nothing can fail any more. A slot that is
- * an untouched promise needs none: it is replaced as a whole.
- */
-static inline enum kerr prepare_part(const struct part *part)
-{
-    if (part->pages == 0 || !pde_is_shared(pde_read(part->slot)) ||
-        zero_slot_is_untouched(part->slot))
-        return KERR_OK;
-    return cow_unshare(part->slot);
-}
-
-static inline enum kerr prepare_ends(const struct parts *parts)
-{
-    enum kerr error = prepare_part(&parts->head);
-    return error == KERR_OK ? prepare_part(&parts->tail) : error;
-}
-
-/* PART is not empty, and its slot has a table. */
-static inline bool part_has_table(const struct part *part)
-{
-    if (part->pages == 0)
-        return false;
-    pde_t pde = pde_read(part->slot);
-    ASSERT(!pde_is_large(pde), "slot %u, a large page, is changed in part", (unsigned)part->slot);
-    return pde_is_present(pde);
-}
-
-static inline struct part whole_part(uint32_t slot)
-{
-    return (struct part){slot_to_vaddr(slot), slot, SLOT_PAGES};
-}
-
-/* ---- release ---- */
-
-/* The last PDE of TABLE is gone: drop what its entries hold, then the table. */
-static void free_table(frame_t table)
-{
-    const uint32_t *entries = temp_map(TEMP_TABLE, table);
-    frame_t frame = FRAME(0);
-    uint32_t run = 0; /* entries in a row that hold FRAME */
-    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
-        pte_t entry = {entries[i]};
-        if (!pte_holds_frame(entry))
-            continue;
-        if (run > 0 && pte_frame(entry).n != frame.n) {
-            frame_put_many(&frame_pool, frame, run);
-            run = 0;
-        }
-        frame = pte_frame(entry);
-        run++;
-    }
-    if (run > 0)
-        frame_put_many(&frame_pool, frame, run);
-    temp_unmap(TEMP_TABLE);
-    frame_free(&frame_pool, table);
-}
-
-/* COUNT PDEs that pointed to TABLE are gone, and nothing translates through them any more. */
-static void drop_table(frame_t table, uint32_t count)
-{
-    if (frame_references(&frame_pool, table) == count) {
-        frame_put_many(&frame_pool, table, count - 1);
-        free_table(table);
-    } else {
-        frame_put_many(&frame_pool, table, count);
-    }
-}
-
-/* Empty COUNT whole slots, run by run: clear, invalidate, free. */
-static void release_slots(uint32_t slot, uint32_t count)
-{
-    while (count > 0) {
-        pde_t pde = pde_read(slot);
-        uint32_t run = pde_run(slot, count);
-        ASSERT(!pde_is_large(pde), "release of slot %u, which is a large page", slot);
-        if (pde_is_present(pde)) {
-            pde_clear_run(slot, run);
-            drop_table(pde_frame(pde), run);
-        }
-        slot += run;
-        count -= run;
-    }
-}
-
-/* Empty some pages of a slot, whose table is own. */
-static void release_pages(const struct part *part)
-{
-    int32_t emptied = 0;
-    for (uint32_t i = 0; i < part->pages; i++) {
-        vaddr_t page = vaddr_add(part->first, i << PAGE_SHIFT);
-        pte_t pte = pte_read(page);
-        if (pte_is_empty(pte))
-            continue;
-        tlb_invalidate_page(pte_replace(page, pte, PTE_EMPTY));
-        frame_put(&frame_pool, pte_frame(pte));
-        emptied++;
-    }
-    table_count_used(part->slot, -emptied);
-    table_release_if_empty(part->slot);
-}
-
-static inline void release_part(const struct part *part)
-{
-    if (!part_has_table(part))
-        return;
-    if (zero_slot_is_untouched(part->slot))
-        release_slots(part->slot, 1);
-    else
-        release_pages(part);
-}
-
-enum kerr cow_release(vaddr_t first, uint32_t pages)
-{
-    struct parts parts = split_range(first, pages);
-    enum kerr error = prepare_ends(&parts);
-    if (error != KERR_OK)
-        return error;
-    release_part(&parts.head);
-    release_slots(parts.slot, parts.slots);
-    release_part(&parts.tail);
-    return KERR_OK;
-}
-
-/* ---- protect, discard ---- */
-
-/* PTE, of PAGE, with other rights. */
-static pte_t pte_with_rights(vaddr_t page, pte_t pte, enum rights rights)
-{
-    frame_t frame = pte_frame(pte);
-    uint32_t mapping = pte.bits & PTE_SHARED_MAPPING;
-    if (pte_is_empty(pte))
-        return pte;
-    if (!(rights & (RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE)))
-        return pte_make(frame, PTE_KEPT | mapping);
-    bool writable = mapping != 0 || frame_references(&frame_pool, frame) == 1;
-    if (!(rights & RIGHTS_WRITE) || writable)
-        return pte_make(frame, pte_flags(page, rights) | mapping);
-    enum rights read_only = rights & ~(unsigned)RIGHTS_WRITE;
-    return pte_make(frame, (pte_flags(page, read_only) & ~(uint32_t)ENTRY_GLOBAL) | PTE_COW);
-}
-
-static void protect_pages(const struct part *part, enum rights rights)
-{
-    for (uint32_t i = 0; i < part->pages; i++) {
-        vaddr_t page = vaddr_add(part->first, i << PAGE_SHIFT);
-        pte_t old = pte_read(page), new = pte_with_rights(page, old, rights);
-        if (old.bits != new.bits)
-            tlb_invalidate_page(pte_replace(page, old, new));
-    }
-}
-
-/* Empty the slot, and promise it anew if it is wanted whole: else the next touch does. */
-static void promise_again(const struct part *part, enum rights rights)
-{
-    release_slots(part->slot, 1);
-    if (part->pages == SLOT_PAGES && (rights & ~(unsigned)RIGHTS_USER) != RIGHTS_NONE) {
-        enum kerr error = zero_promise_slots(part->slot, 1, rights);
-        ASSERT(error == KERR_OK, "slot %u was just emptied", part->slot);
-    }
-}
-
-static void protect_part(const struct part *part, enum rights rights)
-{
-    if (!part_has_table(part))
-        return;
-    if (zero_slot_is_untouched(part->slot))
-        promise_again(part, rights);
-    else
-        protect_pages(part, rights);
-}
-
-enum kerr cow_protect(vaddr_t first, uint32_t pages, enum rights rights)
-{
-    struct parts parts = split_range(first, pages);
-    enum kerr error = prepare_ends(&parts);
-    for (uint32_t i = 0; i < parts.slots && error == KERR_OK; i++) {
-        struct part part = whole_part(parts.slot + i);
-        error = prepare_part(&part);
-    }
-    if (error != KERR_OK)
-        return error;
-    protect_part(&parts.head, rights);
-    for (uint32_t i = 0; i < parts.slots; i++) {
-        struct part part = whole_part(parts.slot + i);
-        protect_part(&part, rights);
-    }
-    protect_part(&parts.tail, rights);
-    return KERR_OK;
-}
-
-/*
- * If every page of the slot, whose table is own, promises zeros with RIGHTS: share a zero table
- * instead. No translation below changes.
- */
-static void fold_into_zero_table(uint32_t slot, enum rights rights)
-{
-    pde_t own = pde_read(slot);
-    const void *entries = vaddr_to_pointer(window_page(slot_to_vaddr(slot)));
-    if (!pde_is_own_table(own) ||
-        words_run(entries, zero_pte(rights).bits, SLOT_PAGES) < SLOT_PAGES)
-        return;
-    enum rights user = own.bits & ENTRY_USER ? RIGHTS_USER : RIGHTS_NONE;
-    tlb_invalidate_table(pde_write(slot, zero_take_table(rights | user)));
-    frame_put_many(&frame_pool, zero_frame, SLOT_PAGES);
-    frame_free(&frame_pool, pde_frame(own));
-}
-
-/* Pages of a slot, whose table is own, promise zeros again. Shared mappings are left to a touch. */
-static void discard_pages(const struct part *part, enum rights rights)
-{
-    for (uint32_t i = 0; i < part->pages; i++) {
-        vaddr_t page = vaddr_add(part->first, i << PAGE_SHIFT);
-        pte_t pte = pte_read(page);
-        if (pte_is_empty(pte) || pte_frame(pte).n == zero_frame.n)
-            continue;
-        if (pte_is_present(pte) && !(pte.bits & PTE_SHARED_MAPPING)) {
-            tlb_invalidate_page(pte_replace(page, pte, zero_pte(rights)));
-            frame_get(&frame_pool, zero_frame);
-        } else {
-            tlb_invalidate_page(pte_write(page, PTE_EMPTY));
-        }
-        frame_put(&frame_pool, pte_frame(pte));
-    }
-    table_release_if_empty(part->slot);
-    fold_into_zero_table(part->slot, rights);
-}
-
-static void discard_part(const struct part *part, enum rights rights)
-{
-    if (!part_has_table(part) || zero_slot_is_untouched(part->slot))
-        return;
-    if (part->pages == SLOT_PAGES)
-        promise_again(part, rights);
-    else
-        discard_pages(part, rights);
-}
-
-enum kerr cow_discard(vaddr_t first, uint32_t pages, enum rights rights)
-{
-    struct parts parts = split_range(first, pages);
-    enum kerr error = prepare_ends(&parts);
-    if (error != KERR_OK)
-        return error;
-    discard_part(&parts.head, rights);
-    for (uint32_t i = 0; i < parts.slots; i++) {
-        struct part part = whole_part(parts.slot + i);
-        discard_part(&part, rights);
-    }
-    discard_part(&parts.tail, rights);
-    return KERR_OK;
-}
-
 /* ---- sharing ---- */
 
 void cow_share(uint32_t slot, uint32_t count, uint32_t id)
@@ -499,20 +227,6 @@ void cow_share(uint32_t slot, uint32_t count, uint32_t id)
         directory_pde_write(id, slot, pde);
     }
     tlb_batch_pay(&batch);
-}
-
-void cow_drop_lower_half(uint32_t id)
-{
-    for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
-        pde_t pde = directory_pde_read(id, slot);
-        uint32_t run = directory_pde_run(id, slot, KERNEL_FIRST_SLOT - slot);
-        if (pde_is_present(pde)) {
-            for (uint32_t i = 0; i < run; i++)
-                directory_pde_write(id, slot + i, PDE_EMPTY);
-            drop_table(pde_frame(pde), run);
-        }
-        slot += run;
-    }
 }
 
 static enum kerr cow_layer_init(const struct boot_info *boot)

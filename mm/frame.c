@@ -70,6 +70,18 @@ static inline void bit_set(struct frame_pool *pool, uint32_t bit)
         word_set(pool->level3, bit >> 15);
 }
 
+/* The bits of the COUNT frames from FIRST on, a word at a time. (Frame numbers that are multiples of
+ * 32 have bits that are: low_frames and frames are.) */
+static void bits_set(struct frame_pool *pool, frame_t first, uint32_t count)
+{
+    for (uint32_t n = first.n, end = first.n + count, next; n < end; n = next) {
+        next = (n | 31) + 1 < end ? (n | 31) + 1 : end;
+        uint32_t bit = bit_of_frame(pool, FRAME(n));
+        bit_set(pool, bit);
+        pool->level0[bit / 32] |= (~0u >> (32 - (next - n))) << bit % 32;
+    }
+}
+
 /* ---- building ---- */
 
 uint32_t frame_pool_storage_bytes(uint32_t frames)
@@ -80,7 +92,7 @@ uint32_t frame_pool_storage_bytes(uint32_t frames)
 void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames)
 {
     ASSERT(frames % 1024 == 0 && frames <= 0x100000, "frame pool of %u frames", frames);
-    *pool = (struct frame_pool){.records = storage, .frames = frames};
+    *pool = (struct frame_pool){.records = storage, .frames = frames, .commit_limit = UINT64_MAX};
     pool->low_frames = frames > FRAME_DMA_LIMIT ? FRAME_DMA_LIMIT : 0;
     pool->totals[FRAME_RESERVED] = frames;
     for (uint32_t i = 0; i < frames; i++)
@@ -101,11 +113,17 @@ static inline void change_kind(struct frame_pool *pool, struct frame_record *rec
 
 void frame_pool_add(struct frame_pool *pool, frame_t first, uint32_t count)
 {
-    for (uint32_t n = first.n; n - first.n < count && n < pool->frames; n++) {
-        if (pool->records[n].kind != FRAME_RESERVED)
-            continue;
-        change_kind(pool, &pool->records[n], FRAME_FREE);
-        bit_set(pool, bit_of_frame(pool, FRAME(n)));
+    uint32_t n = first.n, last = first.n + count;
+    uint32_t end = last < n || last > pool->frames ? pool->frames : last;
+    while (n < end) {
+        uint32_t run = n;
+        for (; n < end && pool->records[n].kind == FRAME_RESERVED; n++)
+            pool->records[n].kind = FRAME_FREE;
+        pool->totals[FRAME_RESERVED] -= n - run;
+        pool->totals[FRAME_FREE] += n - run;
+        bits_set(pool, FRAME(run), n - run);
+        while (n < end && pool->records[n].kind != FRAME_RESERVED)
+            n++;
     }
 }
 
@@ -248,7 +266,8 @@ static inline void release(struct frame_pool *pool, struct frame_record *record,
 
 static inline bool kind_is_freeable(uint8_t kind)
 {
-    return kind != FRAME_FREE && kind != FRAME_RESERVED && kind != FRAME_ZERO;
+    const uint32_t never = 1u << FRAME_FREE | 1u << FRAME_RESERVED | 1u << FRAME_ZERO;
+    return (never >> kind & 1) == 0;
 }
 
 void frame_free(struct frame_pool *pool, frame_t frame)
@@ -271,16 +290,23 @@ void frame_free_run(struct frame_pool *pool, frame_t first, uint32_t count)
 
 /* ---- references ---- */
 
+/* COUNT references are not all there are, or FRAME is of those that are never freed. */
+static __attribute__((noinline)) void put_refused(const struct frame_record *record, frame_t frame,
+                                                  uint32_t count)
+{
+    ASSERT(record->references == count, "%u references of frame %u (%s) dropped, it has %u", count,
+           frame.n, frame_kind_text((enum frame_kind)record->kind), record->references);
+    ASSERT(count == 0, "the last reference of frame %u, which is %s", frame.n,
+           frame_kind_text((enum frame_kind)record->kind));
+}
+
 void frame_put_last(struct frame_pool *pool, frame_t frame, uint32_t count)
 {
     struct frame_record *record = frame_record(pool, frame);
-    ASSERT(record->references == count, "%u references of frame %u (%s) dropped, it has %u", count,
-           frame.n, frame_kind_text((enum frame_kind)record->kind), record->references);
-    if (count == 0)
-        return;
-    ASSERT(kind_is_freeable(record->kind), "the last reference of frame %u, which is %s", frame.n,
-           frame_kind_text((enum frame_kind)record->kind));
-    release(pool, record, frame);
+    if (unlikely(record->references != count || !kind_is_freeable(record->kind)))
+        put_refused(record, frame, count);
+    else
+        release(pool, record, frame);
 }
 
 void frame_set_kind(struct frame_pool *pool, frame_t frame, enum frame_kind kind)
@@ -306,6 +332,12 @@ void frame_end_set_aside(struct frame_pool *pool, uint32_t count)
     ASSERT(pool->set_aside >= count, "%u frames are set aside, %u to be returned", pool->set_aside,
            count);
     pool->set_aside -= count;
+}
+
+void frame_limit_promises(struct frame_pool *pool, uint64_t limit, uint32_t reserve)
+{
+    pool->commit_limit = limit;
+    pool->kernel_reserve = reserve;
 }
 
 /* ---- checking ---- */

@@ -4,9 +4,8 @@
  * end between two unmapped pages.
  */
 #include <kernel/layer.h>
-#include <kernel/panic.h>
-#include <mm/cow.h>
 #include <mm/heap.h>
+#include <mm/kernel_pages.h>
 #include <mm/vma.h>
 
 enum { ROOM_PAGES = HEAP_ROOM_BYTES / PAGE_BYTES - 2 };
@@ -35,17 +34,10 @@ void kfree(void *block)
     heap_free(&kernel_heap, block, __builtin_return_address(0));
 }
 
-/* Kernel tables have one owner, so no table must be copied for this: it can't fail. */
-static void discard(vaddr_t first, uint32_t pages)
-{
-    enum kerr error = cow_discard(first, pages, RIGHTS_READ_WRITE);
-
-    ASSERT(error == KERR_OK, "heap: a table of its room is shared");
-}
-
 static enum kerr heap_layer_init(const struct boot_info *boot)
 {
-    static const struct heap_backing backing = {.make_real = vma_make_real, .discard = discard};
+    static const struct heap_backing backing = {.make_real = kernel_pages_make_real,
+                                                .discard = kernel_pages_discard};
     vaddr_t room = VADDR(HEAP_BASE + PAGE_BYTES);
     enum kerr error;
 

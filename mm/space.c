@@ -8,6 +8,7 @@
 #include <kernel/layer.h>
 #include <mm/cow.h>
 #include <mm/frame.h>
+#include <mm/kernel_pages.h>
 #include <mm/space.h>
 
 struct space kernel_space;
@@ -83,7 +84,7 @@ enum kerr space_create(struct space *space, enum rights user)
     uint32_t id;
     enum kerr error = find_free_directory(&id);
     if (error == KERR_OK)
-        error = vma_make_real(directory_page(id), 1);
+        error = kernel_pages_make_real(directory_page(id), 1);
     if (error != KERR_OK)
         return error;
     directory_register(id);
@@ -101,12 +102,18 @@ enum kerr space_fork(struct space *copy)
         space_destroy(copy);
         return error;
     }
+    copy->room_first_page = current->room_first_page;
+    copy->room_end_page = current->room_end_page;
+    copy->stack_pages_max = current->stack_pages_max;
+    copy->growable_pages = current->growable_pages;
     cow_share(0, KERNEL_FIRST_SLOT, copy->directory);
     return KERR_OK;
 }
 
 void space_switch(struct space *space)
 {
+    if (current == space)
+        return;
     current = space;
     directory_load(space->directory);
 }
@@ -120,8 +127,7 @@ void space_destroy(struct space *space)
     cow_drop_lower_half(id);
     vma_forget_all(space);
     directory_unregister(id);
-    enum kerr error = cow_discard(directory_page(id), 1, RIGHTS_READ_WRITE);
-    ASSERT(error == KERR_OK, "the page of a directory is never shared");
+    kernel_pages_discard(directory_page(id), 1);
 }
 
 /* ---- the start ---- */

@@ -12,7 +12,7 @@
 #include "vma_nodes.h"
 
 #include <kernel/panic.h>
-#include <mm/cow.h>
+#include <mm/kernel_pages.h>
 
 _Static_assert(sizeof(void *) != 4 || sizeof(struct vma) <= REGION_NODE_BYTES, "region node size");
 
@@ -80,7 +80,7 @@ static enum kerr add_page(void)
     uint32_t index;
     if (!find_page(&index))
         return KERR_NO_MEMORY;
-    enum kerr error = cow_make_real(page_address(index), 1);
+    enum kerr error = kernel_pages_make_real(page_address(index), 1);
     if (error != KERR_OK)
         return error;
     is_real[index / 32] |= 1u << index % 32;
@@ -112,8 +112,7 @@ static void give_page_back(struct node_page *page)
     is_real[index / 32] &= ~(1u << index % 32);
     if (index < lowest_hint)
         lowest_hint = index;
-    enum kerr error = cow_discard(address, 1, RIGHTS_READ_WRITE);
-    ASSERT(error == KERR_OK, "the table of the region nodes is the kernel's own");
+    kernel_pages_discard(address, 1);
 }
 
 /* ---- nodes ---- */

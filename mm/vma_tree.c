@@ -35,10 +35,11 @@ static inline bool update_largest_gap(struct rb_node *node)
 
 static inline void set_gap(struct vma *region, uint32_t gap_pages)
 {
-    bool grows = gap_pages > region->gap_pages;
+    uint32_t old_pages = region->gap_pages;
     region->gap_pages = gap_pages;
-    if (!grows) {
-        rb_update_path(&region->node, update_largest_gap);
+    if (gap_pages <= old_pages) {
+        if (old_pages == region->largest_gap_pages) /* else there is a larger one below it */
+            rb_update_path(&region->node, update_largest_gap);
         return;
     }
     /* A maximum that can only rise needs no look at the other children. */
@@ -61,6 +62,12 @@ struct vma *vma_find(const struct space *space, vaddr_t address)
             return region->kind == VMA_END ? NULL : region;
     }
     return NULL;
+}
+
+struct vma *vma_at_or_above(const struct space *space, vaddr_t address)
+{
+    struct vma *region = vma_find_from(space, address.v >> PAGE_SHIFT);
+    return region == NULL || region->kind == VMA_END ? NULL : region; /* NULL: above the space */
 }
 
 static struct vma *skip_end(struct rb_node *node)
@@ -96,23 +103,99 @@ void vma_tree_remove(struct space *space, struct vma *region)
     space->region_count--;
 }
 
+/* NEW is like REGION, but in no tree and with no gap yet. */
+static inline void copy_region(struct vma *new, const struct vma *region)
+{
+    new->first_page = region->first_page;
+    new->last_page = region->last_page;
+    new->gap_pages = new->largest_gap_pages = 0;
+    new->name = region->name;
+    new->nature = region->nature;
+    new->object = region->object;
+    new->object_page = region->object_page;
+}
+
+/* The end of the subtree of NODE's child on SIDE that is next to NODE; NODE itself if it has none. */
+static inline struct rb_node *next_to(struct rb_node *node, enum rb_side side)
+{
+    struct rb_node *end = node, *child = node->child[side];
+    for (; child != NULL; child = child->child[!side])
+        end = child;
+    return end;
+}
+
+void vma_tree_cut_above(struct space *space, struct vma *region, uint32_t page, struct vma *upper)
+{
+    struct rb_node *parent = next_to(&region->node, RB_RIGHT);
+    copy_region(upper, region);
+    upper->first_page = page;
+    upper->object_page += page - region->first_page;
+    region->last_page = page - 1;
+    /* There is no gap between the two, and the one above stays what it is. */
+    rb_insert_neutral(&space->regions, parent, parent == &region->node ? RB_RIGHT : RB_LEFT,
+                      &upper->node, update_largest_gap);
+    space->region_count++;
+}
+
+void vma_tree_cut_below(struct space *space, struct vma *region, uint32_t page, struct vma *lower)
+{
+    struct rb_node *parent = next_to(&region->node, RB_LEFT);
+    copy_region(lower, region);
+    lower->last_page = page - 1;
+    region->object_page += page - region->first_page;
+    region->first_page = page;
+    /* The gap goes to the lower one, which lies below REGION in the tree, too. */
+    lower->gap_pages = lower->largest_gap_pages = region->gap_pages;
+    region->gap_pages = 0;
+    for (struct rb_node *node = parent; node != &region->node; node = node->parent)
+        if (vma_of(node)->largest_gap_pages < lower->gap_pages)
+            vma_of(node)->largest_gap_pages = lower->gap_pages;
+    rb_insert_neutral(&space->regions, parent, parent == &region->node ? RB_LEFT : RB_RIGHT,
+                      &lower->node, update_largest_gap);
+    space->region_count++;
+}
+
+struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *above)
+{
+    space->region_count--;
+    if (above->node.child[RB_LEFT] == NULL) {
+        region->last_page = above->last_page;
+        rb_remove_neutral(&space->regions, &above->node, update_largest_gap);
+        return above;
+    }
+    /* Then REGION lies below ABOVE in the tree, and is the one that is easily removed. */
+    above->first_page = region->first_page;
+    above->object_page = region->object_page;
+    above->gap_pages = region->gap_pages;
+    rb_remove(&space->regions, &region->node, update_largest_gap);
+    return region;
+}
+
 void vma_set_last_page(struct vma *region, uint32_t last_page)
 {
+    vma_tree_move_end(region, vma_of(rb_next(&region->node)), last_page);
+}
+
+void vma_tree_move_end(struct vma *region, struct vma *above, uint32_t last_page)
+{
     region->last_page = last_page;
-    struct vma *above = vma_of(rb_next(&region->node));
     set_gap(above, above->first_page - last_page - 1);
 }
 
 void vma_set_first_page(struct vma *region, uint32_t first_page)
 {
     uint32_t gap_pages = region->gap_pages + (first_page - region->first_page);
+    region->object_page += first_page - region->first_page;
     region->first_page = first_page;
     set_gap(region, gap_pages);
 }
 
 void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
 {
-    *space = (struct space){.first_page = first_page};
+    *space = (struct space){.first_page = first_page,
+                            .room_first_page = first_page,
+                            .room_end_page = end_page,
+                            .growable_pages = ~0u};
     space->end = (struct vma){.first_page = end_page,
                               .last_page = end_page,
                               .gap_pages = end_page - first_page,
@@ -122,10 +205,9 @@ void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
 
 /* ---- room ---- */
 
-/* The lowest gap of at least PAGES pages; the caller knows that there is one. */
-static const struct vma *lowest_gap(const struct space *space, uint32_t pages)
+/* The lowest gap of at least PAGES pages below NODE, which has one. */
+static const struct vma *lowest_gap(const struct rb_node *node, uint32_t pages)
 {
-    const struct rb_node *node = space->regions.root;
     for (;;) {
         const struct rb_node *left = node->child[RB_LEFT];
         if (left != NULL && vma_of(left)->largest_gap_pages >= pages)
@@ -137,17 +219,76 @@ static const struct vma *lowest_gap(const struct space *space, uint32_t pages)
     }
 }
 
+static inline bool has_gap(const struct rb_node *node, uint32_t pages)
+{
+    return node != NULL && vma_of(node)->largest_gap_pages >= pages;
+}
+
+/* The lowest region that has PAGES pages or more, free or not, between FROM and itself. */
+static const struct rb_node *first_behind(const struct space *space, uint32_t pages, uint32_t from)
+{
+    const struct rb_node *node = space->regions.root, *lowest = NULL;
+    while (node != NULL) {
+        if (vma_of(node)->first_page >= from + pages) {
+            lowest = node;
+            node = node->child[RB_LEFT];
+        } else {
+            node = node->child[RB_RIGHT];
+        }
+    }
+    return lowest;
+}
+
+/*
+ * The lowest gap that has PAGES pages at or above FROM; NULL: none. From the first one that may, up
+ * and to the right, by subtrees.
+ */
+static const struct vma *lowest_gap_from(const struct space *space, uint32_t pages, uint32_t from)
+{
+    const struct rb_node *node = first_behind(space, pages, from);
+    while (node != NULL && vma_of(node)->gap_pages < pages) {
+        if (has_gap(node->child[RB_RIGHT], pages))
+            return lowest_gap(node->child[RB_RIGHT], pages);
+        while (node->parent != NULL && node == node->parent->child[RB_RIGHT])
+            node = node->parent;
+        node = node->parent;
+    }
+    return node != NULL ? vma_of(node) : NULL;
+}
+
+/* Room for PAGES pages, aligned to ALIGN, from FROM on and below the end. */
+static inline bool find_room(const struct space *space, uint32_t pages, uint32_t align,
+                             uint32_t from, vaddr_t *first)
+{
+    /* A gap so large holds an aligned range wherever it begins. */
+    const struct vma *above = lowest_gap_from(space, pages + align - 1, from);
+    if (above == NULL)
+        return false;
+    uint32_t page = above->first_page - above->gap_pages;
+    page = ((page > from ? page : from) + align - 1) & ~(align - 1);
+    *first = VADDR(page << PAGE_SHIFT);
+    return page < space->room_end_page && pages <= space->room_end_page - page;
+}
+
+/* Where the first choice has none: unaligned, then anywhere, aligned or not. */
+static __attribute__((noinline)) enum kerr find_other_room(const struct space *space,
+                                                           uint32_t pages, vaddr_t *first)
+{
+    if ((pages >= SLOT_PAGES && find_room(space, pages, 1, space->room_first_page, first)) ||
+        (pages >= SLOT_PAGES && find_room(space, pages, SLOT_PAGES, space->first_page, first)) ||
+        find_room(space, pages, 1, space->first_page, first))
+        return KERR_OK;
+    return KERR_NO_ROOM;
+}
+
 enum kerr vma_find_room(const struct space *space, uint32_t pages, vaddr_t *first)
 {
-    uint32_t largest = vma_of(space->regions.root)->largest_gap_pages;
-    if (pages == 0 || pages > largest)
+    uint32_t align = pages >= SLOT_PAGES ? SLOT_PAGES : 1;
+    if (pages == 0 || pages > space->end.first_page)
         return KERR_NO_ROOM;
-    /* A gap this large holds an aligned range wherever it begins. */
-    uint32_t align = pages >= SLOT_PAGES && pages + SLOT_PAGES - 1 <= largest ? SLOT_PAGES : 1;
-    const struct vma *above = lowest_gap(space, pages + align - 1);
-    uint32_t page = above->first_page - above->gap_pages;
-    *first = VADDR(((page + align - 1) & ~(align - 1)) << PAGE_SHIFT);
-    return KERR_OK;
+    if (find_room(space, pages, align, space->room_first_page, first))
+        return KERR_OK;
+    return find_other_room(space, pages, first);
 }
 
 /* ---- checking ---- */
@@ -169,15 +310,23 @@ const char *vma_check(const struct space *space)
         rb_check(&space->regions, in_order, value_is_right, space->region_count + 1, &where);
     if (broken != NULL)
         return broken;
-    uint32_t from = space->first_page, reserved = 0;
+    uint32_t from = space->first_page, reserved = 0, charged = 0, locked = 0;
     for (const struct rb_node *node = rb_first(&space->regions); node != NULL;
          node = rb_next(node)) {
         const struct vma *region = vma_of(node);
         if (region->gap_pages != region->first_page - from)
             return "a region's gap is the distance to the region below it";
         from = region->last_page + 1;
-        if (region->kind != VMA_END)
-            reserved += vma_pages(region);
+        if (region->kind == VMA_END)
+            continue;
+        if ((region->kind == VMA_OBJECT) != (region->object != NULL))
+            return "a region has an object if and only if it shows one";
+        reserved += vma_pages(region);
+        charged += region->flags & VMA_CHARGED ? vma_pages(region) : 0;
+        locked += region->flags & VMA_LOCKED ? vma_pages(region) : 0;
     }
-    return reserved == space->reserved_pages ? NULL : "reserved pages are the sum of all regions";
+    return reserved == space->reserved_pages && charged == space->charged_pages &&
+                   locked == space->locked_pages
+               ? NULL
+               : "reserved, charged and locked pages are the sums of all regions";
 }

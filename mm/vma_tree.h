@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Private. Uses: rbtree. Used by: mm/vma.c, tests.
+ * Layer 4. Private. Uses: rbtree. Used by: mm/vma*.c, tests.
  *
  * Regions as nodes of a tree that knows its gaps; nothing here knows of entries or of memory.
  */
@@ -39,7 +39,7 @@ static inline bool vma_find_place(const struct space *space, uint32_t page, stru
     }
     *place = (struct vma_place){
         parent, above != NULL && parent == &above->node ? RB_LEFT : RB_RIGHT, below, above};
-    return below == NULL || page > below->last_page;
+    return above != NULL && (below == NULL || page > below->last_page);
 }
 
 /* The lowest region that ends at or above PAGE, or the end. */
@@ -64,8 +64,23 @@ static inline struct vma *vma_find_from(const struct space *space, uint32_t page
 void vma_tree_insert(struct space *space, const struct vma_place *place, struct vma *region);
 void vma_tree_remove(struct space *space, struct vma *region);
 
+/*
+ * Cut REGION before PAGE. The other part becomes a region of its own, in a node that is in no tree
+ * yet: UPPER, from PAGE on, or LOWER, up to PAGE.
+ */
+void vma_tree_cut_above(struct space *space, struct vma *region, uint32_t page, struct vma *upper);
+void vma_tree_cut_below(struct space *space, struct vma *region, uint32_t page, struct vma *lower);
+
+/*
+ * ABOVE begins where REGION ends. One of them, whichever is easier, takes over the other's pages;
+ * that one is taken out, and returned.
+ */
+struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *above);
+
 /* Move an end of REGION, into free pages or away from them. */
 void vma_set_last_page(struct vma *region, uint32_t last_page);
+/* The same for whoever knows the next one, ABOVE. */
+void vma_tree_move_end(struct vma *region, struct vma *above, uint32_t last_page);
 void vma_set_first_page(struct vma *region, uint32_t first_page);
 
 #endif

@@ -15,12 +15,15 @@ struct cpu_features cpu_features;
 enum {
     LEAF_VENDOR = 0,
     LEAF_FEATURES = 1, /* in EDX: */
+    FEATURE_FPU = 1u << 0,
     FEATURE_PSE = 1u << 3,
     FEATURE_TSC = 1u << 4,
     FEATURE_PGE = 1u << 13,
+    FEATURE_FXSR = 1u << 24,
+    FEATURE_SSE = 1u << 25,
     /* VME DE PSE TSC PAE MCE PGE FXSR, each of which brings a bit of CR4; as in boot.asm. */
-    FEATURES_WITH_CR4 =
-        1u << 1 | 1u << 2 | FEATURE_PSE | FEATURE_TSC | 1u << 6 | 1u << 7 | FEATURE_PGE | 1u << 24,
+    FEATURES_WITH_CR4 = 1u << 1 | 1u << 2 | FEATURE_PSE | FEATURE_TSC | 1u << 6 | 1u << 7 |
+                        FEATURE_PGE | FEATURE_FXSR,
     LEAF_MORE_FEATURES = 7,
     FEATURE_EBX_SMEP = 1u << 7,
     FEATURE_EBX_SMAP = 1u << 20,
@@ -107,15 +110,30 @@ static void read_name(void)
                 (unsigned)(version & 0xF));
 }
 
+uint64_t cpu_cycles_at_entry;
+
+void cpu_note_entry(void)
+{
+    if (has_cpuid() && cpuid(LEAF_VENDOR).eax >= LEAF_FEATURES &&
+        (cpuid(LEAF_FEATURES).edx & FEATURE_TSC) != 0)
+        __asm__ volatile("rdtsc" : "=A"(cpu_cycles_at_entry));
+}
+
 void cpu_init(const char *disable)
 {
     cpu_features = (struct cpu_features){.name = "486 or compatible, without CPUID"};
+    cpu_features.fpu = !lists_word(disable, "nofpu");
     if (!has_cpuid() || lists_word(disable, "nocpuid") || cpuid(LEAF_VENDOR).eax < LEAF_FEATURES)
         return;
     uint32_t features = cpuid(LEAF_FEATURES).edx;
     cpu_features.cpuid = true;
+    cpu_features.feature_bits = features;
     cpu_features.cr4 = (features & FEATURES_WITH_CR4) != 0;
     cpu_features.tsc = (features & FEATURE_TSC) != 0 && !lists_word(disable, "notsc");
+    cpu_features.fpu &= (features & FEATURE_FPU) != 0;
+    cpu_features.fxsr =
+        cpu_features.cr4 && (features & FEATURE_FXSR) != 0 && !lists_word(disable, "nofxsr");
+    cpu_features.sse = cpu_features.fxsr && (features & FEATURE_SSE) != 0;
     cpu_features.pse = (features & FEATURE_PSE) != 0 && !lists_word(disable, "nopse");
     cpu_features.pge = (features & FEATURE_PGE) != 0 && !lists_word(disable, "nopge");
     if (cpu_features.cr4 && cpuid(LEAF_VENDOR).eax >= LEAF_MORE_FEATURES) {

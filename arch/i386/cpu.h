@@ -23,11 +23,17 @@
 
 enum {
     CR0_PROTECTED = 1u << 0,     /* PE */
+    CR0_MONITOR = 1u << 1,       /* MP: WAIT traps with TS, too */
+    CR0_EMULATION = 1u << 2,     /* EM: there is no FPU */
     CR0_TASK_SWITCHED = 1u << 3, /* TS */
+    CR0_NUMERIC_ERROR = 1u << 5, /* NE: x87 errors are exception 16, not an IRQ */
     CR0_WRITE_PROTECT = 1u << 16,
+    CR0_ALIGNMENT = 1u << 18, /* AM: EFLAGS.AC asks for alignment checks in user mode */
     CR0_PAGING = 1u << 31,
     CR4_PSE = 1u << 4,
     CR4_PGE = 1u << 7,
+    CR4_OSFXSR = 1u << 9,      /* SSE, and its state in FXSAVE */
+    CR4_OSXMMEXCPT = 1u << 10, /* SSE errors are exception 19 */
     CR4_UMIP = 1u << 11,
     CR4_SMEP = 1u << 20,
     CR4_SMAP = 1u << 21,
@@ -39,22 +45,30 @@ enum {
 /* What cpu_init() found. A feature that a boot option hides reads as absent. */
 struct cpu_features {
     bool cpuid, tsc;
+    bool fpu;  /* x87; what fpu_unit_init() finds (fpu.h) */
+    bool fxsr; /* FXSAVE and FXRSTOR */
+    bool sse;
     bool cr4;      /* it exists: without it, touching it is an invalid opcode */
     bool pse, pge; /* 4 MiB pages, global pages; like the next three off until layer 2 sets CR4 */
     bool smep;     /* the kernel can't fetch from user pages */
     bool smap;     /* the kernel can't read or write user pages while EFLAGS.AC is clear */
     bool umip;     /* user mode can't ask where the GDT, the IDT and the TSS are */
-    char name[49]; /* for a person: the brand string, or vendor, family and model */
+    uint32_t feature_bits; /* CPUID's features as it tells them (leaf 1, EDX): for AT_HWCAP */
+    char name[49];         /* for a person: the brand string, or vendor, family and model */
 };
 extern struct cpu_features cpu_features;
 
 /*
  * Fill cpu_features. DISABLE: words separated by spaces (the kernel command line; NULL: none), of
  * which `nocpuid` hides CPUID and all that it tells of, CR4 included; `notsc`, `nopse`, `nopge`,
- * `nosmep`, `nosmap` and `noumip` hide one feature.
+ * `nofpu`, `nofxsr`, `nosmep`, `nosmap` and `noumip` hide one feature (`nofxsr` SSE as well).
  *   source: SDM vol. 2A, "CPUID"; vol. 1, "Processor Identification and Feature Determination"
  */
 void cpu_init(const char *disable);
+
+/* Note the time-stamp counter, if there is one, before anything else: when the kernel began. */
+void cpu_note_entry(void);
+extern uint64_t cpu_cycles_at_entry;
 
 /*
  * The directory of the current space, kept by layer 2 beside every load of CR3: a double fault
@@ -78,6 +92,7 @@ CPU_CONTROL_REGISTER(cr0)
 CPU_CONTROL_REGISTER(cr2)
 CPU_CONTROL_REGISTER(cr3)
 CPU_CONTROL_REGISTER(cr4) /* only where cpu_features.cr4 says so */
+CPU_CONTROL_REGISTER(dr6) /* why exception 1 came */
 
 /* Forget the translation of ADDRESS's page, and every cached directory entry. 486 and up. */
 static inline void cpu_invalidate_page(vaddr_t address)
@@ -93,6 +108,17 @@ static inline uint64_t cpu_cycles(void)
         return 0;
     __asm__ volatile("rdtsc" : "=A"(cycles) : : "memory");
     return cycles;
+}
+
+/* NUMBER / BY, which must fit into 32 bits; *REST is what is left over. One instruction. */
+static inline uint32_t cpu_divide(uint64_t number, uint32_t by, uint32_t *rest)
+{
+    uint32_t quotient;
+    __asm__("divl %4"
+            : "=a"(quotient), "=d"(*rest)
+            : "0"((uint32_t)number), "1"((uint32_t)(number >> 32)), "rm"(by)
+            : "cc");
+    return quotient;
 }
 
 static inline uint32_t cpu_flags(void)

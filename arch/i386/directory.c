@@ -7,6 +7,7 @@
  * a bitmap of real memory, since the fault path needs it. A directory is registered *before* the
  * kernel half is copied into it, so that no change can fall between the two.
  */
+#include <arch/i386/alternate.h>
 #include <arch/i386/entry.h>
 #include <arch/i386/page_ops.h>
 #include <mm/frame.h>
@@ -37,16 +38,32 @@ uint32_t directory_current(void)
     return current;
 }
 
+/*
+ * The entry of SLOT, BEFORE until now, of the directory that the alternate window shows, becomes
+ * AFTER: there it is a PTE, of the page that shows the table.
+ */
+static void pay_alias(uint32_t slot, pde_t before, pde_t after)
+{
+    tlb_debt_t debt = {slot_to_vaddr(slot), before.bits, after.bits};
+    if (CHECKED)
+        ledger_alias_changes(slot, before, after, TLB_HERE);
+    tlb_invalidate_alternate(debt);
+}
+
 void pde_push(uint32_t slot, pde_t pde)
 {
     if (slot > KERNEL_LAST_SHARED_SLOT)
         return; /* the windows are each directory's own */
+    bool has_alias = alternate_shown != ALTERNATE_SHOWS_NONE;
+    pde_t shown = has_alias ? directory_pde_read(alternate_shown, slot) : PDE_EMPTY;
     for (uint32_t word = 0; word * 32 < live_end; word++)
         for (uint32_t left = live[word]; left != 0; left &= left - 1) {
             uint32_t id = word * 32 + (uint32_t)__builtin_ctz(left);
             if (id != current)
                 *entry_of(id, slot) = pde.bits;
         }
+    if (has_alias)
+        pay_alias(slot, shown, pde);
 }
 
 void directory_register(uint32_t id)
@@ -71,6 +88,7 @@ void directory_unregister(uint32_t id)
 {
     ASSERT(directory_is_live(id) && id != current && id != 0,
            "directory %u is current, immortal or not live", id);
+    ASSERT(id != alternate_shown, "directory %u is seen in the alternate window", id);
     live[id / 32] &= ~(1u << id % 32);
     live_count--;
     while (!directory_is_live(live_end - 1))
@@ -81,6 +99,7 @@ void directory_unregister(uint32_t id)
 void directory_load(uint32_t id)
 {
     ASSERT(directory_is_live(id), "load of directory %u, which is not live", id);
+    CHECK(!alternate_is_open(), "load of directory %u while the alternate window is open", id);
     frame_t frame = pte_frame(pte_read(directory_page(id)));
     current = id;
     current_directory = frame_to_paddr(frame);
@@ -107,7 +126,10 @@ void directory_pde_write(uint32_t id, uint32_t slot, pde_t pde)
     volatile uint32_t *entry = entry_of(id, slot);
     tlb_debt_t debt = {slot_to_vaddr(slot), *entry, pde.bits};
     *entry = pde.bits;
-    tlb_unneeded(debt, TLB_NOT_LOADED);
+    if (unlikely(id == alternate_shown))
+        pay_alias(slot, (pde_t){debt.before}, pde);
+    else
+        tlb_unneeded(debt, TLB_NOT_LOADED);
 }
 
 const char *directory_check(void)
@@ -127,6 +149,9 @@ const char *directory_check(void)
         pde_t self = pde_make(frame, ENTRY_PRESENT | ENTRY_WRITABLE);
         if (((directory_pde_read(id, WINDOW_SLOT).bits ^ self.bits) & ~ignored) != 0)
             return "entry 1023 of a directory points at the directory, for the kernel alone";
+        pde_t alternate = id == current ? alternate_entry() : PDE_EMPTY;
+        if (((directory_pde_read(id, ALT_WINDOW_SLOT).bits ^ alternate.bits) & ~ignored) != 0)
+            return "entry 1022 of a directory is empty, unless the alternate window is open";
     }
     return count == live_count ? NULL : "the count of live directories is what a recount gives";
 }

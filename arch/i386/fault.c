@@ -14,6 +14,7 @@
  */
 #include <kernel/fault.h>
 
+#include <arch/i386/cpu.h>
 #include <arch/i386/trap.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -33,14 +34,27 @@ enum error_bits {
 
 enum { FIRST_CLIENT_LAYER = 2, LAST_CLIENT_LAYER = 6 };
 
-/* The same spurious fault so often in a row, with no register changed, is a dead loop. */
+/*
+ * The same spurious fault so often in a row, with no register changed and no other fault between,
+ * is a dead loop. (A program may well do the same again and again, but not without other faults:
+ * an entry has to lose a right first, and get it back.)
+ */
 enum { SPURIOUS_REPEATS_MAX = 16 };
 
 struct fault_counters fault_counters;
 
-/* Indexed by layer; `handlers` holds what they can answer with, in the same order, up to a NULL. */
+static enum fault_result nobody(const struct page_fault *fault)
+{
+    (void)fault;
+    return FAULT_NOT_MINE;
+}
+
+/*
+ * Indexed by layer; `handlers` holds what they can answer with, in the same order, up to a NULL.
+ * There is always a first one: nearly every fault ends with it.
+ */
 static const struct fault_client *clients[LAST_CLIENT_LAYER + 1];
-static enum fault_result (*handlers[LAST_CLIENT_LAYER + 2])(const struct page_fault *);
+static enum fault_result (*handlers[LAST_CLIENT_LAYER + 2])(const struct page_fault *) = {nobody};
 static bool answering = true;
 
 /* By mode: where a fault may be answered. Probe routines may also touch the lower half. */
@@ -55,6 +69,7 @@ static struct {
 static struct {
     struct trap_frame frame;
     uint32_t address, repeats;
+    uint32_t number; /* of the fault, as fault_counters.total counts */
 } last_spurious;
 
 /* An access that may fail, and where to go on when it did; from linker.ld. */
@@ -94,7 +109,8 @@ void fault_allow_lower_half(bool allowed)
 
 void fault_stop_answering(void)
 {
-    handlers[0] = NULL;
+    handlers[0] = nobody;
+    handlers[1] = NULL;
     answering = false;
 }
 
@@ -166,6 +182,10 @@ refuse(struct trap_frame *frame, const struct page_fault *fault, enum fault_resu
         fault_counters.no_memory++;
     else
         fault_counters.bad_access++;
+    if (trap_from_user(frame) && trap_has_user_client()) {
+        trap_user_page_fault(frame, fault, result);
+        return;
+    }
     const struct fixup *fixup = fault->mode == MODE_KERNEL ? find_fixup(frame->eip) : NULL;
     if (fixup == NULL)
         report(frame, fault, why);
@@ -179,8 +199,10 @@ static void note_spurious(struct trap_frame *frame, const struct page_fault *fau
     const size_t registers = offsetof(struct trap_frame, edi);
     const size_t bytes = offsetof(struct trap_frame, user_esp) - registers;
 
+    bool is_next = fault_counters.total == last_spurious.number + 1;
+    last_spurious.number = fault_counters.total;
     fault_counters.spurious++;
-    if (fault->address.v == last_spurious.address &&
+    if (is_next && fault->address.v == last_spurious.address &&
         memcmp(&frame->edi, &last_spurious.frame.edi, bytes) == 0) {
         if (++last_spurious.repeats >= SPURIOUS_REPEATS_MAX)
             report(frame, fault, ", again and again: called spurious, but nothing changes");
@@ -222,7 +244,7 @@ not_resolved(struct trap_frame *frame, const struct page_fault *fault, enum faul
     else if (result == FAULT_NO_MEMORY)
         refuse(frame, fault, FAULT_NO_MEMORY, ", and no memory is left to answer it");
     else
-        refuse(frame, fault, FAULT_BAD_ACCESS, "");
+        refuse(frame, fault, result == FAULT_BEYOND_END ? result : FAULT_BAD_ACCESS, "");
 }
 
 /* Checked builds: whoever keeps books learns that a fault is being answered, or was. */
@@ -239,16 +261,21 @@ static void tell_clients(enum event event)
     }
 }
 
-/* ERROR has usual bits only. Inlined into both callers: the first one is measured. */
+static void page_fault_implicit(struct trap_frame *frame, uint32_t address, uint32_t error);
+
+/* ERROR has usual bits only. Inlined into its callers: the first one is measured. */
 static inline void __attribute__((always_inline))
 answer(struct trap_frame *frame, uint32_t address, uint32_t error)
 {
     const struct page_fault fault = decode(frame, address, error);
-    enum fault_result result = FAULT_NOT_MINE;
 
     fault_counters.total++;
     if (unlikely(
             !vaddr_in(fault.address, answerable[fault.mode].base, answerable[fault.mode].bytes))) {
+        if (fault.mode == MODE_KERNEL && trap_from_user(frame) && address < KERNEL_BASE) {
+            page_fault_implicit(frame, address, error);
+            return;
+        }
         const char *why = forbidden(frame, &fault);
         if (why != NULL) {
             refuse(frame, &fault, FAULT_BAD_ACCESS, why);
@@ -257,7 +284,8 @@ answer(struct trap_frame *frame, uint32_t address, uint32_t error)
     }
     if (CHECKED)
         tell_clients(EVENT_BEGINS);
-    for (uint32_t i = 0; handlers[i] != NULL && result == FAULT_NOT_MINE; i++)
+    enum fault_result result = handlers[0](&fault);
+    for (uint32_t i = 1; unlikely(result == FAULT_NOT_MINE) && handlers[i] != NULL; i++)
         result = handlers[i](&fault);
     if (CHECKED)
         tell_clients(EVENT_ENDS);
@@ -266,6 +294,23 @@ answer(struct trap_frame *frame, uint32_t address, uint32_t error)
         return;
     }
     not_resolved(frame, &fault, result);
+}
+
+/*
+ * The error code says kernel, but the interrupted code is a program's. On a CPU only a look into the
+ * GDT, the IDT or the TSS is like that, and those are above 3 GiB. QEMU before version 9.1 also
+ * takes what a program's own `lret` and `iret` pop for the kernel's; where SMAP is on it refuses
+ * that, and no answer would help.
+ */
+static void __attribute__((noinline))
+page_fault_implicit(struct trap_frame *frame, uint32_t address, uint32_t error)
+{
+    if (cpu_features.smap && (error & ERROR_PRESENT) != 0) {
+        const struct page_fault fault = decode(frame, address, error | ERROR_USER);
+        refuse(frame, &fault, FAULT_BAD_ACCESS, "");
+        return;
+    }
+    answer(frame, address, error | ERROR_USER);
 }
 
 /*

@@ -46,6 +46,18 @@ static uint64_t tss_descriptor(const struct tss *tss)
     return descriptor(early_cpu_table_address(tss), sizeof(*tss) - 1, DESCRIPTOR_TSS, FLAGS_BYTES);
 }
 
+uint64_t gdt_user_data(uint32_t base, uint32_t limit, unsigned type, unsigned flags)
+{
+    enum { TYPE_BITS = 7, DATA = DESCRIPTOR_DATA & ~TYPE_BITS };
+    return descriptor(base, limit, DATA | DESCRIPTOR_USER | (type & TYPE_BITS), flags);
+}
+
+void gdt_set_tls(const uint64_t tls[TLS_ENTRIES])
+{
+    for (unsigned i = 0; i < TLS_ENTRIES; i++)
+        gdt[TLS_FIRST_ENTRY + i] = tls[i];
+}
+
 static void set(enum selector selector, uint64_t value)
 {
     gdt[selector / 8] = value;
@@ -69,6 +81,8 @@ static void load(void)
                      : "m"(pointer), "i"(KERNEL_CODE), "r"((uint32_t)KERNEL_DATA)
                      : "memory");
     __asm__ volatile("ltr %w0" : : "r"(MAIN_TSS) : "memory");
+    /* After reset there is a local table, at address 0: programs would make the CPU read there. */
+    __asm__ volatile("lldt %w0" : : "r"(0) : "memory");
 }
 
 void gdt_init(void)

@@ -16,7 +16,7 @@
 #include <kernel/string.h>
 #include <mm/frame.h>
 
-enum debt_kind { DEBT_PAGE, DEBT_STRUCTURE, DEBT_SLOT };
+enum __attribute__((packed)) debt_kind { DEBT_PAGE, DEBT_STRUCTURE, DEBT_SLOT };
 
 struct open_debt {
     enum debt_kind kind;
@@ -151,6 +151,19 @@ void ledger_pde_changes(uint32_t slot, pde_t before, pde_t after, const char *wh
     debt.page = slot_to_vaddr(slot);
     if (translations_change(before, after, &debt.is_global))
         open(debt);
+}
+
+void ledger_alias_changes(uint32_t slot, pde_t before, pde_t after, const char *where)
+{
+    /* As in the recursive window, not even rights that were added may be missed. */
+    if (!is_active || !pde_is_present(before) || cached(before.bits) == cached(after.bits))
+        return;
+    open((struct open_debt){.kind = DEBT_PAGE,
+                            .is_global = (before.bits & ENTRY_GLOBAL) != 0,
+                            .page = alternate_page(slot_to_vaddr(slot)),
+                            .origin = slot_to_vaddr(slot),
+                            .before = before.bits,
+                            .where = where});
 }
 
 /* ---- paying ---- */

@@ -33,6 +33,12 @@ void ledger_pte_stored(vaddr_t page, pte_t before, pte_t after, const char *wher
 /* Called before the store, with the tables of both entries as they are. */
 void ledger_pde_changes(uint32_t slot, pde_t before, pde_t after, const char *where);
 
+/*
+ * An entry of the directory that the alternate window shows: the page there is owed. Nothing else
+ * of a directory that is not loaded is remembered.
+ */
+void ledger_alias_changes(uint32_t slot, pde_t before, pde_t after, const char *where);
+
 /* ---- told by tlb.h: what the CPU was made to forget ---- */
 
 void ledger_page_invalidated(vaddr_t page);
@@ -43,6 +49,12 @@ void ledger_global_flushed(void); /* a toggle of CR4.PGE: everything */
 static inline vaddr_t window_page(vaddr_t address)
 {
     return VADDR(WINDOW_BASE + vaddr_to_slot(address) * PAGE_BYTES);
+}
+
+/* The page of the alternate window that shows the other directory's table of that slot. */
+static inline vaddr_t alternate_page(vaddr_t address)
+{
+    return VADDR(ALT_WINDOW_BASE + vaddr_to_slot(address) * PAGE_BYTES);
 }
 
 /* ---- asked ---- */

@@ -21,6 +21,7 @@ enum {
     ICW1_INIT = 0x11, /* edge triggered, cascaded, ICW4 follows */
     ICW4_8086 = 0x01,
     OCW2_END = 0x20, /* non-specific end of interrupt */
+    OCW3_READ_REQUESTS = 0x0A,
     OCW3_READ_IN_SERVICE = 0x0B,
     MASK_ALL = 0xFF,
 };
@@ -74,4 +75,10 @@ void pic_end(unsigned irq)
     if (irq >= IRQS_EACH)
         outb(SECOND_COMMAND, OCW2_END);
     outb(FIRST_COMMAND, OCW2_END);
+}
+
+bool pic_is_raised(unsigned irq)
+{
+    outb(FIRST_COMMAND, OCW3_READ_REQUESTS);
+    return (inb(FIRST_COMMAND) & 1u << irq) != 0;
 }

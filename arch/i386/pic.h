@@ -29,4 +29,7 @@ bool pic_begin(unsigned irq);
 /* IRQ has been served: the controller may send the next. */
 void pic_end(unsigned irq);
 
+/* IRQ, below 8, waits to be served. */
+bool pic_is_raised(unsigned irq);
+
 #endif

@@ -32,6 +32,7 @@ enum {
     MODEM_OUT2 = 0x08, /* on a PC: lets the interrupt through */
     MODEM_LOOPBACK = 0x10,
     STATUS_RECEIVED = 0x01,
+    STATUS_BREAK = 0x10, /* the byte is a zero that no one sent */
     STATUS_READY_TO_SEND = 0x20,
     LOOPED_RTS_OUT2 = 0x90, /* modem status: RTS seen as CTS, OUT2 as DCD */
 };
@@ -120,9 +121,13 @@ int serial_read(void)
     int byte = com1.early_byte;
 
     com1.early_byte = -1;
-    if (byte == -1 && com1.present && (read(REGISTER_LINE_STATUS) & STATUS_RECEIVED))
-        byte = read(REGISTER_DATA);
-    return byte;
+    if (byte != -1 || !com1.present)
+        return byte;
+    uint8_t status = read(REGISTER_LINE_STATUS);
+    if (!(status & STATUS_RECEIVED))
+        return -1;
+    byte = read(REGISTER_DATA);
+    return status & STATUS_BREAK ? KEY_ATTENTION : byte;
 }
 
 /* The key whose sequence ends with the character FINAL. */

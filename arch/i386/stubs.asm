@@ -2,10 +2,14 @@
 ;
 ; Layer 0. Where the CPU arrives at an exception or interrupt.
 ;
-; Every stub leaves one struct trap_frame (trap.h) on the stack and passes its address in EAX
+; Every stub leaves one struct trap_frame (trap.h) where ESP points and passes its address in EAX
 ; (regparm). Interrupts are off: all gates are interrupt gates. From kernel mode the segment
 ; registers are known to be the kernel's, so they are saved and loaded only from user mode. Every
 ; stub begins with CLAC, which the gates skip on a CPU without SMAP (trap.c).
+;
+; From user mode the CPU begins at TSS.esp0, the end of the frame in the running process's record:
+; the frame is filled in place, and C runs on the one kernel stack. All ways back lead through
+; return_to_user: at once, or after trap_leave has seen to what there is to do.
 ;
 ;   struct trap_frame           +0 gs  fs  es  ds          pushed from user mode, else room only
 ;                              +16 edi esi ebp (esp) ebx edx ecx eax        pusha
@@ -20,14 +24,18 @@ VECTOR_AND_CODE  equ 8
 KERNEL_DATA      equ 0x10                 ; as gdt.h
 STUB_BYTES       equ 16                   ; as trap.c
 PAGE_FAULT       equ 14
+SYSTEM_CALL      equ 0x80
+SYSTEM_CALLS     equ 512                  ; as trap.h
+FRAME_EAX        equ 44
 
 ; The exceptions for which the CPU pushes an error code, a bit each.
 ERROR_CODES      equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | \
                      1 << 21 | 1 << 29 | 1 << 30
 
 section .text
-global trap_stubs, trap_return, page_fault_stub, page_fault_return
+global trap_stubs, trap_return, page_fault_stub, page_fault_return, system_call_stub, trap_resume
 extern trap_dispatch, page_fault_entry
+extern trap_user_stack, trap_system_calls, trap_leave_work, trap_leave
 
 ; trap_stubs -- the stub of vector N is at trap_stubs + N * STUB_BYTES
 align STUB_BYTES
@@ -60,17 +68,49 @@ trap_return:
     add esp, VECTOR_AND_CODE
     iret
 
-trap_from_user:
+; Registers of user mode into the frame; the kernel's segments; EBX = frame, ESP = the kernel stack.
+%macro enter_from_user 0
     push ds
     push es
     push fs
     push gs
-    mov eax, KERNEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov eax, esp
+    mov ecx, KERNEL_DATA
+    mov ds, ecx
+    mov es, ecx
+    mov ebx, esp
+    mov esp, [trap_user_stack]
+%endmacro
+
+trap_from_user:
+    enter_from_user
+    mov eax, ebx
     call trap_dispatch
+    jmp return_to_user
+
+; system_call_stub -- int 0x80: EAX = trap_system_calls[EAX](frame)
+align STUB_BYTES
+system_call_stub:
+    clac
+    push dword 0
+    push dword SYSTEM_CALL
+    pusha
+    cld
+    enter_from_user
+    cmp eax, SYSTEM_CALLS
+    jae .unknown
+.known:
+    mov ecx, eax
+    mov eax, ebx
+    call [trap_system_calls + ecx * 4]
+    mov [ebx + FRAME_EAX], eax
+
+; return_to_user -- resume the program whose frame is at EBX, or whom trap_leave chooses. What is
+; popped into segment registers was loaded by the program itself, or checked (process/tls.c).
 return_to_user:
+    cmp dword [trap_leave_work], 0
+    jne .work
+.resume:
+    mov esp, ebx
     pop gs
     pop fs
     pop es
@@ -78,6 +118,20 @@ return_to_user:
     popa
     add esp, VECTOR_AND_CODE
     iret
+.work:
+    mov eax, ebx
+    call [trap_leave]
+    mov ebx, eax
+    jmp .resume
+system_call_stub.unknown:
+    xor eax, eax                          ; a number that is no call
+    jmp system_call_stub.known
+
+; trap_resume -- void trap_resume(struct trap_frame *frame): go on in FRAME; never returns
+; IN   [esp+4] frame
+trap_resume:
+    mov ebx, [esp + 4]
+    jmp return_to_user.resume
 
 ; page_fault_stub -- the same for vector 14, on the shortest way: page_fault_entry(frame, CR2).
 ; CR2 is read before anything that might fault in its turn.
@@ -100,13 +154,7 @@ page_fault_return:
     iret
 
 page_fault_from_user:
-    push ds
-    push es
-    push fs
-    push gs
-    mov eax, KERNEL_DATA
-    mov ds, eax
-    mov es, eax
-    mov eax, esp
+    enter_from_user
+    mov eax, ebx
     call page_fault_entry
     jmp return_to_user

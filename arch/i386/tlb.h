@@ -20,6 +20,8 @@
  *                                                   and the window page
  *   any  entry of a directory that is not loaded,   nothing             TLB_NOT_LOADED
  *        or of a table that is linked nowhere
+ *   PDE  of a directory that is not loaded, but     INVLPG of the page  tlb_invalidate_alternate
+ *        seen in the alternate window               there
  *
  * INVLPG of any address drops all paging-structure caches, so the one of the window page covers
  * the cached PDE as well. A CR3 load spares global pages: where kernel pages are global, a slot of
@@ -118,6 +120,13 @@ static inline void tlb_invalidate_page_now(tlb_debt_t debt)
 static inline void tlb_invalidate_table_now(tlb_debt_t debt)
 {
     tlb_forget_page(window_page(debt.page));
+}
+
+/* After a change of a PDE in the directory that the alternate window shows. */
+#define tlb_invalidate_alternate(debt) TLB_PAY(tlb_invalidate_alternate, debt)
+static inline void tlb_invalidate_alternate_now(tlb_debt_t debt)
+{
+    tlb_forget_page(alternate_page(debt.page));
 }
 
 /* Drop everything that the CPU remembers: all pages but global ones, or those as well. */

@@ -21,9 +21,10 @@ _Static_assert(offsetof(struct trap_frame, edi) == 16, "SEGMENT_BYTES");
 _Static_assert(offsetof(struct trap_frame, vector) == 48, "behind pusha");
 _Static_assert(offsetof(struct trap_frame, cs) == 60, "AFTER_PUSHA_CS");
 _Static_assert(offsetof(struct trap_frame, user_esp) == 68, "where the CPU's part ends");
+_Static_assert(offsetof(struct trap_frame, eax) == 44, "FRAME_EAX");
 enum { STUB_BYTES = 16, CLAC_BYTES = 3 };
 
-extern char trap_stubs[], page_fault_stub[];
+extern char trap_stubs[], page_fault_stub[], system_call_stub[];
 
 /* Called by the stubs with the frame in EAX. */
 CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame);
@@ -34,10 +35,18 @@ struct gate {
     uint8_t zero, type;
     uint16_t offset_high;
 };
-enum gate_type { GATE_TASK = 0x85, GATE_INTERRUPT = 0x8E };
+enum gate_type { GATE_TASK = 0x85, GATE_INTERRUPT = 0x8E, GATE_FOR_USERS = 0xEE };
 
 static struct gate idt[VECTOR_COUNT] in_cpu_tables;
 static trap_handler_t *handlers[VECTOR_COUNT];
+
+static const struct trap_user_client *user_client;
+static uint32_t clac_skipped; /* bytes */
+
+/* Used by stubs.asm. */
+system_call_t *trap_system_calls[SYSTEM_CALLS];
+uint32_t trap_leave_work, trap_user_stack;
+struct trap_frame *(*trap_leave)(struct trap_frame *frame);
 
 static const char *const names[VECTOR_EXCEPTIONS] = {
     [0] = "divide error",
@@ -86,6 +95,7 @@ static void set_gate(unsigned vector, enum gate_type type, uint16_t selector, ui
 /* Every stub begins with CLAC; gates lead to it, or SKIPPED bytes on to the instruction behind. */
 static void set_gates(uint32_t skipped)
 {
+    clac_skipped = skipped;
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         set_gate(vector, GATE_INTERRUPT, KERNEL_CODE,
                  pointer_to_vaddr(trap_stubs).v + vector * STUB_BYTES + skipped);
@@ -106,9 +116,35 @@ void trap_begin_with_clac(void)
     set_gates(0);
 }
 
+void trap_set_user_client(const struct trap_user_client *client)
+{
+    user_client = client;
+    trap_leave = client->leave;
+}
+
+void trap_user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
+                          enum fault_result result)
+{
+    user_client->page_fault(frame, fault, result);
+}
+
+bool trap_has_user_client(void)
+{
+    return user_client != NULL;
+}
+
+void trap_open_system_calls(void)
+{
+    set_gate(VECTOR_SYSTEM_CALL, GATE_FOR_USERS, KERNEL_CODE,
+             pointer_to_vaddr(system_call_stub).v + clac_skipped);
+    idt[VECTOR_BREAKPOINT].type = GATE_FOR_USERS;
+    idt[VECTOR_OVERFLOW].type = GATE_FOR_USERS;
+}
+
 void trap_init(void)
 {
     set_gates(CLAC_BYTES);
+    trap_user_stack = pointer_to_vaddr(stack_top).v;
     struct {
         uint16_t limit;
         uint32_t linear_base;
@@ -136,6 +172,12 @@ static void serve_irq(struct trap_frame *frame, unsigned irq)
     pic_end(irq);
 }
 
+/* The program did it, and not the machine. */
+static bool is_users_fault(unsigned vector)
+{
+    return vector < VECTOR_EXCEPTIONS && vector != VECTOR_NMI && vector != VECTOR_MACHINE_CHECK;
+}
+
 CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
 {
     unsigned irq = frame->vector - PIC_FIRST_VECTOR;
@@ -144,6 +186,8 @@ CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
         serve_irq(frame, irq);
     else if (handlers[frame->vector] != NULL)
         handlers[frame->vector](frame);
+    else if (user_client != NULL && trap_from_user(frame) && is_users_fault(frame->vector))
+        user_client->exception(frame);
     else
         panic_trap(frame, "unexpected exception: %s", trap_name(frame->vector));
 }

@@ -9,16 +9,29 @@
 #ifndef ARCH_I386_TRAP_H
 #define ARCH_I386_TRAP_H
 
-#include <kernel/types.h>
+#include <kernel/fault.h>
 #include <stdarg.h>
 
 enum vector {
     VECTOR_DIVIDE = 0,
+    VECTOR_DEBUG = 1,
+    VECTOR_NMI = 2,
     VECTOR_BREAKPOINT = 3,
+    VECTOR_OVERFLOW = 4,
+    VECTOR_BOUND = 5,
     VECTOR_INVALID_OPCODE = 6,
+    VECTOR_NO_FPU = 7,
     VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_INVALID_TSS = 10,
+    VECTOR_NOT_PRESENT = 11,
+    VECTOR_STACK_SEGMENT = 12,
     VECTOR_GENERAL_PROTECTION = 13,
     VECTOR_PAGE_FAULT = 14,
+    VECTOR_FPU_ERROR = 16,
+    VECTOR_ALIGNMENT = 17,
+    VECTOR_MACHINE_CHECK = 18,
+    VECTOR_SIMD_ERROR = 19,
+    VECTOR_SYSTEM_CALL = 0x80,
     VECTOR_EXCEPTIONS = 32, /* their number: vectors from here on are interrupts */
     VECTOR_COUNT = 256,
 };
@@ -71,6 +84,46 @@ typedef void trap_handler_t(struct trap_frame *frame);
  *   not for VECTOR_DOUBLE_FAULT.
  */
 trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler);
+
+/* ---- user mode ---- */
+
+/*
+ * A system call: FRAME is the caller's; the result goes into its EAX. Numbers from SYSTEM_CALLS on
+ * are answered by number 0.
+ */
+typedef int32_t system_call_t(struct trap_frame *frame);
+enum { SYSTEM_CALLS = 512 };
+extern system_call_t *trap_system_calls[SYSTEM_CALLS];
+
+/* Who answers for programs; layer 6 registers itself, once. */
+struct trap_user_client {
+    /* An exception in user mode that is no page fault, NMI, double fault or machine check. */
+    void (*exception)(struct trap_frame *frame);
+    /* A page fault in user mode that no layer has resolved, and how it ended. */
+    void (*page_fault)(struct trap_frame *frame, const struct page_fault *fault,
+                       enum fault_result result);
+    /* Before user mode goes on in FRAME, if trap_leave_work is not 0: returns the frame to go on
+     * in. TSS.esp0 must be its end. */
+    struct trap_frame *(*leave)(struct trap_frame *frame);
+};
+void trap_set_user_client(const struct trap_user_client *client);
+
+/* For fault.c: is there one, and its answer to a page fault. */
+bool trap_has_user_client(void);
+void trap_user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
+                          enum fault_result result);
+
+/* Not 0: there is something to do before the return to user mode. */
+extern uint32_t trap_leave_work;
+
+/* Where C runs when a trap comes from user mode: the kernel stack, from its top on. */
+extern uint32_t trap_user_stack;
+
+/* Open the gate of int 0x80 (and of int3, into) to user mode. */
+void trap_open_system_calls(void);
+
+/* Go on in FRAME, in user mode; the stack is abandoned. TSS.esp0 must be its end. */
+asmlinkage void trap_resume(struct trap_frame *frame) noreturn;
 
 /* "divide error", "page fault", ...; "interrupt" from 32 on. */
 const char *trap_name(unsigned vector);

@@ -12,9 +12,9 @@
 
 enum {
     BOOT_MEMORY_RANGES_MAX = 128,
-    BOOT_MODULES_MAX = 32,
+    BOOT_MODULES_MAX = 64,
     BOOT_COMMAND_LINE_BYTES = 512,
-    BOOT_MODULE_NAME_BYTES = 64,
+    BOOT_MODULE_NAME_BYTES = 128,
 };
 
 /* The types of multiboot2's memory map; every other number means "do not touch". */

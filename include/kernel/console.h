@@ -34,6 +34,15 @@ int console_read_key(void);
 /* The next key if one is there, else -1. Works with interrupts off. */
 int console_poll_key(void);
 
+/* From here on keys arrive by interrupt, as far as interrupts are on. */
+void console_listen(void);
+
+/* ^], and a break on the serial line: processes are to stop, and the prompt to open. */
+enum { KEY_ATTENTION = 0x1D };
+
+/* KEY is among the waiting ones: take the first such out, before its turn. */
+bool console_take_key(int key);
+
 enum { KEY_UP = 0x101, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE };
 
 /* Called by the trap code for IRQ 1 (keyboard) and IRQ 4 (COM1): moves bytes into the key buffer.

@@ -34,6 +34,7 @@ enum fault_result {
     FAULT_NOT_MINE,   /* ask the next layer */
     FAULT_BAD_ACCESS, /* the address may not be accessed so */
     FAULT_NO_MEMORY,  /* it may, but no frame is left */
+    FAULT_BEYOND_END, /* the page lies behind the end of the file that is mapped there */
 };
 
 struct fault_client {

@@ -13,7 +13,14 @@ enum exit_status {
     EXIT_PASS = 0x20,  /* 65: every self-test passed */
     EXIT_FAIL = 0x21,  /* 67: a self-test failed */
     EXIT_PANIC = 0x22, /* 69: the kernel panicked */
+
+    /* Process 1 ended: EXIT_PROGRAM + its exit status, or EXIT_PROGRAM_MAX if that is larger. */
+    EXIT_PROGRAM = 0x40, /* 129 + 2 * status */
+    EXIT_PROGRAM_MAX = 0x3F,
 };
+
+/* As machine_exit(), but comes back if the only way is to halt. */
+void machine_try_exit(enum exit_status status);
 
 /*
  * End the emulator with STATUS: QEMU by isa-debug-exit or its ACPI port (both only where its

@@ -57,14 +57,9 @@ static inline void rb_update_path_from(struct rb_node *node, rb_update_t update)
 /* The half of rb_insert() that needs no inlining; not for other callers. */
 void rb_insert_rebalance(struct rb_tree *tree, struct rb_node *node, rb_update_t update);
 
-/*
- * Insert NODE as the child of PARENT on SIDE, where the caller's search ended: that child is NULL
- * (PARENT NULL: the tree is empty).
- *   node    its data is set, the rest need not be; it stays the caller's, and stays where it is
- *   => NODE's value is set and the values above it are kept up
- */
-static inline void rb_insert(struct rb_tree *tree, struct rb_node *parent, enum rb_side side,
-                             struct rb_node *node, rb_update_t update)
+/* The other half; not for other callers either. */
+static inline void rb_link(struct rb_tree *tree, struct rb_node *parent, enum rb_side side,
+                           struct rb_node *node)
 {
     node->parent = parent;
     node->child[RB_LEFT] = NULL;
@@ -74,7 +69,28 @@ static inline void rb_insert(struct rb_tree *tree, struct rb_node *parent, enum 
         tree->root = node;
     else
         parent->child[side] = node;
+}
+
+/*
+ * Insert NODE as the child of PARENT on SIDE, where the caller's search ended: that child is NULL
+ * (PARENT NULL: the tree is empty).
+ *   node    its data is set, the rest need not be; it stays the caller's, and stays where it is
+ *   => NODE's value is set and the values above it are kept up
+ */
+static inline void rb_insert(struct rb_tree *tree, struct rb_node *parent, enum rb_side side,
+                             struct rb_node *node, rb_update_t update)
+{
+    rb_link(tree, parent, side, node);
     rb_update_path_from(node, update);
+    if (parent == NULL || parent->colour == RB_RED)
+        rb_insert_rebalance(tree, node, update);
+}
+
+/* The same for a NODE whose value is set, and such that its parent's does not change by it. */
+static inline void rb_insert_neutral(struct rb_tree *tree, struct rb_node *parent,
+                                     enum rb_side side, struct rb_node *node, rb_update_t update)
+{
+    rb_link(tree, parent, side, node);
     if (parent == NULL || parent->colour == RB_RED)
         rb_insert_rebalance(tree, node, update);
 }
@@ -102,6 +118,15 @@ static inline void rb_remove(struct rb_tree *tree, struct rb_node *node, rb_upda
     rb_update_path(hole.parent, update);
     if (hole.heir != NULL)
         rb_update_path_from(hole.heir, update);
+    if (hole.lacks_black)
+        rb_remove_rebalance(tree, hole.parent, hole.side, update);
+}
+
+/* The same for a NODE with one child at the most, without which its parent's value is the same. */
+static inline void rb_remove_neutral(struct rb_tree *tree, struct rb_node *node, rb_update_t update)
+{
+    struct rb_hole hole = rb_unlink(tree, node);
+
     if (hole.lacks_black)
         rb_remove_rebalance(tree, hole.parent, hole.side, update);
 }

@@ -65,6 +65,13 @@ const char *test_unit(void);
 /* A repeatable stream of numbers; the seed is printed by the caller. */
 uint32_t test_random(uint32_t *state);
 
+/*
+ * Memory for the test that runs: what is large, and would otherwise stand in the image once for each
+ * file. What an earlier test left in it is nobody's; a file takes it for one purpose.
+ */
+enum { TEST_SCRATCH_BYTES = 41 * 1024 };
+extern uint8_t test_scratch[TEST_SCRATCH_BYTES];
+
 /* What must hold after every test: a unit's check of itself. Fails the test by test_fail(). */
 struct test_invariant {
     const char *name;

@@ -17,15 +17,16 @@ struct audit {
     const char *broken;            /* the first sentence that is not true; NULL: all are */
     char where[AUDIT_WHERE_BYTES]; /* what it is not true of: an entry, a frame; or empty */
     uint32_t spaces, regions;      /* what was looked at, the kernel's included */
-    uint32_t directory_entries;    /* in use; those of the kernel half once */
-    uint32_t tables;               /* different ones */
-    uint32_t references;           /* that entries hold, of the frames below */
+    uint32_t objects;
+    uint32_t directory_entries; /* in use; those of the kernel half once */
+    uint32_t tables;            /* different ones */
+    uint32_t references;        /* that entries and objects hold, of the frames below */
     uint32_t frames;
 };
 
 /*
  * Recount: frames (kinds, totals, bitmap; references from the entries of all live directories; no
- * frame without an owner), entries against regions and against the rules of pte.h, trees, region
+ * frame without an owner), objects, entries against regions and against the rules of pte.h, trees, region
  * nodes, shared tables, windows, kernel halves, zero frame and tables, temporary pages, debts to
  * the TLB. SET_ASIDE is how many frames the caller knows to be set aside.
  *   *audit    what was counted, or what is broken

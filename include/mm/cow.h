@@ -44,6 +44,12 @@ kerr_t cow_unshare(uint32_t slot);
 void cow_share(uint32_t slot, uint32_t count, uint32_t id);
 
 /*
+ * Make the tables that cow_release() or cow_discard() of the same range would want, so that it
+ * can't fail. What is seen does not change.   returns KERR_OK, KERR_NO_MEMORY
+ */
+kerr_t cow_prepare(vaddr_t first, uint32_t pages);
+
+/*
  * Empty the range, and give back what only it held. Where the range covers a slot in part and the
  * slot is a promise as a whole, the whole slot is emptied: layer 4 promises the rest again at the
  * next touch.
@@ -66,6 +72,27 @@ kerr_t cow_protect(vaddr_t first, uint32_t pages, enum rights rights);
  *   returns KERR_OK; KERR_NO_MEMORY (nothing that is seen has changed)
  */
 kerr_t cow_discard(vaddr_t first, uint32_t pages, enum rights rights);
+
+enum cow_mapping {
+    MAPPING_PRIVATE, /* read-only, and COW if RIGHTS has WRITE: the frames' owner keeps them */
+    MAPPING_SHARED,  /* PTE_SHARED_MAPPING: writes reach the frames, forks don't change that */
+};
+
+/*
+ * Show the PAGES frames from FRAME on at the pages from FIRST on, all in one slot, where these are
+ * empty; each entry takes a reference. The slot gets a table of its own first.
+ *   returns KERR_OK, KERR_NO_MEMORY (nothing that is seen has changed)      TLB: nothing to do
+ */
+kerr_t cow_map(vaddr_t first, uint32_t pages, frame_t frame, enum rights rights,
+               enum cow_mapping mapping);
+
+/*
+ * Move what the range holds to the PAGES pages from TO on, which are all empty; the ranges don't
+ * overlap. Slots that both ends cover whole move by their directory entry. A promise of a whole
+ * slot that is moved in part is emptied, as by cow_release().
+ *   returns KERR_OK; KERR_NO_MEMORY (nothing that is seen has changed)      TLB: paid
+ */
+kerr_t cow_move(vaddr_t from, uint32_t pages, vaddr_t to);
 
 /* Drop the lower half of directory ID, live and not current: nothing is owed to the TLB. */
 void cow_drop_lower_half(uint32_t id);

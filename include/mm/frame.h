@@ -3,7 +3,7 @@
  * Layer 1. Uses: layer 0. Used by: layers 2 and up.
  *
  * Physical frames: which are free, what the others hold, how many entries refer to each, and the
- * account of frames set aside. Works before paging is on; never maps or
+ * accounts of frames set aside and of frames promised. Works before paging is on; never maps or
  * touches the memory it hands out.
  *
  * The functions take the pool, so that a test can build a small one; the kernel has `frame_pool`.
@@ -31,7 +31,7 @@ struct frame_record {
     uint32_t references;   /* entries (and other owners) that refer to it; 0 = free or reserved */
     uint16_t used_entries; /* of a table: entries that are not empty */
     uint8_t kind;          /* enum frame_kind */
-    uint8_t mark;          /* the audit's while it runs (mm/audit.c), else 0 */
+    uint8_t mark;          /* the audit's while it runs (or that of `forest`), else 0 */
 };
 
 struct frame_pool {
@@ -43,6 +43,10 @@ struct frame_pool {
     uint32_t totals[FRAME_KINDS];
     void (*on_free)(frame_t frame); /* checked builds: called before a frame becomes free */
     uint32_t set_aside;             /* free frames that frame_alloc() may not take */
+    uint64_t committed;             /* frames promised to programs, there or not */
+    uint64_t commit_limit;          /* these and the kernel's own together; UINT64_MAX: none */
+    uint32_t kernel_frames;         /* the kernel's own, that it took and may give back */
+    uint32_t kernel_reserve;        /* of the limit, for the kernel alone */
 };
 
 extern struct frame_pool frame_pool;
@@ -163,6 +167,40 @@ static inline uint32_t frame_available(const struct frame_pool *pool)
 {
     return pool->totals[FRAME_FREE] - pool->set_aside;
 }
+
+/*
+ * The account of promises. What programs were promised and what the kernel took for its arrays and
+ * its heap is counted, and kept below a limit if there is one: who asks first can rely on it.
+ *   frame_can_commit   COUNT frames more may be promised
+ *   frame_can_grow     the kernel may take COUNT frames more for itself
+ * process/commit.c says what is charged, and why no touch of a promise fails below a limit.
+ */
+static inline bool frame_can_grow(const struct frame_pool *pool, uint32_t count)
+{
+    return pool->committed + pool->kernel_frames + count <= pool->commit_limit;
+}
+
+static inline bool frame_can_commit(const struct frame_pool *pool, uint32_t count)
+{
+    return pool->committed + pool->kernel_frames + pool->kernel_reserve + count <=
+           pool->commit_limit;
+}
+
+/* COUNT frames are promised; nobody is asked. */
+static inline void frame_commit(struct frame_pool *pool, uint32_t count)
+{
+    pool->committed += count;
+}
+
+static inline void frame_uncommit(struct frame_pool *pool, uint32_t count)
+{
+    ASSERT(pool->committed >= count, "%u promised frames are given back, more than there are",
+           (unsigned)count);
+    pool->committed -= count;
+}
+
+/* From now on promises and the kernel's own frames stay within LIMIT, RESERVE of it the kernel's. */
+void frame_limit_promises(struct frame_pool *pool, uint64_t limit, uint32_t reserve);
 
 /* ---- checking ---- */
 

@@ -48,7 +48,7 @@ enum {
     HEAP_WARM_PAGES = 16, /* free pages that stay real, beside one in eight of what is allocated */
 };
 
-/* Who makes the pages of a heap real. The kernel's: vma_make_real() and cow_discard(). */
+/* Who makes the pages of a heap real. The kernel's: mm/kernel_pages.h. */
 struct heap_backing {
     /* PAGES pages from FIRST on can be written; those that could already keep what they hold, the
      * others read as zero. KERR_NO_MEMORY: that is true of some of them only. */

@@ -38,6 +38,7 @@
  *   768  |0xC0000000 | kernel image at its physical address + 3 GiB:        text r-x, rodata r,
  *        |           | 0xC00B8000 VGA text, 0xC0100000 the image            data rw, rest unmapped
  *        +-----------+
+ *   767  |0xBFFFF000 | (unmapped: guard above the first stack of a program)
  *     0  |0x00000000 | programs; the first page is never mapped             user
  *        +-----------+
  */
@@ -49,6 +50,10 @@
 #define KERNEL_BASE         0xC0000000u /* user space ends here; image = physical + KERNEL_BASE */
 #define KERNEL_LOAD_ADDRESS 0x100000u   /* physical; linker.ld and GRUB agree on it */
 #define USER_FIRST_ADDRESS  0x1000u     /* below it nothing is ever mapped: null pointers fault */
+#define USER_STACK_TOP      0xBFFFF000u /* the first stack ends here; an unmapped page above it */
+#define USER_ROOM_BASE      0x40000000u /* mmap without a wish looks from here on, */
+#define USER_ROOM_END       0xB8000000u /* and up to here: above is room for the first stack */
+#define USER_DYNAMIC_BASE   0x00400000u /* where a program begins that may begin anywhere */
 
 #define VGA_TEXT_PHYSICAL 0xB8000u
 #define VGA_TEXT_BYTES    0x8000u
@@ -109,6 +114,8 @@ enum temp_page {
 #define TEMP_PAGE_ADDRESS(number) (TEMP_BASE + (uint32_t)(number)*PAGE_BYTES)
 
 /* Each neighbour begins where the one below ends, or above it with unmapped pages between. */
+_Static_assert(USER_STACK_TOP + PAGE_BYTES == KERNEL_BASE, "a guard above the first stack");
+_Static_assert(USER_DYNAMIC_BASE % SLOT_BYTES == 0, "any alignment that a file may ask for");
 _Static_assert(KERNEL_BASE + SLOT_BYTES == FRAME_TABLE_BASE, "the image has slot 768");
 _Static_assert(FRAME_TABLE_BASE + FRAME_TABLE_ROOM_BYTES == REGION_NODES_BASE, "frame table room");
 _Static_assert(FRAME_TABLE_ROOM_BYTES > 0x100000u * 8u + 0x100000u / 8u + PAGE_BYTES,

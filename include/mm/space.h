@@ -37,7 +37,7 @@ kerr_t space_create(struct space *space, enum rights user);
  */
 kerr_t space_fork(struct space *copy);
 
-/* Load SPACE's directory. */
+/* Load SPACE's directory, if it is not loaded. */
 void space_switch(struct space *space);
 
 /* Give back all that SPACE holds. It is not the current one, and not the boot space. */

@@ -18,8 +18,17 @@
 
 enum vma_kind {
     VMA_PROMISE, /* reads as zero, private when written */
+    VMA_OBJECT,  /* pages of an object: its frames if shared, else copies once written */
     VMA_FIXED,   /* mapped by layer 2; a missing page is missing for good */
     VMA_END,     /* no region: the end of the space, so that every gap lies below some node */
+};
+
+enum vma_flags {
+    VMA_SHARED = 1,     /* of an object: a write reaches it, and everybody sees it */
+    VMA_GROWS_DOWN = 2, /* a touch below it may extend it (space->stack_pages_max) */
+    VMA_LOCKED = 4,     /* layer 6's marks: mlock; charged to the account of promises; never */
+    VMA_CHARGED = 8,
+    VMA_NO_RESERVE = 16,
 };
 
 struct vma {
@@ -28,9 +37,17 @@ struct vma {
     uint32_t gap_pages;             /* free pages between the region below and this one */
     uint32_t largest_gap_pages;     /* the largest gap_pages in the subtree of this node */
     const char *name;               /* for people; regions merge only if it is the same pointer */
-    uint8_t rights;                 /* enum rights */
-    uint8_t kind;                   /* enum vma_kind */
-    uint8_t is_permanent;           /* the kernel's own: never released or protected */
+    union {
+        struct {
+            uint8_t rights;       /* enum rights */
+            uint8_t kind;         /* enum vma_kind */
+            uint8_t is_permanent; /* the kernel's own: never released or protected */
+            uint8_t flags;        /* enum vma_flags */
+        };
+        uint32_t nature; /* all four, to be compared */
+    };
+    struct object *object; /* of VMA_OBJECT; one reference for each region */
+    uint32_t object_page;  /* the object's page that first_page shows */
 };
 
 /* A space as this layer sees it. FIRST_PAGE and the end node bound what may be reserved. */
@@ -40,10 +57,26 @@ struct space {
     uint32_t first_page;
     uint32_t region_count;
     uint32_t reserved_pages;
-    enum rights user;              /* RIGHTS_USER, or RIGHTS_NONE for the supervisor alone */
-    uint32_t directory;            /* its number; the kernel space has none of its own: 0 */
+    enum rights user;         /* RIGHTS_USER, or RIGHTS_NONE for the supervisor alone */
+    uint32_t directory;       /* its number; the kernel space has none of its own: 0 */
+    uint32_t room_first_page; /* vma_find_room() looks from here on first, then anywhere, */
+    uint32_t room_end_page;   /* but not at or behind this one */
+    uint32_t stack_pages_max; /* how large a region that grows down may become */
+    uint32_t growable_pages;  /* by how much they may still grow, all of them (see below) */
+    uint32_t charged_pages;   /* pages of regions with VMA_CHARGED, and with VMA_LOCKED: kept */
+    uint32_t locked_pages;    /* by vma.c as reserved_pages is, so that layer 6 sees what went */
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
+
+/*
+ * Regions that grow down (VMA_GROWS_DOWN): a touch of a free page below one, with nothing between,
+ * extends it down to that page, if
+ *   it has at most `stack_pages_max` pages then (0, as in a new space: none grows),
+ *   `growable_pages` pays for it (no limit in a new space), and
+ *   256 pages stay free above the region below, unless that is a stack, too, or refuses all access.
+ * Layer 4 takes what a stack grew by out of `growable_pages`, so layer 6 sees there what was used,
+ * and sets there what may be: what RLIMIT_AS leaves, what was charged beforehand.
+ */
 
 /* ---- reserving ---- */
 
@@ -60,6 +93,61 @@ kerr_t vma_reserve(struct space *space, uint32_t pages, enum rights rights, cons
 /* The same at FIRST. Returns KERR_EXISTS if any page is taken, KERR_BAD_RANGE outside the space. */
 kerr_t vma_reserve_at(struct space *space, vaddr_t first, uint32_t pages, enum rights rights,
                       const char *name);
+
+/* What is to be in a range. */
+struct vma_wish {
+    enum rights rights;
+    uint32_t flags;        /* enum vma_flags */
+    const char *name;      /* stays the caller's, for good */
+    struct object *object; /* NULL: zeros. The region takes a reference of its own */
+    uint32_t object_page;  /* the object's page that FIRST shows */
+    uint32_t guard_pages;  /* above the range so many pages have to be free, too: KERR_EXISTS */
+};
+
+/*
+ * As vma_reserve_at(), with all that a region can be. Pages behind the object's end are allowed:
+ * their touch is refused (FAULT_BEYOND_END). A neighbour that is alike, and shows the object's next
+ * pages, grows instead of a new region.
+ *   returns also KERR_BAD_RANGE if the object's pages reach OBJECT_PAGE_LIMIT
+ */
+kerr_t vma_map_at(struct space *space, vaddr_t first, uint32_t pages, const struct vma_wish *wish);
+
+/* The same where there is room, as vma_reserve(). */
+kerr_t vma_map(struct space *space, uint32_t pages, const struct vma_wish *wish, vaddr_t *first);
+
+/*
+ * The upper end of REGION, a promise of SPACE, moves: up by PAGES pages, if these and one more above
+ * them are free; down by PAGES, fewer than it has. Cheaper than vma_map_at() and vma_release().
+ *   returns KERR_OK; KERR_EXISTS; KERR_NO_MEMORY (a shared table must be copied; nothing changed)
+ */
+kerr_t vma_extend(struct space *space, struct vma *region, uint32_t pages);
+kerr_t vma_shorten(struct space *space, struct vma *region, uint32_t pages);
+
+/*
+ * Move the range [from, from + pages), which lies in one region, to TO, where nothing is reserved
+ * and which does not overlap it: regions and entries; frames stay what they are. (To move and grow:
+ * map the new tail behind TO first, then move; both become one region.)
+ *   returns KERR_OK; KERR_NOT_FOUND (no single region holds the range); KERR_BAD_RANGE (also for
+ *   the kernel's own regions); KERR_EXISTS; KERR_NO_MEMORY (nothing that is seen has changed)
+ *   TLB: paid
+ */
+kerr_t vma_move(struct space *space, vaddr_t from, uint32_t pages, vaddr_t to);
+
+/*
+ * Drop what the pages of the range hold; holes are skipped. Promises read as zero again, private
+ * pages of an object as the object; shared ones stay what the object is.
+ *   returns KERR_OK; KERR_BAD_RANGE (also for the kernel's own regions); KERR_NO_MEMORY (nothing
+ *   that is seen has changed)                       TLB: paid
+ */
+kerr_t vma_discard(struct space *space, vaddr_t first, uint32_t pages);
+
+/*
+ * Set and clear marks (VMA_LOCKED, VMA_CHARGED, VMA_NO_RESERVE) in the range; holes are skipped.
+ * Regions split and merge. Whole regions need no memory.
+ *   returns KERR_OK, KERR_BAD_RANGE (as above), KERR_NO_MEMORY (nothing changed)
+ */
+kerr_t vma_set_flags(struct space *space, vaddr_t first, uint32_t pages, uint32_t set,
+                     uint32_t clear);
 
 /*
  * Release the range, whatever lies in it: whole regions, parts (which split), holes.
@@ -79,6 +167,9 @@ kerr_t vma_protect(struct space *space, vaddr_t first, uint32_t pages, enum righ
 /* The region that holds ADDRESS, or NULL. O(log n). */
 struct vma *vma_find(const struct space *space, vaddr_t address);
 
+/* The region that holds ADDRESS, or else the next one above it; NULL: none. O(log n). */
+struct vma *vma_at_or_above(const struct space *space, vaddr_t address);
+
 /* All regions in order; NULL at the end. */
 struct vma *vma_first(const struct space *space);
 struct vma *vma_next(const struct vma *region);
@@ -93,7 +184,17 @@ static inline uint32_t vma_pages(const struct vma *region)
     return region->last_page - region->first_page + 1;
 }
 
-/* Where PAGES pages would be reserved. Returns KERR_OK, KERR_NO_ROOM. */
+/* Some access to its pages is allowed. */
+static inline bool vma_is_accessible(const struct vma *region)
+{
+    return (region->rights & (RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE)) != 0;
+}
+
+/*
+ * Where PAGES pages would be reserved: the lowest place from room_first_page on that ends below
+ * room_end_page; else the lowest from first_page on that does; at a slot boundary from 1024 pages
+ * on, if a gap has room for it. O(log n).     returns KERR_OK, KERR_NO_ROOM
+ */
 kerr_t vma_find_room(const struct space *space, uint32_t pages, vaddr_t *first);
 
 /* Tree order, balance, gaps and counts. Returns NULL, or the sentence that is not true. */
@@ -104,6 +205,8 @@ const char *vma_check(const struct space *space);
 /*
  * Build the entries that the region at ADDRESS promises and, for a write, make the page real.
  * What the fault handler does, without a fault. ADDRESS is in the kernel or the current space.
+ *   returns FAULT_RESOLVED; FAULT_NOT_MINE (the entries allow the access already);
+ *   FAULT_BAD_ACCESS; FAULT_NO_MEMORY; FAULT_BEYOND_END (behind the last page of an object)
  */
 enum fault_result must_check vma_touch(vaddr_t address, enum access access, enum cpu_mode mode);
 
@@ -112,14 +215,15 @@ kerr_t vma_make_real(vaddr_t first, uint32_t pages);
 
 /* ---- for space.c and the units that own kernel regions ---- */
 
-/* An empty tree over the pages [first, end). */
+/* An empty tree over the pages [first, end), with room everywhere, in which no stack grows. */
 void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page);
 
-/* Forget all regions of SPACE, whose directory is gone; entries are not touched. */
+/* Forget all regions of SPACE, whose lower half was dropped; objects lose their references. */
 void vma_forget_all(struct space *space);
 
 /*
- * Give TO, an empty space with the same bounds, the regions of FROM; entries are not touched.
+ * Give TO, an empty space with the same bounds, the regions of FROM; entries are not touched, and
+ * VMA_LOCKED is not inherited.
  *   returns KERR_OK, KERR_NO_MEMORY (nothing changed)
  */
 kerr_t vma_copy_all(struct space *to, const struct space *from);
@@ -131,7 +235,7 @@ kerr_t vma_copy_all(struct space *to, const struct space *from);
 kerr_t vma_register_kernel(vaddr_t first, uint32_t pages, enum rights rights, enum vma_kind kind,
                            const char *name);
 
-/* Region nodes in use, in all spaces; for `mem` and the tests. */
+/* Region nodes in use, by regions of all spaces and by objects; for `mem` and the tests. */
 uint32_t vma_nodes_in_use(void);
 
 /* Give back the page of nodes that is kept empty so that a region more or less costs none. */

@@ -13,6 +13,7 @@
 #include <kernel/string.h>
 #include <mm/audit.h>
 #include <mm/cow.h>
+#include <mm/object.h>
 #include <mm/vma_nodes.h>
 #include <mm/zero.h>
 
@@ -319,13 +320,13 @@ TEST("audit", "a promise where no region is, or one of other rights: is found")
     REQUIRE(set_up());
     pde_t promise = pde_read(READ_ONLY);
     EXPECT_FOUND(pde_slot(NOBODYS), promise.bits,
-                 "a slot is promised as a whole only where one region covers it");
+                 "a slot is promised as a whole only where regions cover it");
     EXPECT_FOUND(pde_slot(PARTIAL), promise.bits,
-                 "a slot is promised as a whole only where one region covers it");
-    EXPECT_FOUND(pde_slot(WHOLE), promise.bits, "a promised slot has its region's rights");
+                 "a slot is promised as a whole only where regions cover it");
+    EXPECT_FOUND(pde_slot(WHOLE), promise.bits, "a promised slot has its regions' rights");
     EXPECT_FOUND(pde_slot(READ_ONLY),
                  pde_make(zero_tables[ZERO_TABLE_COW], promise.bits & ENTRY_FLAGS_MASK).bits,
-                 "a promised slot has its region's rights");
+                 "a promised slot has its regions' rights");
     tear_down();
 }
 
@@ -535,10 +536,11 @@ TEST("audit", "a tree of regions with a gap or a count that is wrong, in any spa
     EXPECT_FOUND(&region->last_page, region->last_page - 1,
                  "a region's gap is the distance to the region below it");
     EXPECT_FOUND(&boot_space.reserved_pages, boot_space.reserved_pages + 1,
-                 "reserved pages are the sum of all regions");
+                 "reserved, charged and locked pages are the sums of all regions");
     EXPECT_FOUND(&kernel_space.reserved_pages, kernel_space.reserved_pages + 1,
-                 "reserved pages are the sum of all regions");
-    EXPECT_FOUND(&one.reserved_pages, 1, "reserved pages are the sum of all regions");
+                 "reserved, charged and locked pages are the sums of all regions");
+    EXPECT_FOUND(&one.reserved_pages, 1,
+                 "reserved, charged and locked pages are the sums of all regions");
     tear_down();
     space_destroy(&one);
 }
@@ -578,4 +580,82 @@ TEST("audit", "a region node that nobody has, or a page of nodes miscounted: is 
     REQUIRE(cow_make_real(last, 1) == KERR_OK);
     EXPECT_SAID("a page of region nodes is real if and only if its bit says so");
     EXPECT(cow_discard(last, 1, RIGHTS_READ_WRITE) == KERR_OK);
+}
+
+/* ---- objects ---- */
+
+static struct object *memory, *file;
+static vaddr_t shared_page, file_page;
+
+/* Shared memory and a file of two pages each, both mapped, their first pages touched. */
+static bool must_check set_up_objects(void)
+{
+    frame_t first;
+    shared_page = page_of_slot(NOBODYS, 0);
+    file_page = page_of_slot(NOBODYS, 8);
+    struct vma_wish wish = {.rights = RIGHTS_READ_WRITE, .flags = VMA_SHARED, .name = name};
+    if (object_create_anonymous(2, &memory) != KERR_OK ||
+        frame_alloc_run(&frame_pool, FRAME_FILE, 2, 1, 0, &first) != KERR_OK ||
+        object_create_file(first, 2, &file) != KERR_OK)
+        return false;
+    wish.object = memory;
+    if (vma_map_at(&boot_space, shared_page, 2, &wish) != KERR_OK)
+        return false;
+    wish.flags = 0;
+    wish.object = file;
+    if (vma_map_at(&boot_space, file_page, 2, &wish) != KERR_OK)
+        return false;
+    poke(shared_page, 1);
+    (void)peek(file_page);
+    return true;
+}
+
+static void tear_down_objects(void)
+{
+    EXPECT(vma_release(&boot_space, shared_page, 10) == KERR_OK);
+    object_put(memory);
+    object_put(file);
+}
+
+TEST("audit", "an entry of an object that is not as its region: is found")
+{
+    REQUIRE(set_up_objects());
+    uint32_t second = pte_bits(vaddr_add(file_page, PAGE_BYTES));
+    EXPECT_FOUND(pte_slot(shared_page), pte_bits(shared_page) & ~(uint32_t)PTE_SHARED_MAPPING,
+                 "an entry is marked as shared if and only if its region is");
+    EXPECT_FOUND(pte_slot(file_page), pte_bits(file_page) | (uint32_t)PTE_SHARED_MAPPING,
+                 "an entry is marked as shared if and only if its region is");
+    EXPECT_FOUND(pte_slot(file_page), second, "a page of an object shows the object's frame");
+    EXPECT_FOUND(pte_slot(shared_page),
+                 (second & ~ENTRY_FLAGS_MASK) | (pte_bits(shared_page) & ENTRY_FLAGS_MASK),
+                 "a page of an object shows the object's frame");
+    EXPECT_FOUND(pte_slot(file_page),
+                 pte_make(zero_frame, pte_bits(file_page) & ENTRY_FLAGS_MASK).bits,
+                 "a page of promised memory holds data");
+    EXPECT_FOUND(pte_slot(file_page), 0, "a table's entries in use are counted");
+    tear_down_objects();
+}
+
+TEST("audit", "an object whose references or pages are miscounted: is found")
+{
+    frame_t frame;
+
+    REQUIRE(set_up_objects());
+    EXPECT_FOUND(&memory->references, 0, "an object has a reference");
+    object_get(memory);
+    EXPECT_FOUND(&file->references, ~0u, "an object has a reference for each region that shows it");
+    EXPECT_FOUND(&memory->real_pages, 2, "an object's pages are counted");
+    REQUIRE(object_find_frame(memory, 0, &frame) == KERR_OK);
+    frame_get(&frame_pool, frame);
+    EXPECT_SAID("a frame has as many references as entries and owners");
+    frame_put(&frame_pool, frame);
+    frame_get(&frame_pool, memory->root);
+    EXPECT_SAID("the levels of an object are tables that nobody else has");
+    frame_put(&frame_pool, memory->root);
+    frame_set_kind(&frame_pool, file->first, FRAME_ANONYMOUS);
+    EXPECT_SAID("a frame has as many references as entries and owners");
+    frame_set_kind(&frame_pool, file->first, FRAME_FILE);
+    EXPECT_FOUND(&file->pages, 0, "a kernel or file frame was claimed at boot");
+    object_put(memory);
+    tear_down_objects();
 }

@@ -13,7 +13,8 @@ enum { END, COMMAND_LINE, LOADER_NAME, MODULE, MEMORY_MAP = 6, FRAMEBUFFER = 8, 
 
 static uint8_t block[8192];
 static uint32_t used;
-static struct boot_info info;
+static struct boot_info *const info = (void *)test_scratch;
+_Static_assert(sizeof(*info) <= TEST_SCRATCH_BYTES, "it fits");
 
 static const paddr_t block_start = {0x5000};
 
@@ -76,7 +77,7 @@ static void put_memory(void)
 static enum kerr finish_as(uint32_t total, uint32_t bytes)
 {
     memcpy(block, &total, sizeof(total));
-    return boot_info_parse(block, bytes, block_start, &info);
+    return boot_info_parse(block, bytes, block_start, info);
 }
 
 static enum kerr finish(void)
@@ -108,22 +109,22 @@ TEST("boot_info", "a block with every tag: is read in full")
     put_u32(0 | 8 << 8);
     EXPECT_EQUAL(finish(), KERR_OK);
 
-    EXPECT(strcmp(info.command_line, "test memmap=x") == 0);
-    EXPECT(strcmp(info.loader_name, "GRUB 2.06") == 0);
-    EXPECT_EQUAL(info.module_count, 1);
-    EXPECT_EQUAL(info.modules[0].start.v, 0x200000);
-    EXPECT_EQUAL(info.modules[0].bytes, 0x123);
-    EXPECT(strcmp(info.modules[0].name, "init") == 0);
-    EXPECT_EQUAL(info.memory_count, 1);
-    EXPECT_EQUAL(info.memory[0].base, 0x100000);
-    EXPECT_EQUAL(info.memory[0].bytes, 0x3F00000);
-    EXPECT_EQUAL(info.memory[0].type, MEMORY_AVAILABLE);
-    EXPECT_EQUAL(info.framebuffer.pitch_bytes, 4096);
-    EXPECT_EQUAL(info.framebuffer.bits_per_pixel, 32);
-    EXPECT_EQUAL(info.framebuffer.red_position, 16);
-    EXPECT_EQUAL(info.framebuffer.blue_bits, 8);
-    EXPECT_EQUAL(info.information_start.v, block_start.v);
-    EXPECT_EQUAL(info.information_bytes, used);
+    EXPECT(strcmp(info->command_line, "test memmap=x") == 0);
+    EXPECT(strcmp(info->loader_name, "GRUB 2.06") == 0);
+    EXPECT_EQUAL(info->module_count, 1);
+    EXPECT_EQUAL(info->modules[0].start.v, 0x200000);
+    EXPECT_EQUAL(info->modules[0].bytes, 0x123);
+    EXPECT(strcmp(info->modules[0].name, "init") == 0);
+    EXPECT_EQUAL(info->memory_count, 1);
+    EXPECT_EQUAL(info->memory[0].base, 0x100000);
+    EXPECT_EQUAL(info->memory[0].bytes, 0x3F00000);
+    EXPECT_EQUAL(info->memory[0].type, MEMORY_AVAILABLE);
+    EXPECT_EQUAL(info->framebuffer.pitch_bytes, 4096);
+    EXPECT_EQUAL(info->framebuffer.bits_per_pixel, 32);
+    EXPECT_EQUAL(info->framebuffer.red_position, 16);
+    EXPECT_EQUAL(info->framebuffer.blue_bits, 8);
+    EXPECT_EQUAL(info->information_start.v, block_start.v);
+    EXPECT_EQUAL(info->information_bytes, used);
 }
 
 TEST("boot_info", "no memory map, or an empty one: is not found")
@@ -166,7 +167,7 @@ TEST("boot_info", "a block that is not aligned: is refused")
     put_memory();
     put_tag(END, 8);
     memcpy(block, &used, sizeof(used));
-    EXPECT_EQUAL(boot_info_parse(block, used, PADDR(block_start.v + 4), &info), KERR_BAD_VALUE);
+    EXPECT_EQUAL(boot_info_parse(block, used, PADDR(block_start.v + 4), info), KERR_BAD_VALUE);
 }
 
 TEST("boot_info", "tag sizes that can't be: are refused")
@@ -218,8 +219,8 @@ TEST("boot_info", "memory-map entries of a wrong size: are refused; larger ones 
     put_range(0x7000, 0x1000, 3);
     put_range(0, 0, 0); /* what a later version appends */
     EXPECT_EQUAL(finish(), KERR_OK);
-    EXPECT_EQUAL(info.memory_count, 1);
-    EXPECT_EQUAL(info.memory[0].type, 3);
+    EXPECT_EQUAL(info->memory_count, 1);
+    EXPECT_EQUAL(info->memory[0].type, 3);
 }
 
 TEST("boot_info", "texts without an end: are refused; long ones are cut")
@@ -238,7 +239,7 @@ TEST("boot_info", "texts without an end: are refused; long ones are cut")
     put_memory();
     put_text_tag(COMMAND_LINE, text);
     EXPECT_EQUAL(finish(), KERR_OK);
-    EXPECT_EQUAL(strlen(info.command_line), BOOT_COMMAND_LINE_BYTES - 1);
+    EXPECT_EQUAL(strlen(info->command_line), BOOT_COMMAND_LINE_BYTES - 1);
 }
 
 TEST("boot_info", "a module that ends before it starts: is refused")
@@ -267,8 +268,8 @@ TEST("boot_info", "more ranges and modules than the arrays hold: are cut")
         put_text("m");
     }
     EXPECT_EQUAL(finish(), KERR_OK);
-    EXPECT_EQUAL(info.memory_count, BOOT_MEMORY_RANGES_MAX);
-    EXPECT_EQUAL(info.module_count, BOOT_MODULES_MAX);
-    EXPECT_EQUAL(info.memory[BOOT_MEMORY_RANGES_MAX - 1].base, (BOOT_MEMORY_RANGES_MAX - 1)
+    EXPECT_EQUAL(info->memory_count, BOOT_MEMORY_RANGES_MAX);
+    EXPECT_EQUAL(info->module_count, BOOT_MODULES_MAX);
+    EXPECT_EQUAL(info->memory[BOOT_MEMORY_RANGES_MAX - 1].base, (BOOT_MEMORY_RANGES_MAX - 1)
                                                                    << PAGE_SHIFT);
 }

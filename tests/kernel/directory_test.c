@@ -3,8 +3,7 @@
  * Layer 2. Tests of several live directories: each kind of change of a kernel entry, made in one,
  * is seen in all the others; the lower halves are each one's own.
  *
- * Directories are made with what layer 2 has: a frame at its page in the directories area, laid
- * over the promise that the full kernel has there, and taken away again at the end.
+ * Directories are made with what layer 2 has (directory_lay), and taken away again at the end.
  */
 #include "paging_testing.h"
 
@@ -40,31 +39,15 @@ TEST_INVARIANT("directories", remember_directories, check_directories);
 
 /* ---- making and ending them ---- */
 
-/* The next number from *ID on that is not live. */
-static uint32_t free_id(uint32_t id)
-{
-    while (directory_is_live(id))
-        id++;
-    return id;
-}
-
 static void make_directory(unsigned i, uint32_t id)
 {
-    vaddr_t page = directory_page(id);
-    pte_t pte = pte_make(frame_with(0), pte_flags(page, RIGHTS_READ_WRITE));
     ids[i] = id;
-    promises[i] = pte_read(page);
-    tlb_invalidate_page(pte_write(page, pte));
-    directory_register(id);
+    promises[i] = directory_lay(id);
 }
 
 static void end_directory(unsigned i)
 {
-    vaddr_t page = directory_page(ids[i]);
-    frame_t frame = pte_frame(pte_read(page));
-    directory_unregister(ids[i]);
-    tlb_invalidate_page(pte_write(page, promises[i]));
-    frame_free(&frame_pool, frame);
+    directory_take_away(ids[i], promises[i]);
 }
 
 /* Neighbours, another word of the bitmap, and the last of the first 1024. */
@@ -73,7 +56,7 @@ static void make_directories(void)
     static const uint32_t wished[DIRECTORIES] = {0, 1, 2, 40, SLOT_PAGES - 1};
     ids[0] = directory_current();
     for (unsigned i = 1; i < DIRECTORIES; i++)
-        make_directory(i, free_id(wished[i]));
+        make_directory(i, free_directory(wished[i]));
 }
 
 static void end_directories(void)
@@ -102,7 +85,7 @@ static void expect_in_all(vaddr_t address, uint32_t value)
 TEST("directory", "a directory made: the kernel half of the current one, and nothing below")
 {
     vaddr_t own = VADDR(WINDOW_DIRECTORY);
-    uint32_t live = directory_live_count(), id = free_id(1);
+    uint32_t live = directory_live_count(), id = free_directory(1);
     ids[0] = directory_current();
     make_directory(1, id);
 
@@ -406,7 +389,7 @@ TEST("directory",
 
 PANIC_TEST("load-dead-directory")
 {
-    directory_load(free_id(1));
+    directory_load(free_directory(1));
 }
 
 PANIC_TEST("end-boot-directory")

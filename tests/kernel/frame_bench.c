@@ -9,7 +9,8 @@
 
 enum { FRAMES = 4096 };
 
-static uint32_t storage[FRAMES * 2 + FRAMES / 32 + 8];
+static uint32_t *const storage = (void *)test_scratch;
+_Static_assert((FRAMES * 2 + FRAMES / 32 + 8) * sizeof(*storage) <= TEST_SCRATCH_BYTES, "it fits");
 static struct frame_pool pool;
 
 /* Take all frames, then give back every STRIDEth. */

@@ -26,7 +26,8 @@ enum {
 #define GIB_4     0x100000000ull
 #define FAR_ABOVE (GIB_4 * PAGE_BYTES) /* 16 TiB */
 
-static uint32_t storage[STORAGE_WORDS];
+static uint32_t *const storage = (void *)test_scratch;
+_Static_assert(STORAGE_WORDS * sizeof(*storage) <= TEST_SCRATCH_BYTES, "it fits");
 static struct frame_pool pool;
 
 /* ---- the rule ---- */
@@ -65,7 +66,7 @@ static bool is_ram(const struct memory_range *map, uint32_t count, uint32_t n)
 
 static void build_pool(const struct memory_range *map, uint32_t count)
 {
-    ASSERT(frame_pool_storage_bytes(FRAMES) <= sizeof(storage), "storage for the pool of a map");
+    ASSERT(frame_pool_storage_bytes(FRAMES) <= STORAGE_WORDS * sizeof(*storage), "storage for the pool of a map");
     frame_pool_build(&pool, storage, FRAMES);
     memory_map_apply(&pool, map, count);
 }

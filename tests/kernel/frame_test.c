@@ -20,7 +20,8 @@ enum {
     TAKEN = 0x5A, /* in the spare byte of a record: a test has taken this frame */
 };
 
-static uint32_t storage[STORAGE_WORDS];
+static uint32_t *const storage = (void *)test_scratch;
+_Static_assert(STORAGE_WORDS * sizeof(*storage) <= TEST_SCRATCH_BYTES, "it fits");
 static struct frame_pool pool;
 
 /* ---- around every test ---- */
@@ -63,8 +64,8 @@ TEST_INVARIANT("frames", remember_totals, check_frame_pool);
 
 static void start_reserved(uint32_t frames)
 {
-    ASSERT(frame_pool_storage_bytes(frames) <= sizeof(storage), "storage for %u frames", frames);
-    memset(storage, 0xA5, sizeof(storage));
+    ASSERT(frame_pool_storage_bytes(frames) <= STORAGE_WORDS * sizeof(*storage), "storage for %u frames", frames);
+    memset(storage, 0xA5, STORAGE_WORDS * sizeof(*storage));
     frame_pool_build(&pool, storage, frames);
 }
 

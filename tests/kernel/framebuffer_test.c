@@ -17,7 +17,8 @@ enum {
 
 static uint8_t memory[PITCH * HEIGHT + 64] __attribute__((aligned(4)));
 static struct framebuffer framebuffer;
-static struct screen screen;
+static struct screen *const screen = (void *)test_scratch;
+_Static_assert(sizeof(*screen) <= TEST_SCRATCH_BYTES, "it fits");
 
 static const struct boot_framebuffer depths[] = {
     {0, PITCH, WIDTH, HEIGHT, 15, 1, 10, 5, 5, 5, 0, 5},
@@ -38,12 +39,12 @@ static void start(const struct boot_framebuffer *info)
     memset(memory, UNTOUCHED, sizeof(memory));
     framebuffer_init(&framebuffer, info, memory);
     framebuffer_clear(&framebuffer);
-    screen_init(&screen, &framebuffer.device);
+    screen_init(screen, &framebuffer.device);
 }
 
 static void show(const char *text)
 {
-    screen_write(&screen, text, strlen(text));
+    screen_write(screen, text, strlen(text));
 }
 
 static uint32_t pixel_at(const struct boot_framebuffer *info, unsigned x, unsigned y)
@@ -185,12 +186,12 @@ TEST("framebuffer", "screen that moves there: shows what the last one showed")
     memset(memory, UNTOUCHED, sizeof(memory));
     framebuffer_init(&framebuffer, info, memory);
     framebuffer_clear(&framebuffer);
-    screen_move(&screen, &framebuffer.device);
+    screen_move(screen, &framebuffer.device);
     EXPECT(shows(info, 0, 0, 'o', grey[2], 0));
     EXPECT(shows(info, 1, 2, 'o', yellow[2], blue[2]));
     framebuffer.device.rows = 2; /* one row less: the first one is lost */
-    screen_move(&screen, &framebuffer.device);
-    EXPECT_EQUAL(screen.row, 1);
+    screen_move(screen, &framebuffer.device);
+    EXPECT_EQUAL(screen->row, 1);
     EXPECT(shows(info, 0, 0, 't', yellow[2], blue[2]));
     EXPECT(shows(info, 1, 1, 'i', grey[2], 0));
 }

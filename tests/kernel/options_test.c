@@ -7,12 +7,13 @@
 #include <kernel/test.h>
 
 /* Too large for the stack. */
-static struct boot_info info;
+static struct boot_info *const info = (void *)test_scratch;
+_Static_assert(sizeof(*info) <= TEST_SCRATCH_BYTES, "it fits");
 
 static bool option(const char *line, const char *name, char *value, size_t value_bytes)
 {
-    text_copy(info.command_line, sizeof(info.command_line), line);
-    return boot_option(&info, name, value, value_bytes);
+    text_copy(info->command_line, sizeof(info->command_line), line);
+    return boot_option(info, name, value, value_bytes);
 }
 
 TEST("options", "a word alone: found with an empty value")

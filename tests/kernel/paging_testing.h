@@ -47,6 +47,37 @@ static inline uint32_t find_empty_slots(uint32_t count)
     return 0;
 }
 
+/* The next number from ID on that no live directory has. */
+static inline uint32_t free_directory(uint32_t id)
+{
+    while (directory_is_live(id))
+        id++;
+    return id;
+}
+
+/*
+ * Make directory ID live with what layer 2 has: a frame at its page in the directories area, laid
+ * over the promise that the full kernel has there. Returns that, for directory_take_away().
+ */
+static inline pte_t directory_lay(uint32_t id)
+{
+    vaddr_t page = directory_page(id);
+    pte_t promise = pte_read(page);
+    pte_t pte = pte_make(frame_with(0), pte_flags(page, RIGHTS_READ_WRITE));
+    tlb_invalidate_page(pte_write(page, pte));
+    directory_register(id);
+    return promise;
+}
+
+static inline void directory_take_away(uint32_t id, pte_t promise)
+{
+    vaddr_t page = directory_page(id);
+    frame_t frame = pte_frame(pte_read(page));
+    directory_unregister(id);
+    tlb_invalidate_page(pte_write(page, promise));
+    frame_free(&frame_pool, frame);
+}
+
 static inline void expect_unmap(vaddr_t page, frame_t expected)
 {
     frame_t frame = FRAME(0);

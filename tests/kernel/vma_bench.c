@@ -9,6 +9,7 @@
 
 #include <kernel/fault.h>
 #include <kernel/printk.h>
+#include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/space.h>
 
@@ -43,6 +44,52 @@ BENCH("reserve")
     measure_reserve("reserve_4K", "release_4K", 1);
     measure_reserve("reserve_4M", "release_4M", SLOT_PAGES);
     measure_reserve("reserve_1G", "release_1G", GIB_PAGES);
+}
+
+/*
+ * A page of a region of eight made read-only, and writable again: two cuts, two joins; among eight
+ * other regions, as a small program has them.
+ */
+BENCH("change")
+{
+    uint64_t split = 0, merged = 0, moved = 0, discarded = 0;
+    vaddr_t first = reserve(8), second = vaddr_add(first, 3 << PAGE_SHIFT), slot, pages;
+    vaddr_t others = vaddr_add(first, 1000 * SLOT_BYTES / 4);
+
+    for (uint32_t i = 0; i < 8; i++)
+        must(vma_reserve_at(&boot_space, vaddr_add(others, 2 * i << PAGE_SHIFT), 1, RIGHTS_READ,
+                            "other"));
+
+    must(vma_make_real(first, 8));
+    MEASURE(split, must(vma_protect(&boot_space, second, 1, RIGHTS_READ)));
+    MEASURE(merged, must(vma_protect(&boot_space, second, 1, RIGHTS_READ_WRITE)));
+    bench_row("protect_split", split, "insn", NULL);
+    bench_row("protect_merge", merged, "insn", NULL);
+
+    MEASURE(moved, must(vma_move(&boot_space, first, 8, vaddr_add(first, 100 << PAGE_SHIFT))));
+    bench_row("move_32K", moved, "insn", NULL);
+    must(vma_release(&boot_space, vaddr_add(first, 100 << PAGE_SHIFT), 8));
+
+    slot = reserve(SLOT_PAGES);
+    must(vma_make_real(slot, SLOT_PAGES));
+    moved = 0;
+    MEASURE(moved, must(vma_move(&boot_space, slot, SLOT_PAGES, vaddr_add(slot, 10 * SLOT_BYTES))));
+    bench_row("move_4M", moved, "insn", NULL);
+    slot = vaddr_add(slot, 10 * SLOT_BYTES);
+    MEASURE(discarded, must(vma_discard(&boot_space, slot, SLOT_PAGES)));
+    bench_row("discard_4M_per_page", (uint32_t)discarded / SLOT_PAGES, "insn", NULL);
+    must(vma_release(&boot_space, slot, SLOT_PAGES));
+
+    pages = reserve(100);
+    must(vma_make_real(pages, 100));
+    discarded = 0;
+    MEASURE(discarded, must(vma_discard(&boot_space, pages, 100)));
+    bench_row("discard_part_per_page", (uint32_t)discarded / 100, "insn", NULL);
+    must(vma_make_real(pages, 100));
+    discarded = 0;
+    MEASURE(discarded, must(vma_release(&boot_space, pages, 100)));
+    bench_row("release_part_per_page", (uint32_t)discarded / 100, "insn", NULL);
+    must(vma_release(&boot_space, others, 16));
 }
 
 static void read_every_page(const volatile uint8_t *memory, uint32_t pages)
@@ -195,8 +242,25 @@ static void measure_fork(const char *suffix, uint32_t mib)
     must(vma_release(&boot_space, first, mib > 0 ? mib << 8 : 1));
 }
 
+/* The first write below a shared table, in which USED pages are in use, is answered. */
+static void measure_unshare(const char *name, uint32_t used)
+{
+    static struct space copy;
+    uint64_t unshared = 0;
+    vaddr_t first = reserve(used);
+
+    must(vma_make_real(first, used));
+    must(space_fork(&copy));
+    MEASURE(unshared, must(cow_unshare(vaddr_to_slot(first))));
+    bench_row(name, unshared, "insn", "2048");
+    space_destroy(&copy);
+    must(vma_release(&boot_space, first, used));
+}
+
 BENCH("fork")
 {
+    measure_unshare("unshare_5_used", 5);
+    measure_unshare("unshare_500_used", 500);
     measure_fork("0M", 0);
     measure_fork("4M", 4);
     measure_fork("64M", 64);

@@ -609,6 +609,71 @@ TEST("vma", "all room taken: there is none, and after a release there is")
     small_end();
 }
 
+TEST("vma", "room from a page on, and up to one: first there, then anywhere below the end")
+{
+    small_begin(TEST_SLOT * SLOT_PAGES, 100);
+    small.room_first_page = small.first_page + 40;
+    small.room_end_page = small.first_page + 90;
+    EXPECT_EQUAL(room_for(1), 40);
+    EXPECT_EQUAL(room_for(50), 40);
+    EXPECT_EQUAL(room_for(51), 0);
+    EXPECT_EQUAL(room_for(90), 0);
+    EXPECT_EQUAL(room_for(91), ~0u);
+    take_small(38, 4); /* around the first page */
+    take_small(50, 1);
+    take_small(60, 1);
+    take_small(80, 4);
+    EXPECT_EQUAL(room_for(8), 42);
+    EXPECT_EQUAL(room_for(9), 51);
+    EXPECT_EQUAL(room_for(10), 61);
+    EXPECT_EQUAL(room_for(19), 61);
+    EXPECT_EQUAL(room_for(20), 0); /* the last gap is 16 pages, 6 of them below the end */
+    EXPECT_EQUAL(room_for(38), 0);
+    EXPECT_EQUAL(room_for(39), ~0u);
+    take_small(42, 8);
+    take_small(51, 9);
+    take_small(61, 19);
+    EXPECT_EQUAL(room_for(6), 84);
+    EXPECT_EQUAL(room_for(7), 0);
+    small_end();
+}
+
+/* Room by looking at every page. */
+static uint32_t plain_room(uint32_t pages, uint32_t from, uint32_t end)
+{
+    for (uint32_t page = from, run = 0; page < end; page++) {
+        run = vma_find(&small, VADDR(page << PAGE_SHIFT)) == NULL ? run + 1 : 0;
+        if (run == pages)
+            return page + 1 - pages - small.first_page;
+    }
+    return ~0u;
+}
+
+TEST("vma", "room among random regions, between random bounds: as a look at every page says")
+{
+    uint32_t seed = 4;
+    small_begin(TEST_SLOT * SLOT_PAGES, 300);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t page = test_random(&seed) % 300, pages = 1 + test_random(&seed) % 8;
+        vaddr_t first = VADDR((small.first_page + page) << PAGE_SHIFT);
+        if (page + pages > 300)
+            pages = 300 - page;
+        if (test_random(&seed) % 3 == 0)
+            EXPECT(vma_release(&small, first, pages) != KERR_BAD_RANGE);
+        else
+            EXPECT(vma_reserve_at(&small, first, pages, RIGHTS_READ, names[i % 3]) !=
+                   KERR_BAD_RANGE);
+        small.room_first_page = small.first_page + test_random(&seed) % 300;
+        small.room_end_page = small.first_page + 1 + test_random(&seed) % 300;
+        uint32_t wanted = 1 + test_random(&seed) % 12;
+        uint32_t room = plain_room(wanted, small.room_first_page, small.room_end_page);
+        if (room == ~0u)
+            room = plain_room(wanted, small.first_page, small.room_end_page);
+        EXPECT_EQUAL(room_for(wanted), room);
+    }
+    small_end();
+}
+
 /* ---- touching ---- */
 
 TEST("vma", "a partial slot: costs nothing reserved, one fault and one table at its first touch")

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 0. Uses: types. Used by: process/timer.c.
+ *
+ * The 8254 interval timer: channel 0 raises IRQ 0 at a steady rate.
+ */
+#ifndef ARCH_I386_PIT_H
+#define ARCH_I386_PIT_H
+
+#include <kernel/types.h>
+
+enum { PIT_IRQ = 0, PIT_INPUT_HZ = 1193182 };
+
+/*
+ * Raise IRQ 0 HZ times a second (19 or more) from now on, and let it through.
+ *   source: Intel 8254 datasheet, "Mode 2: Rate Generator"
+ */
+void pit_start(uint32_t hz);
+
+/*
+ * Clocks (PIT_INPUT_HZ) since the last tick that was served; more than a tick's if one waits. 0
+ * before pit_start().
+ */
+uint32_t pit_clocks_since_tick(void);
+
+#endif

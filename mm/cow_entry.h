@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 3. Private. Uses: layers 0-2. Used by: mm/cow.c, mm/cow_range.c, mm/cow_map.c.
+ *
+ * What the units of copy-on-write know in common of entries and of tables full of them.
+ */
+#ifndef MM_COW_ENTRY_H
+#define MM_COW_ENTRY_H
+
+#include <arch/i386/entry.h>
+#include <arch/i386/page_ops.h>
+
+/* The flags of a present PTE of PAGE, private, whose frame others use as well. */
+static inline uint32_t cow_flags(vaddr_t page, enum rights rights)
+{
+    enum rights read_only = rights & ~(unsigned)RIGHTS_WRITE;
+    uint32_t flags = pte_flags(page, read_only);
+    /* Global never: it will be replaced by a copy. */
+    return rights & RIGHTS_WRITE ? (flags & ~(uint32_t)ENTRY_GLOBAL) | PTE_COW : flags;
+}
+
+/* The first entry in use from I on, or SLOT_PAGES. I < SLOT_PAGES. */
+static inline uint32_t next_used_entry(const uint32_t *entries, uint32_t i)
+{
+    return entries[i] != 0 ? i : i + words_run(entries + i, 0, SLOT_PAGES - i);
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4. What a touch of a page that is not there means; by the region that holds it:
+ *
+ *   none                     refused, unless the region above grows down to the page
+ *   without the right        refused
+ *   a promise                its part of the slot is built, or the whole slot promised
+ *   an object, private       the object's frames, some around the page, read-only or COW
+ *   an object, shared        the object's frame, made if there is none yet
+ *   behind the object's end  refused, in a way of its own
+ *
+ * Then, if the touch is a write, layer 3 answers it at once, and no second fault is taken.
+ */
+#include "vma_region.h"
+
+#include <kernel/layer.h>
+#include <kernel/printk.h>
+#include <mm/cow.h>
+#include <mm/zero.h>
+
+/* ---- building ---- */
+
+/* Build the part of REGION, a promise, that lies in the slot of PAGE. */
+static enum kerr build_promise(const struct vma *region, uint32_t page)
+{
+    uint32_t slot = page / SLOT_PAGES;
+    uint32_t first = slot * SLOT_PAGES, last = first + SLOT_PAGES - 1;
+    bool is_whole = region->first_page <= first && region->last_page >= last;
+    if (is_whole && zero_promise_slots(slot, 1, region->rights) == KERR_OK)
+        return KERR_OK;
+    enum kerr error = cow_unshare(slot);
+    if (error != KERR_OK)
+        return error;
+    first = first > region->first_page ? first : region->first_page;
+    last = last < region->last_page ? last : region->last_page;
+    return zero_promise_pages(VADDR(first << PAGE_SHIFT), last - first + 1, region->rights);
+}
+
+/* A touch of a file shows so many of its pages, aligned: all of them are there anyway. */
+enum { AROUND_PAGES = 16 };
+_Static_assert(SLOT_PAGES % AROUND_PAGES == 0, "in one slot");
+
+/* The pages around PAGE, of REGION, that a touch shows as well. */
+static struct page_range around(const struct vma *region, uint32_t page)
+{
+    if (region->object->kind != OBJECT_FILE)
+        return (struct page_range){page, page};
+    struct page_range range = {page & ~(AROUND_PAGES - 1u), page | (AROUND_PAGES - 1u)};
+    uint32_t shown = region->object->pages - region->object_page;
+    if (range.first_page < region->first_page)
+        range.first_page = region->first_page;
+    if (range.last_page > region->last_page)
+        range.last_page = region->last_page;
+    if (range.last_page - region->first_page >= shown)
+        range.last_page = region->first_page + shown - 1;
+    return range;
+}
+
+static enum fault_result build_object(const struct vma *region, uint32_t page)
+{
+    frame_t frame;
+    uint32_t object_page = region->object_page + (page - region->first_page);
+    if (object_page >= region->object->pages)
+        return FAULT_BEYOND_END;
+    struct page_range range = around(region, page);
+    if (object_frame(region->object, object_page, &frame) != KERR_OK ||
+        cow_map(VADDR(range.first_page << PAGE_SHIFT), range.last_page - range.first_page + 1,
+                FRAME(frame.n - (page - range.first_page)), region->rights,
+                region->flags & VMA_SHARED ? MAPPING_SHARED : MAPPING_PRIVATE) != KERR_OK)
+        return FAULT_NO_MEMORY;
+    return FAULT_RESOLVED;
+}
+
+static inline enum fault_result build(const struct vma *region, uint32_t page)
+{
+    if (region->kind == VMA_OBJECT)
+        return build_object(region, page);
+    return build_promise(region, page) == KERR_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
+}
+
+/* ---- regions that grow down ---- */
+
+/* So many pages stay free between a stack and what lies below it. */
+enum { STACK_GUARD_PAGES = 256 };
+
+/* Nothing need stay free above BELOW: it refuses all access, is a stack itself, or is not there. */
+static bool is_no_neighbour(const struct rb_node *below)
+{
+    return below == NULL || !vma_is_accessible(vma_of(below)) ||
+           (vma_of(below)->flags & VMA_GROWS_DOWN) != 0;
+}
+
+/* May REGION, the lowest above PAGE, begin at PAGE? */
+static bool may_grow(const struct space *space, const struct vma *region, uint32_t page)
+{
+    uint32_t pages = region->first_page - page;
+    return (region->flags & VMA_GROWS_DOWN) != 0 &&
+           region->last_page - page < space->stack_pages_max && pages <= space->growable_pages &&
+           (region->object == NULL || pages <= region->object_page) &&
+           (is_no_neighbour(rb_prev(&region->node)) ||
+            pages + STACK_GUARD_PAGES <= region->gap_pages);
+}
+
+/* The region that holds PAGE, which none does yet: the one above grows. NULL: it does not. */
+static __attribute__((noinline)) struct vma *grow_down(struct space *space, uint32_t page)
+{
+    if (page < space->first_page || page >= space->end.first_page)
+        return NULL;
+    struct vma *region = vma_find_from(space, page);
+    if (region->kind == VMA_END || !may_grow(space, region, page))
+        return NULL;
+    uint32_t pages = region->first_page - page;
+    vma_set_first_page(region, page);
+    count_pages(space, region->flags, pages);
+    space->growable_pages -= pages;
+    return region;
+}
+
+/* ---- touching ---- */
+
+static inline bool allows(const struct vma *region, enum access access, enum cpu_mode mode)
+{
+    const enum rights any = RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE;
+    enum rights needed = access == ACCESS_WRITE ? RIGHTS_WRITE : any;
+    return (region->kind == VMA_PROMISE || region->kind == VMA_OBJECT) &&
+           (region->rights & needed) != 0 &&
+           (mode == MODE_KERNEL || (region->rights & RIGHTS_USER) != 0);
+}
+
+enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode mode)
+{
+    struct space *space = space_of(address);
+    struct vma *region = vma_find(space, address);
+    if (region == NULL)
+        region = grow_down(space, address.v >> PAGE_SHIFT);
+    if (region == NULL || !allows(region, access, mode))
+        return FAULT_BAD_ACCESS;
+
+    struct translation t;
+    paging_query(address, &t);
+    bool was_there = t.has_pte && pte_is_present(t.pte);
+    if (!was_there) {
+        enum fault_result result = build(region, address.v >> PAGE_SHIFT);
+        if (result != FAULT_RESOLVED)
+            return result;
+    }
+    if (access == ACCESS_WRITE) {
+        enum fault_result result = cow_write(vaddr_to_page(address));
+        /* A shared mapping was built writable. */
+        return result == FAULT_NOT_MINE && !was_there ? FAULT_RESOLVED : result;
+    }
+    return was_there ? FAULT_NOT_MINE : FAULT_RESOLVED;
+}
+
+static enum fault_result vma_fault(const struct page_fault *fault)
+{
+    return fault->present ? FAULT_NOT_MINE : vma_touch(fault->address, fault->access, fault->mode);
+}
+
+enum kerr vma_make_real(vaddr_t first, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++) {
+        vaddr_t page = vaddr_add(first, i << PAGE_SHIFT);
+        switch (vma_touch(page, ACCESS_WRITE, MODE_KERNEL)) {
+        case FAULT_RESOLVED:
+        case FAULT_NOT_MINE: /* it is writable already */
+            break;
+        case FAULT_BAD_ACCESS:
+        case FAULT_BEYOND_END:
+            return KERR_BAD_ACCESS;
+        case FAULT_NO_MEMORY:
+            return KERR_NO_MEMORY;
+        }
+    }
+    return KERR_OK;
+}
+
+/* ---- for people, and the start ---- */
+
+static void describe(vaddr_t address)
+{
+    if (!paging_sees_current_space()) {
+        printk("  region: not to be seen from the double-fault task\n");
+        return;
+    }
+    const struct vma *region = vma_find(space_of(address), address);
+    if (region == NULL) {
+        printk("  region: none\n");
+        return;
+    }
+    printk("  region: " PRI_VADDR " to " PRI_VADDR " %c%c%c%c %s\n", ARG_VADDR(vma_start(region)),
+           (region->last_page << PAGE_SHIFT) + (PAGE_BYTES - 1),
+           region->rights & RIGHTS_READ ? 'r' : '-', region->rights & RIGHTS_WRITE ? 'w' : '-',
+           region->rights & RIGHTS_EXECUTE ? 'x' : '-', region->rights & RIGHTS_USER ? 'u' : '-',
+           region->name);
+}
+
+static enum kerr vma_layer_init(const struct boot_info *boot)
+{
+    (void)boot;
+    static const struct fault_client client = {
+        .name = "vma", .handle = vma_fault, .describe = describe};
+    fault_register(4, &client);
+    /* The array of nodes is promised before there is a node to say so. */
+    enum kerr error = zero_promise_slots(REGION_NODES_BASE >> SLOT_SHIFT,
+                                         REGION_NODES_ROOM_BYTES >> SLOT_SHIFT, RIGHTS_READ_WRITE);
+    return error == KERR_OK ? nodes_prepare(1) : error;
+}
+
+LAYER(4a, "vma", vma_layer_init);
