@@ -43,14 +43,39 @@ static inline enum kerr copy_frame(frame_t frame, frame_t *copy)
     return KERR_OK;
 }
 
+/* So many pages in a row are taken back at once by a sole owner, as far as they lie in one slot. */
+enum { TAKEN_AT_ONCE = 8 };
+
+/*
+ * PTE, of PAGE, is COW, and nobody else has its frame: take it back, and so those behind it that
+ * are alike, since they would fault one by one. No right is lost, and no frame spent.
+ */
+static inline void take_frames(vaddr_t page, pte_t pte)
+{
+    const uint32_t flags = pte_flags(page, RIGHTS_READ_WRITE);
+    uint32_t left = SLOT_PAGES - vaddr_to_pte_idx(page);
+    for (uint32_t pages = left < TAKEN_AT_ONCE ? left : TAKEN_AT_ONCE;;) {
+        frame_t frame = pte_frame(pte);
+        pte_t own = pte_make(frame, (pte.bits & ENTRY_USER) | flags);
+        /* It may be known as read-only: then its write would fault once more, for nothing. */
+        tlb_invalidate_page(pte_replace(page, pte, own));
+        cow_counters.frames_taken++;
+        if (--pages == 0)
+            return;
+        page = vaddr_add(page, PAGE_BYTES);
+        pte = pte_read(page);
+        if (!pte_is_cow(pte) || frame_references(&frame_pool, pte_frame(pte)) != 1)
+            return;
+    }
+}
+
 /* The table is PAGE's slot's own, and PTE, its entry, is COW. */
 static inline enum fault_result answer_cow(vaddr_t page, pte_t pte)
 {
     uint32_t flags = (pte.bits & ENTRY_USER) | pte_flags(page, RIGHTS_READ_WRITE);
     frame_t old = pte_frame(pte), new;
     if (frame_references(&frame_pool, old) == 1) {
-        cow_counters.frames_taken++;
-        tlb_unneeded(pte_replace(page, pte, pte_make(old, flags)), TLB_MORE_RIGHTS);
+        take_frames(page, pte);
         return FAULT_RESOLVED;
     }
     if (unlikely(copy_frame(old, &new) != KERR_OK))
@@ -179,6 +204,24 @@ enum fault_result cow_write(vaddr_t page)
     if (likely(pte_is_cow(pte)))
         return answer_cow(page, pte);
     return pte_is_present(pte) && !pte_is_writable(pte) ? FAULT_BAD_ACCESS : FAULT_NOT_MINE;
+}
+
+enum kerr cow_enter_cleared(vaddr_t page, enum rights rights)
+{
+    uint32_t slot = vaddr_to_slot(page);
+    frame_t frame;
+    enum kerr error = own_table(slot, rights);
+    if (error != KERR_OK)
+        return error;
+    error = copy_frame(zero_frame, &frame);
+    if (unlikely(error != KERR_OK)) {
+        table_release_if_empty(slot);
+        return error;
+    }
+    pte_t own = pte_make(frame, pte_flags(page, rights));
+    tlb_unneeded(pte_replace(page, PTE_EMPTY, own), TLB_WAS_NOT_PRESENT);
+    table_count_used(slot, 1);
+    return KERR_OK;
 }
 
 static enum fault_result cow_fault(const struct page_fault *fault)

@@ -9,6 +9,7 @@
 
 #include <arch/i386/entry.h>
 #include <arch/i386/page_ops.h>
+#include <mm/cow.h>
 
 /* The flags of a present PTE of PAGE, private, whose frame others use as well. */
 static inline uint32_t cow_flags(vaddr_t page, enum rights rights)
@@ -23,6 +24,14 @@ static inline uint32_t cow_flags(vaddr_t page, enum rights rights)
 static inline uint32_t next_used_entry(const uint32_t *entries, uint32_t i)
 {
     return entries[i] != 0 ? i : i + words_run(entries + i, 0, SLOT_PAGES - i);
+}
+
+/* A table of SLOT's own, in a space whose pages have the RIGHTS_USER of RIGHTS, or not. */
+static inline enum kerr own_table(uint32_t slot, enum rights rights)
+{
+    if (!pde_is_present(pde_read(slot)))
+        return table_create(slot, rights, TEMP_FAULT_TABLE);
+    return cow_unshare(slot);
 }
 
 #endif

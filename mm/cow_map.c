@@ -13,14 +13,6 @@
 
 /* ---- frames of others ---- */
 
-/* A table of SLOT's own, in a space whose pages have the RIGHTS_USER of RIGHTS, or not. */
-static enum kerr own_table(uint32_t slot, enum rights rights)
-{
-    if (!pde_is_present(pde_read(slot)))
-        return table_create(slot, rights, TEMP_FAULT_TABLE);
-    return cow_unshare(slot);
-}
-
 static uint32_t mapping_flags(vaddr_t page, enum rights rights, enum cow_mapping mapping)
 {
     return mapping == MAPPING_SHARED ? pte_flags(page, rights) | (uint32_t)PTE_SHARED_MAPPING

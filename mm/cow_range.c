@@ -162,6 +162,8 @@ static void release_pages(const struct part *part)
         frame_put(&frame_pool, pte_frame(pte));
         emptied++;
     }
+    if (emptied == 0)
+        return; /* nor has the table become empty */
     table_count_used(part->slot, -emptied);
     table_release_if_empty(part->slot);
 }

@@ -85,8 +85,7 @@ void region_merge_up_to(struct space *space, struct vma *region, uint32_t page)
 
 /* ---- entering ---- */
 
-/* Promise the slots that the pages [first, last] cover whole; the others are built at a touch. */
-static void promise_whole_slots(uint32_t first_page, uint32_t last_page, enum rights rights)
+void region_promise_whole_slots(uint32_t first_page, uint32_t last_page, enum rights rights)
 {
     uint32_t slot = (first_page + SLOT_PAGES - 1) / SLOT_PAGES;
     uint32_t end = (last_page + 1) / SLOT_PAGES;
@@ -123,24 +122,25 @@ static inline uint32_t free_above(const struct vma *new, const struct vma *above
 }
 
 /*
- * Enter NEW, if its pages are free, and GUARD_PAGES above it; a neighbour that is alike grows
- * instead of a new region.
+ * Enter NEW at PLACE, whose page below is free, if the others are, and GUARD_PAGES above it; a
+ * neighbour that is alike grows instead of a new region.
  */
-static enum kerr enter(struct space *space, const struct vma *new, uint32_t guard_pages)
+static inline __attribute__((always_inline)) enum kerr enter(struct space *space,
+                                                             const struct vma_place *place,
+                                                             const struct vma *new,
+                                                             uint32_t guard_pages)
 {
-    struct vma_place place;
-    if (!vma_find_place(space, new->first_page, &place) ||
-        place.above->first_page <= new->last_page || free_above(new, place.above) < guard_pages)
+    struct vma *below = place->below, *above = place->above;
+    if (above->first_page <= new->last_page ||
+        (guard_pages > 0 && free_above(new, above) < guard_pages))
         return KERR_EXISTS;
-
-    struct vma *below = place.below, *above = place.above;
     if (below != NULL && below->last_page + 1 == new->first_page &&are_alike(below, new)) {
-        vma_set_last_page(below, new->last_page);
+        vma_tree_move_end(below, above, new->last_page);
         (void)region_merge(space, below, above);
     } else if (above->first_page == new->last_page + 1 && are_alike(above, new)) {
         vma_set_first_page(above, new->first_page);
     } else {
-        enum kerr error = enter_new(space, &place, new);
+        enum kerr error = enter_new(space, place, new);
         if (error != KERR_OK)
             return error;
     }
@@ -148,15 +148,17 @@ static enum kerr enter(struct space *space, const struct vma *new, uint32_t guar
     return KERR_OK;
 }
 
-enum kerr vma_map_at(struct space *space, vaddr_t first, uint32_t pages,
-                     const struct vma_wish *wish)
+/* What is wished, at PAGE, which is free and belongs to PLACE. */
+static inline __attribute__((always_inline)) enum kerr enter_wish(struct space *space,
+                                                                  const struct vma_place *place,
+                                                                  uint32_t page, uint32_t pages,
+                                                                  const struct vma_wish *wish)
 {
-    assert_reachable(space);
-    if (!is_in_space(space, first, pages) || wish->object_page >= OBJECT_PAGE_LIMIT - pages)
-        return KERR_BAD_RANGE;
     struct vma new;
-    new.first_page = first.v >> PAGE_SHIFT;
-    new.last_page = new.first_page + pages - 1;
+    if (wish->object_page >= OBJECT_PAGE_LIMIT - pages)
+        return KERR_BAD_RANGE;
+    new.first_page = page;
+    new.last_page = page + pages - 1;
     new.name = wish->name;
     new.object = wish->object;
     new.object_page = wish->object_page;
@@ -164,10 +166,35 @@ enum kerr vma_map_at(struct space *space, vaddr_t first, uint32_t pages,
     new.rights = (uint8_t)(wish->rights | space->user);
     new.kind = wish->object != NULL ? VMA_OBJECT : VMA_PROMISE;
     new.flags = (uint8_t)wish->flags;
-    enum kerr error = enter(space, &new, wish->guard_pages);
+    enum kerr error = enter(space, place, &new, wish->guard_pages);
     if (error == KERR_OK && pages >= SLOT_PAGES && new.object == NULL)
-        promise_whole_slots(new.first_page, new.last_page, (enum rights) new.rights);
+        region_promise_whole_slots(new.first_page, new.last_page, (enum rights) new.rights);
     return error;
+}
+
+enum kerr vma_map_at(struct space *space, vaddr_t first, uint32_t pages,
+                     const struct vma_wish *wish)
+{
+    struct vma_place place;
+    assert_reachable(space);
+    if (!is_in_space(space, first, pages))
+        return KERR_BAD_RANGE;
+    uint32_t page = first.v >> PAGE_SHIFT;
+    return vma_find_place(space, page, &place) ? enter_wish(space, &place, page, pages, wish)
+                                               : KERR_EXISTS;
+}
+
+enum kerr vma_map(struct space *space, uint32_t pages, const struct vma_wish *wish, vaddr_t *first)
+{
+    struct vma_place place;
+    uint32_t page;
+    assert_reachable(space);
+    struct vma *above = vma_find_gap(space, pages, &page);
+    if (above == NULL)
+        return KERR_NO_ROOM;
+    vma_place_below(above, &place);
+    *first = VADDR(page << PAGE_SHIFT);
+    return enter_wish(space, &place, page, pages, wish);
 }
 
 enum kerr vma_reserve_at(struct space *space, vaddr_t first, uint32_t pages, enum rights rights,
@@ -175,12 +202,6 @@ enum kerr vma_reserve_at(struct space *space, vaddr_t first, uint32_t pages, enu
 {
     const struct vma_wish wish = {.rights = rights, .name = name};
     return vma_map_at(space, first, pages, &wish);
-}
-
-enum kerr vma_map(struct space *space, uint32_t pages, const struct vma_wish *wish, vaddr_t *first)
-{
-    enum kerr error = vma_find_room(space, pages, first);
-    return error == KERR_OK ? vma_map_at(space, *first, pages, wish) : error;
 }
 
 enum kerr vma_reserve(struct space *space, uint32_t pages, enum rights rights, const char *name,
@@ -200,7 +221,10 @@ enum kerr vma_register_kernel(vaddr_t first, uint32_t pages, enum rights rights,
                             .rights = (uint8_t)rights,
                             .kind = (uint8_t)kind,
                             .is_permanent = 1};
-    enum kerr error = enter(&kernel_space, &new, 0);
+    struct vma_place place;
+    if (!vma_find_place(&kernel_space, new.first_page, &place))
+        return KERR_EXISTS;
+    enum kerr error = enter(&kernel_space, &place, &new, 0);
     if (error != KERR_OK || kind != VMA_PROMISE)
         return error;
     uint32_t end = (range.last_page + 1) / SLOT_PAGES;

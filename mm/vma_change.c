@@ -71,8 +71,9 @@ static __attribute__((noinline)) enum kerr check_range(const struct vma *region,
  * What release and protect have in common: checks, and the nodes for the cuts. Whole regions need
  * none, so that their release can't want for memory.
  */
-static enum kerr begin_change(struct space *space, vaddr_t first, uint32_t pages,
-                              enum range_wish wish, struct page_range *range, struct vma **region)
+static inline __attribute__((always_inline)) enum kerr
+begin_change(struct space *space, vaddr_t first, uint32_t pages, enum range_wish wish,
+             struct page_range *range, struct vma **region)
 {
     assert_reachable(space);
     if (!is_in_space(space, first, pages))

@@ -5,31 +5,20 @@
 #include "vma_region.h"
 
 #include <mm/cow.h>
-#include <mm/zero.h>
-
-/* Promise the slots that the new pages cover whole; the others are built at a touch. */
-static void promise_whole_slots(uint32_t first_page, uint32_t last_page, enum rights rights)
-{
-    uint32_t slot = (first_page + SLOT_PAGES - 1) / SLOT_PAGES;
-    uint32_t end = (last_page + 1) / SLOT_PAGES;
-    if (slot >= end)
-        return;
-    enum kerr error = zero_promise_slots(slot, end - slot, rights);
-    ASSERT(error == KERR_OK, "slots %u to %u hold entries, but no region does", slot, end - 1);
-}
 
 enum kerr vma_extend(struct space *space, struct vma *region, uint32_t pages)
 {
     struct vma *above = vma_of(rb_next(&region->node));
     uint32_t first_page = region->last_page + 1;
-    CHECK(space == space_current(), "a region of space %u, which is not loaded, is extended",
-          (unsigned)space->directory);
+    CHECK(space == space_current() && region->kind == VMA_PROMISE,
+          "a region of space %u, of kind %u, is to be extended", (unsigned)space->directory,
+          (unsigned)region->kind);
     if (pages >= above->gap_pages) /* one stays free: so it touches, and joins, no other region */
         return KERR_EXISTS;
     vma_tree_move_end(region, above, region->last_page + pages);
     count_pages(space, region->flags, pages);
     if (unlikely(pages >= SLOT_PAGES))
-        promise_whole_slots(first_page, region->last_page, (enum rights)region->rights);
+        region_promise_whole_slots(first_page, region->last_page, (enum rights)region->rights);
     return KERR_OK;
 }
 
@@ -42,7 +31,7 @@ enum kerr vma_shorten(struct space *space, struct vma *region, uint32_t pages)
     enum kerr error = cow_release(VADDR((last_page + 1) << PAGE_SHIFT), pages);
     if (unlikely(error != KERR_OK))
         return error;
-    vma_set_last_page(region, last_page);
+    vma_tree_move_end(region, vma_of(rb_next(&region->node)), last_page);
     count_pages(space, region->flags, 0u - pages);
     return KERR_OK;
 }

@@ -9,7 +9,7 @@
  *   an object, shared        the object's frame, made if there is none yet
  *   behind the object's end  refused, in a way of its own
  *
- * Then, if the touch is a write, layer 3 answers it at once, and no second fault is taken.
+ * If the touch is a write, layer 3 answers it at once, and no second fault is taken.
  */
 #include "vma_region.h"
 
@@ -20,20 +20,31 @@
 
 /* ---- building ---- */
 
-/* Build the part of REGION, a promise, that lies in the slot of PAGE. */
-static enum kerr build_promise(const struct vma *region, uint32_t page)
+/* What of REGION lies in the slot of PAGE. */
+static inline struct page_range part_in_slot(const struct vma *region, uint32_t page)
 {
-    uint32_t slot = page / SLOT_PAGES;
-    uint32_t first = slot * SLOT_PAGES, last = first + SLOT_PAGES - 1;
-    bool is_whole = region->first_page <= first && region->last_page >= last;
-    if (is_whole && zero_promise_slots(slot, 1, region->rights) == KERR_OK)
-        return KERR_OK;
-    enum kerr error = cow_unshare(slot);
-    if (error != KERR_OK)
-        return error;
-    first = first > region->first_page ? first : region->first_page;
-    last = last < region->last_page ? last : region->last_page;
-    return zero_promise_pages(VADDR(first << PAGE_SHIFT), last - first + 1, region->rights);
+    uint32_t first = page & ~(SLOT_PAGES - 1u), last = page | (SLOT_PAGES - 1u);
+    return (struct page_range){first > region->first_page ? first : region->first_page,
+                               last < region->last_page ? last : region->last_page};
+}
+
+/*
+ * Build the part of REGION, a promise, that lies in the slot of PAGE. A page that is about to be
+ * written gets a frame at once, unless its slot is promised whole.
+ */
+static inline enum fault_result build_promise(const struct vma *region, uint32_t page,
+                                              enum access access)
+{
+    struct page_range part = part_in_slot(region, page);
+    uint32_t slot = page / SLOT_PAGES, pages = part.last_page - part.first_page + 1;
+    enum rights rights = (enum rights)region->rights;
+    if (pages == SLOT_PAGES && zero_promise_slots(slot, 1, rights) == KERR_OK)
+        return access == ACCESS_WRITE ? cow_write(VADDR(page << PAGE_SHIFT)) : FAULT_RESOLVED;
+    enum kerr error = access == ACCESS_WRITE ? cow_enter_cleared(VADDR(page << PAGE_SHIFT), rights)
+                                             : cow_unshare(slot);
+    if (error == KERR_OK && (access != ACCESS_WRITE || pages > 1))
+        error = zero_promise_pages(VADDR(part.first_page << PAGE_SHIFT), pages, rights);
+    return error == KERR_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
 }
 
 /* A touch of a file shows so many of its pages, aligned: all of them are there anyway. */
@@ -56,7 +67,8 @@ static struct page_range around(const struct vma *region, uint32_t page)
     return range;
 }
 
-static enum fault_result build_object(const struct vma *region, uint32_t page)
+static __attribute__((noinline)) enum fault_result build_object(const struct vma *region,
+                                                                uint32_t page, enum access access)
 {
     frame_t frame;
     uint32_t object_page = region->object_page + (page - region->first_page);
@@ -68,14 +80,10 @@ static enum fault_result build_object(const struct vma *region, uint32_t page)
                 FRAME(frame.n - (page - range.first_page)), region->rights,
                 region->flags & VMA_SHARED ? MAPPING_SHARED : MAPPING_PRIVATE) != KERR_OK)
         return FAULT_NO_MEMORY;
-    return FAULT_RESOLVED;
-}
-
-static inline enum fault_result build(const struct vma *region, uint32_t page)
-{
-    if (region->kind == VMA_OBJECT)
-        return build_object(region, page);
-    return build_promise(region, page) == KERR_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
+    /* A shared mapping was built writable. */
+    return access == ACCESS_WRITE && !(region->flags & VMA_SHARED)
+               ? cow_write(VADDR(page << PAGE_SHIFT))
+               : FAULT_RESOLVED;
 }
 
 /* ---- regions that grow down ---- */
@@ -138,18 +146,10 @@ enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode m
 
     struct translation t;
     paging_query(address, &t);
-    bool was_there = t.has_pte && pte_is_present(t.pte);
-    if (!was_there) {
-        enum fault_result result = build(region, address.v >> PAGE_SHIFT);
-        if (result != FAULT_RESOLVED)
-            return result;
-    }
-    if (access == ACCESS_WRITE) {
-        enum fault_result result = cow_write(vaddr_to_page(address));
-        /* A shared mapping was built writable. */
-        return result == FAULT_NOT_MINE && !was_there ? FAULT_RESOLVED : result;
-    }
-    return was_there ? FAULT_NOT_MINE : FAULT_RESOLVED;
+    if (t.has_pte && pte_is_present(t.pte))
+        return access == ACCESS_WRITE ? cow_write(vaddr_to_page(address)) : FAULT_NOT_MINE;
+    return region->kind == VMA_OBJECT ? build_object(region, address.v >> PAGE_SHIFT, access)
+                                      : build_promise(region, address.v >> PAGE_SHIFT, access);
 }
 
 static enum fault_result vma_fault(const struct page_fault *fault)

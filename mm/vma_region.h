@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Private. Uses: vma_nodes, vma_tree, object. Used by: mm/vma.c, mm/vma_change.c.
+ * Layer 4. Private. Uses: vma_nodes, vma_tree, object. Used by: mm/vma*.c.
  *
  * Regions as the units that enter and change them see them: ranges of pages, what neighbours must
  * have in common to be one region, and nodes that hold their reference to an object.
@@ -87,6 +87,12 @@ static inline struct vma *region_merge(struct space *space, struct vma *region, 
     region_free(gone);
     return gone == above ? region : above;
 }
+
+/*
+ * Promise the slots that the new pages [FIRST_PAGE, LAST_PAGE] of a promise with RIGHTS cover whole;
+ * the others are built at a touch. Without any right there is nothing to promise.
+ */
+void region_promise_whole_slots(uint32_t first_page, uint32_t last_page, enum rights rights);
 
 /*
  * From REGION on, or the one below it, up to the first one that begins behind PAGE: neighbours that

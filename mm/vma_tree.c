@@ -33,19 +33,9 @@ static inline bool update_largest_gap(struct rb_node *node)
     return changed;
 }
 
-static inline void set_gap(struct vma *region, uint32_t gap_pages)
+__attribute__((noinline)) void vma_gap_shrank(struct vma *region)
 {
-    uint32_t old_pages = region->gap_pages;
-    region->gap_pages = gap_pages;
-    if (gap_pages <= old_pages) {
-        if (old_pages == region->largest_gap_pages) /* else there is a larger one below it */
-            rb_update_path(&region->node, update_largest_gap);
-        return;
-    }
-    /* A maximum that can only rise needs no look at the other children. */
-    for (struct rb_node *node = &region->node;
-         node != NULL && vma_of(node)->largest_gap_pages < gap_pages; node = node->parent)
-        vma_of(node)->largest_gap_pages = gap_pages;
+    rb_update_path(&region->node, update_largest_gap);
 }
 
 struct vma *vma_find(const struct space *space, vaddr_t address)
@@ -87,10 +77,14 @@ struct vma *vma_next(const struct vma *region)
 
 void vma_tree_insert(struct space *space, const struct vma_place *place, struct vma *region)
 {
-    uint32_t from = place->below != NULL ? place->below->last_page + 1 : space->first_page;
-    set_gap(place->above, place->above->first_page - region->last_page - 1);
-    region->gap_pages = region->first_page - from;
-    rb_insert(&space->regions, place->parent, place->side, &region->node, update_largest_gap);
+    struct vma *above = place->above;
+    uint32_t gap_above = above->first_page - region->last_page - 1;
+    uint32_t gap_below = above->gap_pages - gap_above - vma_pages(region);
+    set_gap(above, gap_above);
+    region->gap_pages = region->largest_gap_pages = gap_below;
+    raise_path(place->parent, gap_below);
+    rb_insert_neutral(&space->regions, place->parent, place->side, &region->node,
+                      update_largest_gap);
     space->region_count++;
 }
 
@@ -113,15 +107,6 @@ static inline void copy_region(struct vma *new, const struct vma *region)
     new->nature = region->nature;
     new->object = region->object;
     new->object_page = region->object_page;
-}
-
-/* The end of the subtree of NODE's child on SIDE that is next to NODE; NODE itself if it has none. */
-static inline struct rb_node *next_to(struct rb_node *node, enum rb_side side)
-{
-    struct rb_node *end = node, *child = node->child[side];
-    for (; child != NULL; child = child->child[!side])
-        end = child;
-    return end;
 }
 
 void vma_tree_cut_above(struct space *space, struct vma *region, uint32_t page, struct vma *upper)
@@ -147,9 +132,7 @@ void vma_tree_cut_below(struct space *space, struct vma *region, uint32_t page, 
     /* The gap goes to the lower one, which lies below REGION in the tree, too. */
     lower->gap_pages = lower->largest_gap_pages = region->gap_pages;
     region->gap_pages = 0;
-    for (struct rb_node *node = parent; node != &region->node; node = node->parent)
-        if (vma_of(node)->largest_gap_pages < lower->gap_pages)
-            vma_of(node)->largest_gap_pages = lower->gap_pages;
+    raise_path(parent, lower->gap_pages);
     rb_insert_neutral(&space->regions, parent, parent == &region->node ? RB_LEFT : RB_RIGHT,
                       &lower->node, update_largest_gap);
     space->region_count++;
@@ -176,12 +159,6 @@ void vma_set_last_page(struct vma *region, uint32_t last_page)
     vma_tree_move_end(region, vma_of(rb_next(&region->node)), last_page);
 }
 
-void vma_tree_move_end(struct vma *region, struct vma *above, uint32_t last_page)
-{
-    region->last_page = last_page;
-    set_gap(above, above->first_page - last_page - 1);
-}
-
 void vma_set_first_page(struct vma *region, uint32_t first_page)
 {
     uint32_t gap_pages = region->gap_pages + (first_page - region->first_page);
@@ -206,7 +183,7 @@ void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
 /* ---- room ---- */
 
 /* The lowest gap of at least PAGES pages below NODE, which has one. */
-static const struct vma *lowest_gap(const struct rb_node *node, uint32_t pages)
+static struct vma *lowest_gap(const struct rb_node *node, uint32_t pages)
 {
     for (;;) {
         const struct rb_node *left = node->child[RB_LEFT];
@@ -243,7 +220,7 @@ static const struct rb_node *first_behind(const struct space *space, uint32_t pa
  * The lowest gap that has PAGES pages at or above FROM; NULL: none. From the first one that may, up
  * and to the right, by subtrees.
  */
-static const struct vma *lowest_gap_from(const struct space *space, uint32_t pages, uint32_t from)
+static struct vma *lowest_gap_from(const struct space *space, uint32_t pages, uint32_t from)
 {
     const struct rb_node *node = first_behind(space, pages, from);
     while (node != NULL && vma_of(node)->gap_pages < pages) {
@@ -256,39 +233,51 @@ static const struct vma *lowest_gap_from(const struct space *space, uint32_t pag
     return node != NULL ? vma_of(node) : NULL;
 }
 
-/* Room for PAGES pages, aligned to ALIGN, from FROM on and below the end. */
-static inline bool find_room(const struct space *space, uint32_t pages, uint32_t align,
-                             uint32_t from, vaddr_t *first)
+/*
+ * The region above room for PAGES pages, aligned to ALIGN, from FROM on and below the end; *PAGE is
+ * the first one. NULL: there is none.
+ */
+static inline struct vma *find_room(const struct space *space, uint32_t pages, uint32_t align,
+                                    uint32_t from, uint32_t *page)
 {
     /* A gap so large holds an aligned range wherever it begins. */
-    const struct vma *above = lowest_gap_from(space, pages + align - 1, from);
+    struct vma *above = lowest_gap_from(space, pages + align - 1, from);
     if (above == NULL)
-        return false;
-    uint32_t page = above->first_page - above->gap_pages;
-    page = ((page > from ? page : from) + align - 1) & ~(align - 1);
-    *first = VADDR(page << PAGE_SHIFT);
-    return page < space->room_end_page && pages <= space->room_end_page - page;
+        return NULL;
+    uint32_t lowest = above->first_page - above->gap_pages;
+    lowest = ((lowest > from ? lowest : from) + align - 1) & ~(align - 1);
+    *page = lowest;
+    return lowest < space->room_end_page && pages <= space->room_end_page - lowest ? above : NULL;
 }
 
 /* Where the first choice has none: unaligned, then anywhere, aligned or not. */
-static __attribute__((noinline)) enum kerr find_other_room(const struct space *space,
-                                                           uint32_t pages, vaddr_t *first)
+static __attribute__((noinline)) struct vma *find_other_room(const struct space *space,
+                                                             uint32_t pages, uint32_t *page)
 {
-    if ((pages >= SLOT_PAGES && find_room(space, pages, 1, space->room_first_page, first)) ||
-        (pages >= SLOT_PAGES && find_room(space, pages, SLOT_PAGES, space->first_page, first)) ||
-        find_room(space, pages, 1, space->first_page, first))
-        return KERR_OK;
-    return KERR_NO_ROOM;
+    struct vma *above = NULL;
+    if (pages >= SLOT_PAGES)
+        above = find_room(space, pages, 1, space->room_first_page, page);
+    if (above == NULL && pages >= SLOT_PAGES)
+        above = find_room(space, pages, SLOT_PAGES, space->first_page, page);
+    return above != NULL ? above : find_room(space, pages, 1, space->first_page, page);
+}
+
+struct vma *vma_find_gap(const struct space *space, uint32_t pages, uint32_t *page)
+{
+    uint32_t align = pages >= SLOT_PAGES ? SLOT_PAGES : 1;
+    if (pages == 0 || pages > space->end.first_page)
+        return NULL;
+    struct vma *above = find_room(space, pages, align, space->room_first_page, page);
+    return likely(above != NULL) ? above : find_other_room(space, pages, page);
 }
 
 enum kerr vma_find_room(const struct space *space, uint32_t pages, vaddr_t *first)
 {
-    uint32_t align = pages >= SLOT_PAGES ? SLOT_PAGES : 1;
-    if (pages == 0 || pages > space->end.first_page)
+    uint32_t page;
+    if (vma_find_gap(space, pages, &page) == NULL)
         return KERR_NO_ROOM;
-    if (find_room(space, pages, align, space->room_first_page, first))
-        return KERR_OK;
-    return find_other_room(space, pages, first);
+    *first = VADDR(page << PAGE_SHIFT);
+    return KERR_OK;
 }
 
 /* ---- checking ---- */

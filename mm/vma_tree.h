@@ -14,6 +14,30 @@ static inline struct vma *vma_of(const struct rb_node *node)
     return container_of(node, struct vma, node);
 }
 
+/* ---- gaps ---- */
+
+/* The gap of REGION, the largest one below it, shrank: what it and those above know follows. */
+void vma_gap_shrank(struct vma *region);
+
+/* A gap of GAP_PAGES pages is new below NODE. A maximum that only rises needs no look at others. */
+static inline void raise_path(struct rb_node *node, uint32_t gap_pages)
+{
+    for (; node != NULL && vma_of(node)->largest_gap_pages < gap_pages; node = node->parent)
+        vma_of(node)->largest_gap_pages = gap_pages;
+}
+
+static inline void set_gap(struct vma *region, uint32_t gap_pages)
+{
+    uint32_t old_pages = region->gap_pages;
+    region->gap_pages = gap_pages;
+    if (gap_pages > old_pages)
+        raise_path(&region->node, gap_pages);
+    else if (old_pages == region->largest_gap_pages) /* else there is a larger one below it */
+        vma_gap_shrank(region);
+}
+
+/* ---- places ---- */
+
 /* Where a page that no region holds would be entered. */
 struct vma_place {
     struct rb_node *parent;
@@ -41,6 +65,28 @@ static inline bool vma_find_place(const struct space *space, uint32_t page, stru
         parent, above != NULL && parent == &above->node ? RB_LEFT : RB_RIGHT, below, above};
     return above != NULL && (below == NULL || page > below->last_page);
 }
+
+/* The end of the subtree of NODE's child on SIDE that is next to NODE; NODE itself if it has none. */
+static inline struct rb_node *next_to(struct rb_node *node, enum rb_side side)
+{
+    struct rb_node *end = node, *child = node->child[side];
+    for (; child != NULL; child = child->child[!side])
+        end = child;
+    return end;
+}
+
+/* The place of a page of the gap below ABOVE. */
+static inline void vma_place_below(struct vma *above, struct vma_place *place)
+{
+    struct rb_node *parent = next_to(&above->node, RB_LEFT);
+    bool is_child = parent == &above->node;
+    struct rb_node *below = is_child ? rb_prev(parent) : parent;
+    *place = (struct vma_place){parent, is_child ? RB_LEFT : RB_RIGHT,
+                                below != NULL ? vma_of(below) : NULL, above};
+}
+
+/* As vma_find_room(), by pages: the region above the gap that has room from *PAGE on; NULL: none. */
+struct vma *vma_find_gap(const struct space *space, uint32_t pages, uint32_t *page);
 
 /* The lowest region that ends at or above PAGE, or the end. */
 static inline struct vma *vma_find_from(const struct space *space, uint32_t page)
@@ -79,8 +125,13 @@ struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *a
 
 /* Move an end of REGION, into free pages or away from them. */
 void vma_set_last_page(struct vma *region, uint32_t last_page);
-/* The same for whoever knows the next one, ABOVE. */
-void vma_tree_move_end(struct vma *region, struct vma *above, uint32_t last_page);
 void vma_set_first_page(struct vma *region, uint32_t first_page);
+
+/* The same as vma_set_last_page() for whoever knows the next region, ABOVE. */
+static inline void vma_tree_move_end(struct vma *region, struct vma *above, uint32_t last_page)
+{
+    region->last_page = last_page;
+    set_gap(above, above->first_page - last_page - 1);
+}
 
 #endif

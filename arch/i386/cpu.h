@@ -113,12 +113,10 @@ static inline uint64_t cpu_cycles(void)
 /* NUMBER / BY, which must fit into 32 bits; *REST is what is left over. One instruction. */
 static inline uint32_t cpu_divide(uint64_t number, uint32_t by, uint32_t *rest)
 {
-    uint32_t quotient;
-    __asm__("divl %4"
-            : "=a"(quotient), "=d"(*rest)
-            : "0"((uint32_t)number), "1"((uint32_t)(number >> 32)), "rm"(by)
-            : "cc");
-    return quotient;
+    uint32_t low = (uint32_t)number, high = (uint32_t)(number >> 32);
+    __asm__("divl %2" : "+a"(low), "+d"(high) : "rm"(by) : "cc");
+    *rest = high;
+    return low;
 }
 
 static inline uint32_t cpu_flags(void)

@@ -46,7 +46,7 @@ static void decode(uint8_t now[FIELDS])
     uint8_t format = read(STATUS_B);
     bool afternoon = (format & STATUS_B_24_HOURS) == 0 && (now[HOUR] & HOUR_AFTERNOON) != 0;
     if (afternoon)
-        now[HOUR] &= (uint8_t)~HOUR_AFTERNOON;
+        now[HOUR] = (uint8_t)(now[HOUR] & ~HOUR_AFTERNOON);
     if ((format & STATUS_B_BINARY) == 0)
         for (unsigned i = 0; i < FIELDS; i++)
             now[i] = (uint8_t)((now[i] >> 4) * 10 + (now[i] & 0xF));

@@ -115,6 +115,7 @@ void trap_user_page_fault(struct trap_frame *frame, const struct page_fault *fau
 
 /* Not 0: there is something to do before the return to user mode. */
 extern uint32_t trap_leave_work;
+extern struct trap_frame *(*trap_leave)(struct trap_frame *frame); /* the client's */
 
 /* Where C runs when a trap comes from user mode: the kernel stack, from its top on. */
 extern uint32_t trap_user_stack;

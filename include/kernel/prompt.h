@@ -39,6 +39,10 @@ struct command {
     static bool TEST_JOIN(command_run_,                                                            \
                           __LINE__)(__attribute__((unused)) const struct words *arguments)
 
+/* Read lines and run them, until a command calls prompt_end(). */
+void prompt_run(void);
+void prompt_end(void);
+
 /* The set, in the order of the link; from linker.ld. */
 extern const struct command commands_first[], commands_end[];
 

@@ -15,11 +15,19 @@
 #include <mm/paging.h>
 
 /*
- * Answer a write to PAGE, as the fault handler does.
+ * Answer a write to PAGE, as the fault handler does. A sole owner takes back the pages behind it in
+ * the same slot as well, up to 8 in all, as far as they are COW and nobody else has their frames.
  *   returns FAULT_RESOLVED; FAULT_BAD_ACCESS (its entry refuses writes); FAULT_NO_MEMORY;
  *   FAULT_NOT_MINE (nothing is present, or the write is allowed already)
  */
 enum fault_result must_check cow_write(vaddr_t page);
+
+/*
+ * Enter a cleared frame at PAGE, private and writable, whose entry is empty: what a promise of
+ * zeros comes to when its first touch is a write. The slot gets a table of its own first.
+ *   returns KERR_OK, KERR_NO_MEMORY (nothing that is seen has changed)      TLB: nothing to do
+ */
+kerr_t cow_enter_cleared(vaddr_t page, enum rights rights);
 
 /*
  * Make every page of the range a frame of its own, so that writing there can't fault. Every page

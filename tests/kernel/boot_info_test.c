@@ -271,5 +271,5 @@ TEST("boot_info", "more ranges and modules than the arrays hold: are cut")
     EXPECT_EQUAL(info->memory_count, BOOT_MEMORY_RANGES_MAX);
     EXPECT_EQUAL(info->module_count, BOOT_MODULES_MAX);
     EXPECT_EQUAL(info->memory[BOOT_MEMORY_RANGES_MAX - 1].base, (BOOT_MEMORY_RANGES_MAX - 1)
-                                                                   << PAGE_SHIFT);
+                                                                    << PAGE_SHIFT);
 }

@@ -320,6 +320,31 @@ TEST("cow", "the last owner after a copy: takes back what is counted once")
     release_all();
 }
 
+TEST("cow", "a write by the sole owner: the pages behind are taken back with it")
+{
+    struct cow_counters before;
+
+    REQUIRE(sides_make(2));
+    REQUIRE(promise());
+    for (uint32_t i = 0; i < 20; i++)
+        if (i != 12)
+            poke(vaddr_add(first_page, i * PAGE_BYTES), i);
+    share(0, 1);
+    write_on(1, first_page, 100);
+    sides_end();
+    before = cow_counters;
+    poke(first_page, 200);
+    EXPECT_EQUAL(cow_counters.frames_taken - before.frames_taken, 8);
+    poke(vaddr_add(first_page, 7 * PAGE_BYTES), 7);
+    EXPECT_EQUAL(cow_counters.frames_taken - before.frames_taken, 8);
+    poke(vaddr_add(first_page, 8 * PAGE_BYTES), 8);
+    EXPECT_EQUAL(cow_counters.frames_taken - before.frames_taken, 12);
+    EXPECT_EQUAL(look(vaddr_add(first_page, 12 * PAGE_BYTES)), 0);
+    for (uint32_t i = 1; i < 20; i++)
+        EXPECT_EQUAL(look(vaddr_add(first_page, i * PAGE_BYTES)), i == 12 ? 0 : i);
+    release_all();
+}
+
 /* ---- unsharing: every sort of entry ---- */
 
 enum sort { OWN, READ_ONLY, PROMISED, KEPT, MAPPED, EMPTY, SORTS };

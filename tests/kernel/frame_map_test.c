@@ -66,7 +66,8 @@ static bool is_ram(const struct memory_range *map, uint32_t count, uint32_t n)
 
 static void build_pool(const struct memory_range *map, uint32_t count)
 {
-    ASSERT(frame_pool_storage_bytes(FRAMES) <= STORAGE_WORDS * sizeof(*storage), "storage for the pool of a map");
+    ASSERT(frame_pool_storage_bytes(FRAMES) <= STORAGE_WORDS * sizeof(*storage),
+           "storage for the pool of a map");
     frame_pool_build(&pool, storage, FRAMES);
     memory_map_apply(&pool, map, count);
 }
@@ -411,6 +412,10 @@ static bool is_loaded(uint32_t n)
     uint32_t first = paddr_to_frame(image_to_paddr(image_start)).n;
     uint32_t end = paddr_to_frame(image_to_paddr(image_end)).n;
     enum frame_kind kind = frame_kind(&frame_pool, FRAME(n));
+    paddr_t block = boot_info.information_start;
+    if (n >= paddr_to_frame(block).n &&
+        n <= paddr_to_frame(PADDR(block.v + boot_info.information_bytes - 1)).n)
+        return kind != FRAME_FREE;
     return (n >= first && n < end && kind != FRAME_FREE) || kind == FRAME_FILE;
 }
 

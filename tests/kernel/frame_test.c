@@ -64,7 +64,8 @@ TEST_INVARIANT("frames", remember_totals, check_frame_pool);
 
 static void start_reserved(uint32_t frames)
 {
-    ASSERT(frame_pool_storage_bytes(frames) <= STORAGE_WORDS * sizeof(*storage), "storage for %u frames", frames);
+    ASSERT(frame_pool_storage_bytes(frames) <= STORAGE_WORDS * sizeof(*storage),
+           "storage for %u frames", frames);
     memset(storage, 0xA5, STORAGE_WORDS * sizeof(*storage));
     frame_pool_build(&pool, storage, frames);
 }

@@ -68,8 +68,8 @@ static void __attribute__((noinline)) iret_to_user_mode(uint32_t eip, uint32_t e
                      "iret\n"
                      "kernel_again:\n\t"
                      "addl $8, %%esp"
-                     : "+a"(data), "+c"(eip), "+d"(esp), [esp0] "=m"(main_tss.esp0),
-                       [stack] "=m"(trap_user_stack)
+                     : "+a"(data), "+c"(eip),
+                       "+d"(esp), [esp0] "=m"(main_tss.esp0), [stack] "=m"(trap_user_stack)
                      : [data] "a"(data), [eip] "c"(eip), [esp] "d"(esp), [flags] "i"(EFLAGS_ALWAYS),
                        [code] "i"(USER_CODE)
                      : "ebx", "esi", "edi", "memory", "cc");

@@ -50,6 +50,69 @@ static void release_all(void)
     EXPECT(vma_release(space_current(), page_at(0), TEST_SLOTS * SLOT_PAGES) == KERR_OK);
 }
 
+/* ---- the upper end ---- */
+
+TEST("vma", "a region's end moves up: the whole slots above are promised, and one page stays free")
+{
+    struct vma *region;
+    struct translation t;
+    uint32_t reserved = boot_space.reserved_pages;
+
+    REQUIRE(reserve(10, 2));
+    REQUIRE(reserve(4 * SLOT_PAGES, 1));
+    region = vma_find(&boot_space, page_at(10));
+    poke(page_at(11), 1);
+    EXPECT_EQUAL(vma_extend(&boot_space, region, 4 * SLOT_PAGES - 12), KERR_EXISTS);
+    EXPECT_EQUAL(vma_extend(&boot_space, region, 4 * SLOT_PAGES - 13), KERR_OK);
+    EXPECT_EQUAL(vma_pages(region), 4 * SLOT_PAGES - 11);
+    EXPECT_EQUAL(boot_space.reserved_pages - reserved, 4 * SLOT_PAGES - 10);
+    paging_query(page_at(SLOT_PAGES), &t);
+    EXPECT(pde_is_shared(t.pde));
+    poke(page_at(12), 2);
+    poke(page_at(4 * SLOT_PAGES - 2), 3);
+    EXPECT_EQUAL(peek(page_at(11)), 1);
+    EXPECT_EQUAL(peek(page_at(2 * SLOT_PAGES)), 0);
+    EXPECT_AUDIT();
+    release_all();
+}
+
+TEST("vma", "the end of a region without rights moves up: nothing is promised")
+{
+    struct vma *region;
+    struct translation t;
+    uint32_t value;
+
+    REQUIRE(vma_reserve_at(&boot_space, page_at(0), 1, RIGHTS_NONE, name) == KERR_OK);
+    region = vma_find(&boot_space, page_at(0));
+    EXPECT_EQUAL(vma_extend(&boot_space, region, 3 * SLOT_PAGES), KERR_OK);
+    paging_query(page_at(SLOT_PAGES), &t);
+    EXPECT(!pde_is_present(t.pde));
+    EXPECT_EQUAL(probe_read(page_at(SLOT_PAGES), &value), FAULT_BAD_ACCESS);
+    EXPECT_AUDIT();
+    release_all();
+}
+
+TEST("vma", "a region's end moves down: what was there is given back, and may come again")
+{
+    struct vma *region;
+    uint32_t value, reserved = boot_space.reserved_pages;
+
+    REQUIRE(reserve(10, 2 * SLOT_PAGES));
+    region = vma_find(&boot_space, page_at(10));
+    poke(page_at(12), 1);
+    poke(page_at(13), 2);
+    poke(page_at(SLOT_PAGES + 5), 3);
+    EXPECT_EQUAL(vma_shorten(&boot_space, region, 2 * SLOT_PAGES - 3), KERR_OK);
+    EXPECT_EQUAL(vma_pages(region), 3);
+    EXPECT_EQUAL(boot_space.reserved_pages - reserved, 3);
+    EXPECT_EQUAL(probe_read(page_at(13), &value), FAULT_BAD_ACCESS);
+    EXPECT_EQUAL(peek(page_at(12)), 1);
+    EXPECT_EQUAL(vma_extend(&boot_space, region, 1), KERR_OK);
+    EXPECT_EQUAL(peek(page_at(13)), 0);
+    EXPECT_AUDIT();
+    release_all();
+}
+
 /* ---- move ---- */
 
 /* Pages [from, from + pages) of a region that begins BEFORE pages below and ends BEHIND above. */
