@@ -5,7 +5,8 @@
 
 SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
     arch/i386/stubs.asm arch/i386/probe.asm \
-    arch/i386/user_copy.asm arch/i386/fpu.c arch/i386/pit.c arch/i386/rtc.c arch/i386/cpu.c arch/i386/gdt.c arch/i386/trap.c \
+    arch/i386/user_copy.asm arch/i386/fpu.c arch/i386/pit.c arch/i386/rtc.c arch/i386/cpu.c \
+    arch/i386/gdt.c arch/i386/trap.c \
     arch/i386/fault.c arch/i386/pic.c arch/i386/double_fault.c arch/i386/serial.c \
     arch/i386/vga.c arch/i386/framebuffer.c arch/i386/font.asm arch/i386/keyboard.c \
     kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/console.c \
@@ -15,23 +16,34 @@ SRC_1 := mm/frame.c mm/frame_map.c
 SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
     arch/i386/alternate.c arch/i386/framebuffer_init.c
 SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c
-SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/vma_change.c mm/vma_end.c mm/vma_fault.c \
-    mm/space.c mm/audit.c mm/audit_entries.c
+SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/vma_change.c \
+    mm/vma_end.c mm/vma_fault.c mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := kernel/line.c kernel/prompt.c kernel/commands_address.c kernel/commands_memory.c \
-    kernel/commands_promise.c kernel/commands_system.c
+    kernel/commands_promise.c kernel/commands_system.c kernel/commands_run.c kernel/commands_process.c \
+    kernel/commands_space.c \
+    process/process.c process/schedule.c process/process_calls.c process/system_call.c \
+    process/timer.c process/init.c process/attention.c process/user.c process/exceptions.c \
+    process/signal.c process/signal_frame.c process/signal_calls.c process/alarm.c \
+    process/fpu.c process/tls.c process/time_calls.c process/system_calls_misc.c \
+    process/random.c process/elf.c process/exec.c process/exec_texts.c \
+    process/memory.c process/memory_calls.c process/memory_map.c process/memory_advice.c \
+    process/memory_peer.c process/commit.c process/limits.c process/victim.c process/audit.c \
+    file/file.c file/path.c file/transfer.c file/pipe.c file/modules.c file/devices.c \
+    file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_transfer.c \
+    file/calls_status.c file/calls_poll.c
 
 # Self-tests and measurements belong to the layer that they test and are linked with it.
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
 TESTS_0 := $(call unit_tests,boot_info memmap string format options console framebuffer symbols \
     rbtree fault)
 TESTS_1 := $(call unit_tests,frame frame_map)
-TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault \
-    alternate)
+TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault alternate)
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
 TESTS_4 := $(call unit_tests,vma vma_change object space fork audit)
 TESTS_5 := $(call unit_tests,heap shortage)
-TESTS_6 := $(call unit_tests,line prompt commands)
+TESTS_6 := $(call unit_tests,line prompt commands commands_process process schedule user_copy \
+    commit file pipe terminal)
 
 # What a kernel of layers 0..N alone is made of.
 KERNEL_0 := $(SRC_0) $(TESTS_0)
@@ -107,7 +119,7 @@ say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 all: $(KERNELS)
 
 help:
-	@sed -n 's/^#: //p' Makefile tests/host/host.mk
+	@sed -n 's/^#: //p' Makefile user/user.mk tests/host/host.mk
 
 #: make run            boot the ISO in QEMU, talk to it in this terminal (input may be piped in)
 #: make test           every check but the long ones; ends with `N passed, N failed`
@@ -135,8 +147,9 @@ run-window: $(RUN_ISO)
 debug: $(FLOPPY)
 	$(Q)tools/run debug $(FLOPPY) $(KERNEL)
 
-bench: $(KERNELS)
+bench: $(KERNELS) $(OUT)/user/bench
 	$(Q)tools/bench $(OUT)/droste.elf $(OUT)
+	$(Q)tools/bench-user $(OUT)/droste.elf $(OUT)/user/bench $(OUT)
 
 test: setup-test
 	$(Q)tests/run
@@ -218,3 +231,5 @@ $(eval $(call kernel_rules,wrong-magic,plain,$(KERNEL_0) tests/boot/multiboot1.a
 -include $(wildcard $(foreach v,plain checked unpaged,$(OUT)/$(v)/*/*.d $(OUT)/$(v)/*/*/*.d))
 
 include tests/host/host.mk
+include user/user.mk
+include user/bench/bench.mk

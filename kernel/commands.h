@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-4. Used by: kernel/commands_*.c.
+ * Layer 6. Uses: layers 0-5, process. Used by: kernel/commands_*.c.
  *
  * What several commands look up.
  */
 #ifndef KERNEL_COMMANDS_H
 #define KERNEL_COMMANDS_H
 
-#include <kernel/types.h>
+#include <mm/paging.h>
+#include <process/process.h>
 
 enum { KIB_PER_PAGE = PAGE_BYTES / 1024 };
+
+/* ---- the current space ---- */
 
 struct page_count {
     uint32_t promised; /* present, by way of the zero frame or a zero table */
@@ -18,5 +21,45 @@ struct page_count {
 
 /* Add what the entries say about PAGES pages from FIRST on, as seen in the current space. */
 void count_pages(vaddr_t first, uint32_t pages, struct page_count *count);
+
+/* ---- processes and their spaces (commands_space.c) ---- */
+
+/* Arguments: a pid. Returns NULL after a line that says what is wrong with WORD. */
+struct process *argument_process(const char *word);
+
+/* The same, of a process that has a memory: no zombie. */
+struct process *argument_process_alive(const char *word);
+
+/* What an entry that holds a frame shows, and who else sees it. */
+enum page_use {
+    PAGE_NONE,    /* no entry */
+    PAGE_ZERO,    /* the zero frame */
+    PAGE_SHARED,  /* a frame that others have, or a table that others have, until one writes */
+    PAGE_PRIVATE, /* a frame that nobody else has */
+    PAGE_MAPPING, /* a file's own frame, or that of shared memory */
+    PAGE_USES
+};
+enum page_use page_use_of(pde_t pde, pte_t pte);
+
+/* What a space holds, by pages and by tables; the zero tables are in `pages` alone. */
+struct space_use {
+    uint32_t pages[PAGE_USES];
+    uint32_t own_tables, shared_tables;
+};
+
+/*
+ * Count the lower half of SPACE, which need not be the current one. The cost does not grow with
+ * what is promised, and a table that many share is looked into once.
+ */
+void count_space(const struct space *space, struct space_use *use);
+
+/* Tables may have changed since the last count_space(): called at the start of a command. */
+void count_space_anew(void);
+
+/* Count PAGES pages from FIRST on into USE, in the space that the alternate window is aimed at. */
+void count_range(vaddr_t first, uint32_t pages, struct space_use *use);
+
+/* A program chose NAME, of at most BYTES bytes: what is no plain character is shown as '?'. */
+void print_plain(const char *name, uint32_t bytes);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include <arch/i386/alternate.h>
 #include <kernel/early.h>
 #include <kernel/printk.h>
 #include <kernel/prompt.h>
@@ -111,12 +112,14 @@ COMMAND("map", "", "the address space: what is where")
 
 static void print_region(const struct vma *region)
 {
+    static const char *const kinds[] = {
+        [VMA_PROMISE] = "promise", [VMA_OBJECT] = "object", [VMA_FIXED] = "fixed"};
+
     printk("  0x%08x-0x%08x  %c%c%c%c %9u KiB  %-7s  %s\n", (unsigned)vma_start(region).v,
            (unsigned)(region->last_page << PAGE_SHIFT | (PAGE_BYTES - 1)),
            region->rights & RIGHTS_READ ? 'r' : '-', region->rights & RIGHTS_WRITE ? 'w' : '-',
            region->rights & RIGHTS_EXECUTE ? 'x' : '-', region->rights & RIGHTS_USER ? 'u' : '-',
-           (unsigned)(vma_pages(region) * KIB_PER_PAGE),
-           region->kind == VMA_PROMISE ? "promise" : "fixed", region->name);
+           (unsigned)(vma_pages(region) * KIB_PER_PAGE), kinds[region->kind], region->name);
 }
 
 static void print_regions(const struct space *space)
@@ -196,6 +199,35 @@ static void print_frame(const char *what, frame_t frame)
     printk(")\n");
 }
 
+/* Whose entries are walked, and where they are seen. */
+struct view {
+    const struct space *space; /* that of the regions, too */
+    vaddr_t directory, tables; /* the entries of its directory; those of all its tables */
+};
+
+/*
+ * Where ADDRESS is looked for: in the current space; or in that of PROCESS, by the alternate
+ * window. The upper GiB is the same in all.
+ */
+static struct view view_of(const struct process *process, vaddr_t address)
+{
+    if (process == NULL || address.v >= KERNEL_BASE)
+        return (struct view){space_of(address), VADDR(WINDOW_DIRECTORY), VADDR(WINDOW_BASE)};
+    const struct space *space = &process->memory->space;
+    return (struct view){space, directory_page(space->directory), VADDR(ALT_WINDOW_BASE)};
+}
+
+static void view_query(const struct view *view, vaddr_t address, struct translation *t)
+{
+    if (view->tables.v == WINDOW_BASE) {
+        paging_query(address, t);
+        return;
+    }
+    alternate_open(view->space->directory);
+    alternate_query(address, t);
+    alternate_close();
+}
+
 /* An entry by its number and by its place in the window. */
 static void print_entry(const char *what, uint32_t number, vaddr_t place, uint32_t bits)
 {
@@ -203,11 +235,11 @@ static void print_entry(const char *what, uint32_t number, vaddr_t place, uint32
            (unsigned)bits, bits & ENTRY_PRESENT ? "" : " not present");
 }
 
-static void print_pde(vaddr_t address, pde_t pde)
+static void print_pde(const struct view *view, vaddr_t address, pde_t pde)
 {
     uint32_t slot = vaddr_to_slot(address);
 
-    print_entry("directory entry", slot, VADDR(WINDOW_DIRECTORY + slot * (uint32_t)sizeof(pde_t)),
+    print_entry("directory entry", slot, vaddr_add(view->directory, slot * (uint32_t)sizeof(pde_t)),
                 pde.bits);
     if (!pde_is_present(pde))
         return;
@@ -215,12 +247,12 @@ static void print_pde(vaddr_t address, pde_t pde)
     print_bits(pde.bits, true);
 }
 
-static void print_pte(vaddr_t address, pte_t pte)
+static void print_pte(const struct view *view, vaddr_t address, pte_t pte)
 {
     uint32_t page = address.v >> PAGE_SHIFT;
 
     print_entry("table entry", vaddr_to_pte_idx(address),
-                VADDR(WINDOW_BASE + page * (uint32_t)sizeof(pte_t)), pte.bits);
+                vaddr_add(view->tables, page * (uint32_t)sizeof(pte_t)), pte.bits);
     if (pte_holds_frame(pte))
         print_frame("page", pte_frame(pte));
     if (pte_is_present(pte))
@@ -239,15 +271,20 @@ static void print_physical(vaddr_t address, const struct translation *t)
                (unsigned)(frame_to_paddr(pte_frame(t->pte)).v + address.v % PAGE_BYTES));
 }
 
-/* What a kernel access to a page without present entries meets: layer 4 asks the region. */
+/* What an access to a page without present entries meets: layer 4 asks the region. */
 static const char *missing_verdict(const struct vma *region, enum rights wanted)
 {
     if (region == NULL)
         return "refused: no region";
     if ((region->rights & wanted) == 0)
         return "refused by the region's rights";
-    if (region->kind != VMA_PROMISE)
+    if (region->kind == VMA_FIXED)
         return "refused: the region is mapped page by page, and this one is not";
+    if (region->kind == VMA_OBJECT && region->flags & VMA_SHARED)
+        return "answered: the object's frame";
+    if (region->kind == VMA_OBJECT)
+        return wanted == RIGHTS_WRITE ? "answered: a copy of the object's frame"
+                                      : "answered: the object's frame, to be copied when written";
     return wanted == RIGHTS_WRITE ? "answered: a cleared frame of its own"
                                   : "answered: zeros, entries are built from the region";
 }
@@ -263,38 +300,39 @@ static const char *read_verdict(const struct translation *t, const struct vma *r
     return pte_frame(t->pte).n == zero_frame.n ? "goes through: zeros" : "goes through";
 }
 
+/* Nobody else refers to FRAME: it is taken back where it was shared. */
+static bool is_sole(frame_t frame)
+{
+    return frame_references(&frame_pool, frame) == 1;
+}
+
 static const char *write_verdict(const struct translation *t, const struct vma *region)
 {
-    bool table_shared = pde_is_shared(t->pde);
-
     if (pde_is_large(t->pde))
         return t->pde.bits & ENTRY_WRITABLE ? "goes through" : "refused";
     if (pte_is_kept(t->pte))
         return "refused: no rights";
     if (!pde_is_present(t->pde) || !pte_is_present(t->pte))
         return missing_verdict(region, RIGHTS_WRITE);
-    if (pte_is_cow(t->pte) && is_zero_frame(pte_frame(t->pte)))
-        return table_shared ? "answered: a table of its own, then a cleared frame"
-                            : "answered: a cleared frame of its own";
-    if (pte_is_cow(t->pte))
-        return table_shared ? "answered: a table of its own, then a copy of the frame"
-                            : "answered: a copy of the frame, or the frame if no one else has it";
-    if (!pte_is_writable(t->pte))
+    if (!pte_is_writable(t->pte) && !pte_is_cow(t->pte))
         return "refused";
-    return table_shared ? "answered: a table of its own, then a copy of the frame" : "goes through";
+
+    bool is_zero = is_zero_frame(pte_frame(t->pte));
+    if (pde_is_shared(t->pde) && !is_sole(pde_frame(t->pde)))
+        return t->pte.bits & PTE_SHARED_MAPPING ? "answered: a table of its own, the same frame"
+               : is_zero ? "answered: a table of its own, then a cleared frame"
+                         : "answered: a table of its own, then a copy of the frame";
+    if (is_zero)
+        return "answered: a cleared frame of its own";
+    if (pte_is_cow(t->pte))
+        return is_sole(pte_frame(t->pte)) ? "answered: the frame is taken back, nobody else has it"
+                                          : "answered: a copy of the frame";
+    return pde_is_shared(t->pde) ? "answered: the table is taken back, nobody else has it"
+                                 : "goes through";
 }
 
-COMMAND("walk", "ADDR", "the entries that lead to an address, and its region")
+static void print_indices(vaddr_t address)
 {
-    struct translation t;
-    const struct vma *region;
-    vaddr_t address;
-
-    if (!argument_address(arguments->word[0], &address))
-        return false;
-    paging_query(address, &t);
-    region = vma_find(space_of(address), address);
-
     printk("  " PRI_VADDR " = ", ARG_VADDR(address));
     print_binary(address.v, SLOT_SHIFT, 10);
     printk(" | ");
@@ -304,9 +342,31 @@ COMMAND("walk", "ADDR", "the entries that lead to an address, and its region")
     printk("\n               slot %-4u      page %-4u      byte 0x%03x\n",
            (unsigned)vaddr_to_slot(address), (unsigned)vaddr_to_pte_idx(address),
            (unsigned)(address.v % PAGE_BYTES));
-    print_pde(address, t.pde);
+}
+
+COMMAND("walk", "[PID] ADDR", "the entries that lead to an address, and its region")
+{
+    const struct process *process = NULL;
+    const struct vma *region;
+    struct view view;
+    struct translation t;
+    vaddr_t address;
+
+    if (!argument_address(arguments->word[arguments->count - 1], &address))
+        return false;
+    if (arguments->count > 1) {
+        process = argument_process_alive(arguments->word[0]);
+        if (process == NULL)
+            return true;
+    }
+    view = view_of(process, address);
+    view_query(&view, address, &t);
+    region = vma_find(view.space, address);
+
+    print_indices(address);
+    print_pde(&view, address, t.pde);
     if (t.has_pte)
-        print_pte(address, t.pte);
+        print_pte(&view, address, t.pte);
     print_physical(address, &t);
     if (region != NULL)
         print_region(region);

@@ -13,6 +13,7 @@
 #include <mm/frame.h>
 #include <mm/heap.h>
 #include <mm/space.h>
+#include <process/commit.h>
 
 enum {
     BAR_COLUMNS = 32,
@@ -67,6 +68,17 @@ static void print_promises(const char *what, const struct space *space)
            (unsigned)(count.real * KIB_PER_PAGE));
 }
 
+/* The account of promises; a limit only where mode 2 has set one. */
+static void print_account(void)
+{
+    printk("  promised to programs: %u frames, overcommit mode %u", (unsigned)frame_pool.committed,
+           (unsigned)commit_account.mode);
+    if (commit_account.mode == OVERCOMMIT_NEVER)
+        printk("; limit %u, of which the kernel has taken %u", (unsigned)frame_pool.commit_limit,
+               (unsigned)frame_pool.kernel_frames);
+    printk("\n");
+}
+
 COMMAND("mem", "", "what the frames hold; reserved against real")
 {
     printk("  kind            frames            size\n");
@@ -83,6 +95,7 @@ COMMAND("mem", "", "what the frames hold; reserved against real")
     printk("  heap: %u KiB in %u blocks; regions: %u nodes; directories: %u\n",
            (unsigned)(kernel_heap.used_bytes / 1024), (unsigned)kernel_heap.used_blocks,
            (unsigned)vma_nodes_in_use(), (unsigned)directory_live_count());
+    print_account();
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <kernel/string.h>
 #include <mm/audit.h>
 #include <mm/heap.h>
+#include <process/audit.h>
 
 enum { USAGE_COLUMNS = 21 };
 
@@ -32,6 +33,10 @@ COMMAND("test", "[UNIT]", "run the self-tests, of all units or one")
 
     if (vma_first(&boot_space) != NULL) {
         printk("release what you reserved first: the self-tests want the lower half empty\n");
+        return true;
+    }
+    if (process_count() != 0) {
+        printk("end the processes first (ps, kill): the self-tests want to be alone\n");
         return true;
     }
     for (const struct test *test = tests_first; test < tests_end; test++) {
@@ -65,14 +70,19 @@ COMMAND("help", "", "this list")
     return true;
 }
 
-/* Recount memory and walk the heap. Says what is broken; returns true if nothing is. */
-static bool audit_memory(struct audit *audit)
+/* Recount memory and processes, and walk the heap. Says what is broken; true: nothing is. */
+static bool audit_all(struct audit *audit, struct process_audit *processes)
 {
     vaddr_t where;
     const char *sentence = vm_audit(audit, 0);
 
     if (sentence != NULL) {
         printk("\033[31mBROKEN: \"%s\" is not true of %s\033[0m\n", sentence, audit->where);
+        return false;
+    }
+    sentence = process_audit(processes);
+    if (sentence != NULL) {
+        printk("\033[31mBROKEN: \"%s\" is not true of %s\033[0m\n", sentence, processes->where);
         return false;
     }
     sentence = heap_check(&kernel_heap, &where);
@@ -84,14 +94,17 @@ static bool audit_memory(struct audit *audit)
 COMMAND("audit", "", "recount all memory from the directories up")
 {
     struct audit audit;
+    struct process_audit processes;
 
-    if (!audit_memory(&audit))
+    if (!audit_all(&audit, &processes))
         return true;
     printk("  directories: %u; their entries in use: %u; tables: %u; regions: %u\n",
            (unsigned)audit.spaces, (unsigned)audit.directory_entries, (unsigned)audit.tables,
            (unsigned)audit.regions);
     printk("  references by entries: %u; frames: %u, each with the owners it should have\n",
            (unsigned)audit.references, (unsigned)audit.frames);
+    printk("  processes: %u, of these zombies: %u; memories: %u\n", (unsigned)processes.processes,
+           (unsigned)processes.zombies, (unsigned)processes.memories);
     printk("  nothing is broken%s\n", CHECKED ? ", and no invalidation is owed" : "");
     return true;
 }
@@ -99,8 +112,9 @@ COMMAND("audit", "", "recount all memory from the directories up")
 COMMAND("reboot", "", "start the machine again")
 {
     struct audit audit;
+    struct process_audit processes;
 
-    audit_memory(&audit);
+    audit_all(&audit, &processes);
     machine_reboot();
 }
 
@@ -108,6 +122,7 @@ COMMAND("reboot", "", "start the machine again")
 COMMAND("halt", "", "leave the emulator, or stop the machine")
 {
     struct audit audit;
+    struct process_audit processes;
 
-    machine_exit(audit_memory(&audit) ? EXIT_HALT : EXIT_FAIL);
+    machine_exit(audit_all(&audit, &processes) ? EXIT_HALT : EXIT_FAIL);
 }

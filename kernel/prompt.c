@@ -99,12 +99,19 @@ void prompt_run_line(char *line)
                command->usage);
 }
 
-static void prompt_loop(void)
+static bool is_over;
+
+void prompt_end(void)
+{
+    is_over = true;
+}
+
+void prompt_run(void)
 {
     static struct line line = {.echo = console_write};
 
     printk("\nType help to see what you can ask.\n");
-    for (;;) {
+    for (is_over = false; !is_over;) {
         enum line_result result;
 
         printk("droste> ");
@@ -116,6 +123,3 @@ static void prompt_loop(void)
             prompt_run_line(line.text);
     }
 }
-
-/* What main() calls once everything is up. */
-static void (*const main_loop)(void) __attribute__((section(".main_loops"), used)) = prompt_loop;

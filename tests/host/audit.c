@@ -13,6 +13,7 @@
 #include <kernel/printk.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
+#include <mm/object.h>
 #include <mm/zero.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,10 +46,32 @@ static bool is_ram(frame_t frame)
 
 /* ---- entries ---- */
 
+/* Of a frame of words, the one at AT; 0: there is none. */
+static uint32_t level_entry(uint32_t level, uint32_t at)
+{
+    return level == 0 ? 0 : machine_frame(FRAME(level >> PAGE_SHIFT))[at];
+}
+
+/* PTE, of PAGE, shows the frame that REGION's object has for it. */
+static void check_shared_frame(const struct vma *region, vaddr_t page, pte_t pte)
+{
+    const struct object *object = region->object;
+    uint32_t number = region->object_page + ((page.v >> PAGE_SHIFT) - region->first_page);
+    uint32_t frame = object->first.n + number;
+    if (object->kind == OBJECT_ANONYMOUS) {
+        uint32_t root = object->has_root ? object->root.n << PAGE_SHIFT : 0;
+        uint32_t lower = level_entry(root, number / SLOT_PAGES);
+        frame = level_entry(lower, number % SLOT_PAGES) >> PAGE_SHIFT;
+    }
+    if (number >= object->pages || frame != pte_frame(pte).n)
+        broken("PTE %08x of " PRI_VADDR ": page %u of the object is frame %u", pte.bits,
+               ARG_VADDR(page), number, frame);
+}
+
 /* PTE, of PAGE, against the region that holds it. */
 static void check_against_region(const struct vma *region, vaddr_t page, pte_t pte)
 {
-    if (region->kind != VMA_PROMISE)
+    if (region->kind == VMA_FIXED)
         return;
     bool may_write = (region->rights & RIGHTS_WRITE) != 0;
     bool may_read = (region->rights & (RIGHTS_READ | RIGHTS_EXECUTE | RIGHTS_WRITE)) != 0;
@@ -56,6 +79,11 @@ static void check_against_region(const struct vma *region, vaddr_t page, pte_t p
     if (allows_write != may_write || pte_is_present(pte) != may_read)
         broken("PTE %08x of " PRI_VADDR ": region's rights are %x", pte.bits, ARG_VADDR(page),
                region->rights);
+    if (((pte.bits & PTE_SHARED_MAPPING) != 0) != ((region->flags & VMA_SHARED) != 0))
+        broken("PTE %08x of " PRI_VADDR ": region's flags are %x", pte.bits, ARG_VADDR(page),
+               region->flags);
+    if (region->flags & VMA_SHARED)
+        check_shared_frame(region, page, pte);
 }
 
 static void check_pte(pte_t pte)
@@ -133,6 +161,40 @@ static void count_pde(struct space *space, uint32_t slot, pde_t pde)
     check_table_against_regions(space, slot, table);
 }
 
+/* The frames that objects hold: of their pages, and of the two levels. */
+static uint32_t count_level(uint32_t level)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
+        uint32_t entry = level_entry(level, i);
+        if (entry == 0)
+            continue;
+        counted[entry >> PAGE_SHIFT].references++;
+        used++;
+    }
+    return used;
+}
+
+static void count_objects(void)
+{
+    uint32_t count = 0;
+    for (const struct object *object = object_first(); object != NULL; object = object->next) {
+        uint32_t pages = 0, root = object->has_root ? object->root.n << PAGE_SHIFT : 0;
+        count++;
+        for (uint32_t i = 0; i < SLOT_PAGES && root != 0; i++)
+            if (level_entry(root, i) != 0)
+                pages += count_level(level_entry(root, i));
+        if (root != 0) {
+            counted[object->root.n].references++;
+            (void)count_level(root);
+        }
+        if (pages != object->real_pages)
+            broken("an object has %u pages, it says %u", pages, object->real_pages);
+    }
+    if (count != object_count())
+        broken("%u objects are listed, %u there", count, object_count());
+}
+
 static bool has_counted_entries(uint32_t slot)
 {
     return slot != KERNEL_FIRST_SLOT && slot < DEVICE_BASE >> SLOT_SHIFT;
@@ -146,7 +208,8 @@ static void check_frame(frame_t frame)
     uint32_t found = counted[frame.n].references;
     switch ((enum frame_kind)record->kind) {
     case FRAME_ZERO:
-        found++; /* the layer's own */
+    case FRAME_FILE:
+        found++; /* the layer's own, or boot's */
         break;
     case FRAME_TABLE:
         if (found > 1 && counted[frame.n].shared != found)
@@ -205,6 +268,7 @@ const char *audit(struct space *const *spaces, uint32_t count)
         check_sentence(vma_check(spaces[i]));
     }
     count_kernel_half();
+    count_objects();
     for (uint32_t n = 0; n < frame_pool.frames && !is_broken; n++)
         check_frame(FRAME(n));
     free(counted);

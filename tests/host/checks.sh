@@ -58,7 +58,7 @@ host_checks() {
     check host-allocation-failures $host/asan/failures
     check host-mutants tests/host/mutants
     check host-exhaustive host_exhaustive 5
-    for fuzzer in operations boot_info text; do
+    for fuzzer in operations boot_info text elf; do
         check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-15}"
     done
 }

@@ -14,6 +14,7 @@
 #include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
+#include <mm/object.h>
 #include <mm/zero.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +128,41 @@ static void closed_in_block(void)
     NEED(kmalloc(64, &behind));
 }
 
+/* Page 7 of slot 0 shows shared memory that has no frame yet. */
+static void shared_memory(void)
+{
+    struct object *object;
+    NEED(object_create_anonymous(100, &object));
+    const struct vma_wish wish = {
+        .rights = RIGHTS_READ_WRITE, .flags = VMA_SHARED, .name = region_name, .object = object};
+    NEED(vma_map_at(&boot_space, page_at(0, 0), 100, &wish));
+    object_put(object);
+}
+
+/* Slot 0 begins with a file, mapped privately. */
+static void private_file(void)
+{
+    struct object *file;
+    frame_t first;
+    NEED(frame_alloc_run(&frame_pool, FRAME_FILE, 20, 1, 0, &first));
+    NEED(object_create_file(first, 20, &file));
+    const struct vma_wish wish = {.rights = RIGHTS_READ_WRITE, .name = region_name, .object = file};
+    NEED(vma_map_at(&boot_space, page_at(0, 0), 20, &wish));
+    object_put(file);
+}
+
+/* The same two, some pages written, and forked. */
+static void forked_objects(void)
+{
+    private_file();
+    poke(page_at(0, 3), 3);
+    reserve(0, 20, 2 * SLOT_PAGES);
+    poke(page_at(0, 21), 21);
+    poke(page_at(2, 1), 22);
+    NEED(space_fork(&child));
+    has_child = true;
+}
+
 /* ---- operations ---- */
 
 static enum kerr run_map(void)
@@ -234,6 +270,44 @@ static enum kerr run_space_create(void)
     return error;
 }
 
+static enum kerr run_space_fork(void)
+{
+    enum kerr error = space_fork(&child);
+    has_child = error == KERR_OK;
+    return error;
+}
+
+static enum kerr run_object_create(void)
+{
+    struct object *object;
+    return object_create_anonymous(5, &object);
+}
+
+static enum kerr run_move(void)
+{
+    return vma_move(&boot_space, page_at(0, 100), 2 * SLOT_PAGES, page_at(10, 7));
+}
+
+static enum kerr run_move_part(void)
+{
+    return vma_move(&boot_space, page_at(0, 3), 3, page_at(10, 7));
+}
+
+static enum kerr run_move_slots(void)
+{
+    return vma_move(&boot_space, page_at(0, 0), 3 * SLOT_PAGES, page_at(10, 0));
+}
+
+static enum kerr run_discard_regions(void)
+{
+    return vma_discard(&boot_space, page_at(0, 1), 2 * SLOT_PAGES + 2);
+}
+
+static enum kerr run_set_flags(void)
+{
+    return vma_set_flags(&boot_space, page_at(0, 2), 5, VMA_LOCKED, 0);
+}
+
 static enum kerr run_kmalloc(void)
 {
     return kmalloc(100, &block);
@@ -297,7 +371,20 @@ static const struct scenario scenarios[] = {
     {"a write fault, a whole slot", TABLES_MORE, one_slot_promised, run_write},
     {"a write fault, a shared table", TABLES_MORE, three_shared_slots, run_write},
     {"a write fault, a shared table and frame", TABLES_MORE, three_shared_slots, run_write_known},
+    {"object_create_anonymous, no node", NOTHING_MORE, no_node_left, run_object_create},
+    {"a write fault, shared memory", PAGES_MORE, shared_memory, run_write},
+    {"a read fault, shared memory", PAGES_MORE, shared_memory, run_read},
+    {"a read fault, a file", NOTHING_MORE, private_file, run_read},
+    {"a write fault, a file", TABLES_MORE, private_file, run_write},
+    {"a write fault, a file below a shared table", TABLES_MORE, forked_objects, run_write},
+    {"vma_move, no node", NOTHING_MORE, no_node_left, run_move_part},
+    {"vma_move, three slots to others' places", NOTHING_MORE, three_slots, run_move},
+    {"vma_move, shared tables", TABLES_MORE, three_shared_slots, run_move},
+    {"vma_move, whole shared slots", NOTHING_MORE, three_shared_slots, run_move_slots},
+    {"vma_discard, objects and promises, shared", TABLES_MORE, forked_objects, run_discard_regions},
+    {"vma_set_flags, no node", NOTHING_MORE, no_node_left, run_set_flags},
     {"space_create", TABLES_MORE, nothing, run_space_create},
+    {"space_fork", TABLES_MORE, three_slots, run_space_fork},
     {"kmalloc, 100 bytes", TABLES_MORE, nothing, run_kmalloc},
     {"kmalloc, 20 pages", TABLES_MORE, nothing, run_kmalloc_many},
     {"kmalloc_aligned, far away", TABLES_MORE, nothing, run_kmalloc_two_slots},
@@ -312,7 +399,18 @@ static uint32_t mix(uint32_t hash, uint32_t value)
     return (hash ^ value) * 16777619u;
 }
 
-/* Regions of SPACE and what their pages hold; a page that is not there holds zeros. */
+/* What PAGE of REGION holds, there or not: what a touch would bring. */
+static uint32_t word_at(const struct vma *region, frame_t directory, uint32_t page)
+{
+    struct machine_walk found = machine_walk_from(directory, VADDR(page << PAGE_SHIFT));
+    if (!found.present && region->object != NULL &&
+        object_find_frame(region->object, region->object_page + (page - region->first_page),
+                          &found.frame) == KERR_OK)
+        found.present = true;
+    return found.present ? machine_frame(found.frame)[0] : 0;
+}
+
+/* Regions of SPACE and what their pages hold. */
 static uint32_t digest(const struct space *space, frame_t directory)
 {
     uint32_t hash = 2166136261u;
@@ -320,10 +418,8 @@ static uint32_t digest(const struct space *space, frame_t directory)
         if (region->is_permanent)
             continue;
         hash = mix(mix(mix(hash, region->first_page), region->last_page), region->rights);
-        for (uint32_t page = region->first_page; page <= region->last_page; page++) {
-            struct machine_walk found = machine_walk_from(directory, VADDR(page << PAGE_SHIFT));
-            hash = mix(hash, found.present ? machine_frame(found.frame)[0] : 0);
-        }
+        for (uint32_t page = region->first_page; page <= region->last_page; page++)
+            hash = mix(hash, word_at(region, directory, page));
     }
     return hash;
 }

@@ -15,6 +15,7 @@
 #include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
+#include <mm/object.h>
 #include <mm/space.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,16 @@ static const uint16_t points[PLAY_POINTS] = {
 
 /* ---- the model ---- */
 
+struct page {
+    bool is_reserved, is_shared, is_copied; /* IS_COPIED: a private page of an object, written */
+    uint8_t rights;
+    uint8_t object; /* 1 + its number; 0: none */
+    uint32_t object_page;
+    uint32_t contents; /* unless the object has them */
+};
+
 struct area {
-    bool is_reserved[PAGES];
-    uint8_t rights[PAGES];
-    uint32_t contents[PAGES];
+    struct page pages[PAGES];
 };
 
 struct model_space {
@@ -56,6 +63,24 @@ static struct block blocks[PLAY_BLOCKS];
 static uint32_t current;
 static bool is_under_pressure;
 static uint32_t words_written; /* every value is a new one */
+
+/* Objects: 0 is the file. What their pages hold; what they held when the machine was booted. */
+enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000 };
+static const uint32_t object_pages[PLAY_OBJECTS] = {FILE_PAGES, PAGES, 200};
+static struct object *objects[PLAY_OBJECTS];
+static uint32_t object_contents[PLAY_OBJECTS][PAGES];
+
+/* The word that PAGE holds. */
+static uint32_t *word_of(struct page *page)
+{
+    bool is_own = page->object == 0 || (page->is_copied && !page->is_shared);
+    return is_own ? &page->contents : &object_contents[page->object - 1][page->object_page];
+}
+
+static bool is_behind_the_end(const struct page *page)
+{
+    return page->object != 0 && page->object_page >= object_pages[page->object - 1];
+}
 
 /* The kernel's side. Space 0 is the boot space. */
 static struct space kernel_side[PLAY_SPACES];
@@ -129,7 +154,7 @@ static enum rights rights_of(const struct operation *operation)
 static bool any_reserved(const struct place *place)
 {
     for (uint32_t i = place->first; i <= place->last; i++)
-        if (place->area->is_reserved[i])
+        if (place->area->pages[i].is_reserved)
             return true;
     return false;
 }
@@ -137,9 +162,26 @@ static bool any_reserved(const struct place *place)
 static bool all_reserved(const struct place *place)
 {
     for (uint32_t i = place->first; i <= place->last; i++)
-        if (!place->area->is_reserved[i])
+        if (!place->area->pages[i].is_reserved)
             return false;
     return true;
+}
+
+/* Page I + 1 of AREA belongs to the same region as page I. */
+static bool goes_on(const struct area *area, uint32_t i)
+{
+    const struct page *this = &area->pages[i], *next = &area->pages[i + 1];
+    return this->is_reserved && next->is_reserved && this->rights == next->rights &&
+           this->object == next->object && this->is_shared == next->is_shared &&
+           (this->object == 0 || this->object_page + 1 == next->object_page);
+}
+
+static bool is_in_one_region(const struct place *place)
+{
+    for (uint32_t i = place->first; i < place->last; i++)
+        if (!goes_on(place->area, i))
+            return false;
+    return place->area->pages[place->first].is_reserved;
 }
 
 /* ---- the TLB ---- */
@@ -162,11 +204,29 @@ static void do_reserve(const struct operation *operation)
     bool done;
     judge(vma_reserve_at(place.space, place.address, place.pages, rights, name),
           any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++) {
-        place.area->is_reserved[i] = true;
-        place.area->rights[i] = (uint8_t)rights;
-        place.area->contents[i] = 0;
-    }
+    for (uint32_t i = place.first; done && i <= place.last; i++)
+        place.area->pages[i] = (struct page){.is_reserved = true, .rights = (uint8_t)rights};
+}
+
+static void do_map(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    enum rights rights = rights_of(operation);
+    uint32_t object = (operation->how >> 3) % PLAY_OBJECTS;
+    const struct vma_wish wish = {.rights = rights,
+                                  .flags = operation->how & 0x80 ? VMA_SHARED : 0,
+                                  .name = name,
+                                  .object = objects[object],
+                                  .object_page = (operation->how >> 5 & 3) * 7u};
+    bool done;
+    judge(vma_map_at(place.space, place.address, place.pages, &wish),
+          any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
+    for (uint32_t i = place.first; done && i <= place.last; i++)
+        place.area->pages[i] = (struct page){.is_reserved = true,
+                                             .is_shared = wish.flags != 0,
+                                             .rights = (uint8_t)rights,
+                                             .object = (uint8_t)(1 + object),
+                                             .object_page = wish.object_page + i - place.first};
 }
 
 static void do_release(const struct operation *operation)
@@ -175,10 +235,73 @@ static void do_release(const struct operation *operation)
     bool done;
     judge(vma_release(place.space, place.address, place.pages),
           any_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++) {
-        place.area->is_reserved[i] = false;
-        place.area->contents[i] = 0;
+    for (uint32_t i = place.first; done && i <= place.last; i++)
+        place.area->pages[i] = (struct page){0};
+}
+
+/* To a point of the same half. */
+static void do_move(const struct operation *operation)
+{
+    static struct page moved[PAGES];
+    struct place place = place_of(operation);
+    uint32_t to = points[operation->how % PLAY_POINTS];
+    struct place target = {.area = place.area, .first = to, .last = to + place.pages - 1};
+    bool done;
+    if (target.last >= PAGES)
+        return;
+    vaddr_t address = VADDR(place.address.v - (place.first << PAGE_SHIFT));
+    judge(vma_move(place.space, place.address, place.pages, vaddr_add(address, to << PAGE_SHIFT)),
+          !is_in_one_region(&place) ? KERR_NOT_FOUND
+          : any_reserved(&target)   ? KERR_EXISTS
+                                    : KERR_OK,
+          &done);
+    if (!done)
+        return;
+    for (uint32_t i = 0; i < place.pages; i++) {
+        moved[i] = place.area->pages[place.first + i];
+        place.area->pages[place.first + i] = (struct page){0};
     }
+    memcpy(&place.area->pages[to], moved, place.pages * sizeof(moved[0]));
+}
+
+/* The region of PLACE, whose last page is LAST, ends PAGES pages further up. */
+static void do_extend(struct place place, struct vma *region, uint32_t last, uint32_t pages)
+{
+    const struct page *like = &place.area->pages[last];
+    struct place more = {.area = place.area, .first = last + 1, .last = last + pages + 1};
+    bool done;
+    if (more.last >= PAGES)
+        return;
+    judge(vma_extend(place.space, region, pages), any_reserved(&more) ? KERR_EXISTS : KERR_OK,
+          &done);
+    for (uint32_t i = more.first; done && i < more.last; i++)
+        place.area->pages[i] = (struct page){.is_reserved = true, .rights = like->rights};
+}
+
+static void do_shorten(struct place place, struct vma *region, uint32_t last, uint32_t pages)
+{
+    bool done;
+    if (pages >= vma_pages(region))
+        return;
+    judge(vma_shorten(place.space, region, pages), KERR_OK, &done);
+    for (uint32_t i = last - pages + 1; done && i <= last; i++)
+        place.area->pages[i] = (struct page){0};
+}
+
+/* By as many pages as a point's number says. */
+static void do_stretch(const struct operation *operation)
+{
+    struct place place = place_of(operation);
+    uint32_t last = place.first, pages = 1u + points[operation->how % PLAY_POINTS];
+    struct vma *region = vma_find(place.space, place.address);
+    if (place.space == &kernel_space || region == NULL || region->kind != VMA_PROMISE)
+        return;
+    while (last + 1 < PAGES && goes_on(place.area, last))
+        last++;
+    if (operation->how & 0x80)
+        do_shorten(place, region, last, pages);
+    else
+        do_extend(place, region, last, pages);
 }
 
 static void do_protect(const struct operation *operation)
@@ -189,21 +312,18 @@ static void do_protect(const struct operation *operation)
     judge(vma_protect(place.space, place.address, place.pages, rights),
           all_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
     for (uint32_t i = place.first; done && i <= place.last; i++)
-        place.area->rights[i] = (uint8_t)rights;
+        place.area->pages[i].rights = (uint8_t)rights;
 }
 
-/* Asks for pages that are reserved with the same rights. */
 static void do_discard(const struct operation *operation)
 {
     struct place place = place_of(operation);
     bool done;
-    for (uint32_t i = place.first; i <= place.last; i++)
-        if (!place.area->is_reserved[i] || place.area->rights[i] != place.area->rights[place.first])
-            return;
-    enum rights rights = (enum rights)place.area->rights[place.first] | place.space->user;
-    judge(cow_discard(place.address, place.pages, rights), KERR_OK, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++)
-        place.area->contents[i] = 0;
+    judge(vma_discard(place.space, place.address, place.pages), KERR_OK, &done);
+    for (uint32_t i = place.first; done && i <= place.last; i++) {
+        place.area->pages[i].contents = 0;
+        place.area->pages[i].is_copied = false;
+    }
 }
 
 static void do_make_real(const struct operation *operation)
@@ -214,7 +334,8 @@ static void do_make_real(const struct operation *operation)
     if (place.pages > 600)
         return; /* few frames are there */
     for (uint32_t i = place.first; i <= place.last; i++)
-        if (!place.area->is_reserved[i] || !(place.area->rights[i] & RIGHTS_WRITE))
+        if (!place.area->pages[i].is_reserved || !(place.area->pages[i].rights & RIGHTS_WRITE) ||
+            is_behind_the_end(&place.area->pages[i]))
             wanted = KERR_BAD_ACCESS;
     enum kerr result = vma_make_real(place.address, place.pages);
     if (wanted != KERR_OK && result == KERR_NO_MEMORY)
@@ -233,12 +354,19 @@ static void do_unshare(const struct operation *operation)
 
 /* ---- accesses ---- */
 
-static void judge_access(enum fault_result result, bool is_allowed)
+static void judge_access(enum fault_result result, enum fault_result wanted)
 {
     bool may_fail = machine_allocation_failed() || is_under_pressure;
-    enum fault_result wanted = is_allowed ? FAULT_RESOLVED : FAULT_BAD_ACCESS;
-    if (result != wanted && !(may_fail && result == FAULT_NO_MEMORY && is_allowed))
+    if (result != wanted && !(may_fail && result == FAULT_NO_MEMORY && wanted == FAULT_RESOLVED))
         wrong("the access ended with %u, wanted is %u", result, wanted);
+}
+
+/* How an access to PAGE ends that needs one of RIGHTS; a touch that was answered before stays so. */
+static enum fault_result wanted_of(const struct page *page, uint32_t rights)
+{
+    if (!page->is_reserved || !(page->rights & rights))
+        return FAULT_BAD_ACCESS;
+    return is_behind_the_end(page) ? FAULT_BEYOND_END : FAULT_RESOLVED;
 }
 
 static void do_write(const struct operation *operation)
@@ -246,13 +374,14 @@ static void do_write(const struct operation *operation)
     struct operation point = *operation;
     point.to = operation->where & 0x7F;
     struct place place = place_of(&point);
+    struct page *page = &place.area->pages[place.first];
     uint32_t value = ++words_written;
-    bool is_allowed =
-        place.area->is_reserved[place.first] && (place.area->rights[place.first] & RIGHTS_WRITE);
     enum fault_result result = probe_write(place.address, value);
-    judge_access(result, is_allowed);
-    if (result == FAULT_RESOLVED)
-        place.area->contents[place.first] = value;
+    judge_access(result, wanted_of(page, RIGHTS_WRITE));
+    if (result != FAULT_RESOLVED || is_wrong)
+        return;
+    page->is_copied = true;
+    *word_of(page) = value;
 }
 
 static void do_read(const struct operation *operation)
@@ -260,13 +389,12 @@ static void do_read(const struct operation *operation)
     struct operation point = *operation;
     point.to = operation->where & 0x7F;
     struct place place = place_of(&point);
+    struct page *page = &place.area->pages[place.first];
     uint32_t value = 0;
-    bool is_allowed = place.area->is_reserved[place.first] && place.area->rights[place.first] != 0;
     enum fault_result result = probe_read(place.address, &value);
-    judge_access(result, is_allowed);
-    if (result == FAULT_RESOLVED && value != place.area->contents[place.first])
-        wrong("page %u reads as %u, written was %u", place.first, value,
-              place.area->contents[place.first]);
+    judge_access(result, wanted_of(page, RIGHTS_READ | RIGHTS_EXECUTE));
+    if (result == FAULT_RESOLVED && !is_wrong && value != *word_of(page))
+        wrong("page %u reads as %x, written was %x", place.first, value, *word_of(page));
 }
 
 /* ---- spaces ---- */
@@ -303,40 +431,15 @@ static void do_switch(const struct operation *operation)
     current = number;
 }
 
-/* The child's regions. In KERR_NO_MEMORY's case some are there. */
-static enum kerr copy_regions(struct space *child, const struct space *parent)
-{
-    enum kerr error = KERR_OK;
-    for (const struct vma *region = vma_first(parent); region != NULL && error == KERR_OK;
-         region = vma_next(region))
-        error = vma_reserve_at(child, vma_start(region), vma_pages(region),
-                               (enum rights)region->rights & ~(unsigned)RIGHTS_USER, region->name);
-    return error;
-}
-
-/* What fork will be: the same regions, every table shared. */
 static void do_fork(const struct operation *operation)
 {
-    uint32_t number = operation->where % PLAY_SPACES, parent = current;
-    struct space *child = &kernel_side[number];
+    uint32_t number = operation->where % PLAY_SPACES;
     bool done;
     if (model[number].exists)
         return;
-    enum kerr error = space_create(child, space_at(parent)->user);
-    if (error == KERR_OK) {
-        space_switch(child);
-        error = copy_regions(child, space_at(parent));
-        space_switch(space_at(parent));
-        cow_drop_lower_half(child->directory);
-        if (error == KERR_OK)
-            cow_share(1, KERNEL_FIRST_SLOT - 1, child->directory);
-        else
-            space_destroy(child);
-    }
-    judge(error, KERR_OK, &done);
-    if (!done)
-        return;
-    model[number] = model[parent];
+    judge(space_fork(&kernel_side[number]), KERR_OK, &done);
+    if (done)
+        model[number] = model[current];
 }
 
 /* ---- the heap ---- */
@@ -432,20 +535,20 @@ static void do_pressure(const struct operation *operation)
 /* ---- comparing ---- */
 
 /* Contents of page I of AREA, whose address is ADDRESS, by way of DIRECTORY and RAM alone. */
-static void compare_page(const struct area *area, uint32_t i, frame_t directory, vaddr_t address)
+static void compare_page(struct area *area, uint32_t i, frame_t directory, vaddr_t address)
 {
     struct machine_walk found = machine_walk_from(directory, address);
-    bool may_read = area->is_reserved[i] && area->rights[i] != 0;
-    bool may_write = may_read && (area->rights[i] & RIGHTS_WRITE);
+    struct page *page = &area->pages[i];
+    bool may_read = page->is_reserved && page->rights != 0;
+    bool may_write = may_read && (page->rights & RIGHTS_WRITE);
     if (!found.present)
         return; /* a touch will build it; what may be kept is compared when it is back */
-    if (!may_read)
+    if (!may_read || is_behind_the_end(page))
         wrong("page %u is present, but nobody may read it", i);
     else if (found.writable && !may_write)
         wrong("page %u can be written, but should not", i);
-    else if (machine_frame(found.frame)[0] != area->contents[i])
-        wrong("page %u holds %u, written was %u", i, machine_frame(found.frame)[0],
-              area->contents[i]);
+    else if (machine_frame(found.frame)[0] != *word_of(page))
+        wrong("page %u holds %x, written was %x", i, machine_frame(found.frame)[0], *word_of(page));
 }
 
 static void compare_all(void)
@@ -510,7 +613,8 @@ static void run_one(const struct operation *operation)
         [OP_READ] = do_read,         [OP_UNSHARE] = do_unshare,     [OP_CREATE] = do_create,
         [OP_DESTROY] = do_destroy,   [OP_SWITCH] = do_switch,       [OP_FORK] = do_fork,
         [OP_ALLOCATE] = do_allocate, [OP_RESIZE] = do_resize,       [OP_FREE] = do_free,
-        [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,
+        [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,   [OP_MAP] = do_map,
+        [OP_MOVE] = do_move,         [OP_STRETCH] = do_stretch,
     };
     enum operation_kind kind = operation->kind % OP_KINDS;
     if (kind == OP_FAIL) {
@@ -558,6 +662,9 @@ const char *operations_run(const struct operation *operations, uint32_t count,
     memset(model, 0, sizeof(model));
     memset(&model_kernel, 0, sizeof(model_kernel));
     memset(blocks, 0, sizeof(blocks));
+    memset(object_contents, 0, sizeof(object_contents));
+    for (uint32_t i = 0; i < FILE_PAGES; i++)
+        object_contents[0][i] = FILE_WORD + i;
     model[0].exists = true;
     current = 0;
     is_under_pressure = is_wrong = false;
@@ -573,6 +680,20 @@ const char *operations_run(const struct operation *operations, uint32_t count,
     return panic_copy;
 }
 
+static void make_objects(void)
+{
+    frame_t first;
+    enum kerr error = frame_alloc_run(&frame_pool, FRAME_FILE, FILE_PAGES, 1, 0, &first);
+    if (error == KERR_OK)
+        error = object_create_file(first, FILE_PAGES, &objects[0]);
+    for (uint32_t i = 0; i < FILE_PAGES; i++)
+        machine_frame_write(FRAME(first.n + i), 0, FILE_WORD + i);
+    for (uint32_t i = 1; i < PLAY_OBJECTS && error == KERR_OK; i++)
+        error = object_create_anonymous(object_pages[i], &objects[i]);
+    if (error != KERR_OK)
+        abort();
+}
+
 void operations_boot(uint32_t ram_bytes)
 {
     struct machine_options options = {.ram_bytes = ram_bytes, .pse = true, .pge = true};
@@ -582,6 +703,7 @@ void operations_boot(uint32_t ram_bytes)
     if (machine_boot(&options, &boot) != KERR_OK)
         abort();
     machine_set_output(OUTPUT_HIDDEN);
+    make_objects();
     machine_save();
 }
 
@@ -590,9 +712,9 @@ void operations_boot(uint32_t ram_bytes)
 void operation_print(const struct operation *operation, char *line, size_t bytes)
 {
     static const char *const names[OP_KINDS] = {
-        "RESERVE",  "RELEASE", "PROTECT", "DISCARD", "MAKE_REAL", "WRITE",
-        "READ",     "UNSHARE", "CREATE",  "DESTROY", "SWITCH",    "FORK",
-        "ALLOCATE", "RESIZE",  "FREE",    "TRIM",    "FAIL",      "PRESSURE"};
+        "RESERVE", "RELEASE", "PROTECT", "DISCARD",  "MAKE_REAL", "WRITE",    "READ",
+        "UNSHARE", "CREATE",  "DESTROY", "SWITCH",   "FORK",      "ALLOCATE", "RESIZE",
+        "FREE",    "TRIM",    "FAIL",    "PRESSURE", "MAP",       "MOVE"};
     format_text(line, bytes, "{OP_%s, 0x%02x, %u, %u},", names[operation->kind % OP_KINDS],
                 operation->where, operation->to, operation->how);
 }

@@ -3,7 +3,8 @@
  * Host test. Sequences of operations on the kernel's layers 4 and 5, compared with a plain model.
  *
  * The playground: twelve pages at the edges of three slots, in each of three spaces and once in
- * kernel space. The model: an array of pages per space, each with rights and one word of contents.
+ * kernel space. The model: an array of pages per space, each with rights and one word of contents,
+ * which may be an object's. Three objects: a file of a few pages, and two of shared memory.
  */
 #ifndef TESTS_HOST_OPERATIONS_H
 #define TESTS_HOST_OPERATIONS_H
@@ -29,10 +30,13 @@ enum operation_kind {
     OP_TRIM,
     OP_FAIL,     /* of the next operation, an allocation fails */
     OP_PRESSURE, /* few frames are left, or all again */
+    OP_MAP,      /* an object, from one of its pages on: privately or shared */
+    OP_MOVE,
+    OP_STRETCH, /* the end of a promise moves: up, or down */
     OP_KINDS
 };
 
-enum { PLAY_SLOTS = 3, PLAY_POINTS = 12, PLAY_SPACES = 3, PLAY_BLOCKS = 8 };
+enum { PLAY_SLOTS = 3, PLAY_POINTS = 12, PLAY_SPACES = 3, PLAY_BLOCKS = 8, PLAY_OBJECTS = 3 };
 
 /* Any four bytes are an operation: values out of range are taken modulo. */
 struct operation {

@@ -137,6 +137,20 @@ trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler)
     return former;
 }
 
+/* There are no processes. */
+bool trap_has_user_client(void)
+{
+    return false;
+}
+
+void trap_user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
+                          enum fault_result result)
+{
+    (void)frame;
+    (void)fault;
+    panic("a fault of a process that is not there ends with %u", result);
+}
+
 void double_fault_seal(const uint32_t *image_table)
 {
     (void)image_table;

@@ -16,6 +16,16 @@ enum { LENGTH_MAX = 4096 };
 
 static struct operation operations[LENGTH_MAX];
 
+/* A whole slot to another one's place, as BITS say. */
+static void move_whole_slot(struct operation *operation, uint32_t bits)
+{
+    static const uint8_t first_points[] = {0, 5, 9}, last_points[] = {4, 8, PLAY_POINTS - 1};
+    uint32_t from = bits % PLAY_SLOTS;
+    operation->where = (uint8_t)((operation->where & 0x80) | first_points[from]);
+    operation->to = last_points[from];
+    operation->how = first_points[(from + 1 + bits / PLAY_SLOTS % 2) % PLAY_SLOTS];
+}
+
 /*
  * Some kinds more often than others, kernel space now and then, and ranges mostly short: so that
  * many operations find what they need.
@@ -32,6 +42,8 @@ static struct operation random_operation(uint32_t *state)
         operation.where &= 0x7F;
     if (bits & 0x18)
         operation.to = (uint8_t)((operation.where & 0x7F) % PLAY_POINTS + (more >> 8 & 3));
+    if (operation.kind == OP_MOVE && (more & 0x30000) != 0)
+        move_whole_slot(&operation, more >> 18);
     return operation;
 }
 

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Waiting for several files: poll, select and their variants with a signal mask.
+ *
+ * Each round asks every file for the events that hold. If there are none, the caller sleeps, and a
+ * change of any file that somebody has asked lets all sleepers ask again. Results are written only
+ * when the call ends: select() overwrites its own arguments.
+ * Source: Linux manual pages poll(2), select(2).
+ */
+#include <process/signal.h>
+#include <process/timer.h>
+
+#include "open_file.h"
+
+const char poll_channel;
+
+/* ---- how long ---- */
+
+/*
+ * self->restart holds the end of the wait, in ticks, cut to 31 bits and never 0: the mark
+ * RESTART_BYTES is not set. No wait is longer than half of what can be told apart.
+ */
+enum { END_BITS = 0x7FFFFFFF, END_SIGN = 0x40000000 };
+
+static uint32_t ticks_left(const struct process *self)
+{
+    uint32_t left = (self->restart - (uint32_t)timer_ticks()) & END_BITS;
+    return left & END_SIGN ? 0 : left;
+}
+
+bool wait_is_over(const struct process *self, uint32_t ticks)
+{
+    if (ticks == WAIT_FOR_EVER)
+        return false;
+    return self->restart == 0 ? ticks == 0 : ticks_left(self) == 0;
+}
+
+int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks)
+{
+    if (self->restart == 0) {
+        self->restart = ((uint32_t)timer_ticks() + ticks) & END_BITS;
+        if (self->restart == 0)
+            self->restart = 1;
+    }
+    return process_sleep(channel, ticks == WAIT_FOR_EVER ? 0 : timer_ticks() + ticks_left(self));
+}
+
+/* SECONDS and NANOSECONDS in ticks, up to the next one, and one more for that which has begun. */
+static uint32_t ticks_of(uint32_t seconds, uint32_t nanoseconds)
+{
+    if (seconds >= WAIT_TICKS_MAX / TIMER_HZ)
+        return WAIT_TICKS_MAX;
+    if (seconds == 0 && nanoseconds == 0)
+        return 0;
+    return seconds * TIMER_HZ + (nanoseconds + TIMER_TICK_NS - 1) / TIMER_TICK_NS + 1;
+}
+
+/* ---- timeouts of programs ---- */
+
+enum { NANOSECONDS = 1000000000, MICROSECONDS = 1000000, NANOSECONDS_PER_MICROSECOND = 1000 };
+
+enum time_layout {
+    TIMEVAL,     /* seconds and microseconds, 32 bits each */
+    TIMESPEC,    /* seconds and nanoseconds, 32 bits each */
+    TIMESPEC_64, /* 64 bits each; the upper half of the nanoseconds is ignored */
+};
+
+/* The timeout at ADDRESS (0: none) in ticks. Returns 0, or what the call must return. */
+static int32_t read_timeout(uint32_t address, enum time_layout layout, uint32_t *ticks)
+{
+    int32_t words[4] = {0};
+    *ticks = WAIT_FOR_EVER;
+    if (address == 0)
+        return 0;
+    enum kerr error = user_read(words, address, layout == TIMESPEC_64 ? 16 : 8);
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    int32_t seconds = words[0], seconds_high = 0, part = words[1];
+    if (layout == TIMESPEC_64) {
+        seconds_high = words[1];
+        part = words[2];
+    } else if (seconds < 0) {
+        return -EINVAL;
+    }
+    if (seconds_high < 0 || (uint32_t)part >= (layout == TIMEVAL ? MICROSECONDS : NANOSECONDS))
+        return -EINVAL;
+    if (layout == TIMEVAL)
+        part *= NANOSECONDS_PER_MICROSECOND;
+    *ticks =
+        seconds_high > 0 ? (uint32_t)WAIT_TICKS_MAX : ticks_of((uint32_t)seconds, (uint32_t)part);
+    return 0;
+}
+
+/* Linux tells what is left of the timeout, if it can: a program may have it in read-only memory. */
+static void write_timeout(const struct process *self, uint32_t address, enum time_layout layout,
+                          uint32_t ticks)
+{
+    if (address == 0)
+        return;
+    uint32_t left = self->restart != 0 ? ticks_left(self) : ticks;
+    uint32_t nanoseconds = left % TIMER_HZ * TIMER_TICK_NS;
+    uint32_t words[4] = {left / TIMER_HZ};
+    if (layout == TIMEVAL)
+        words[1] = nanoseconds / NANOSECONDS_PER_MICROSECOND;
+    else
+        words[layout == TIMESPEC ? 1 : 2] = nanoseconds;
+    enum kerr ignored = user_write(address, words, layout == TIMESPEC_64 ? 16 : 8);
+    (void)ignored;
+}
+
+/* ---- the mask of ppoll and pselect ---- */
+
+enum { MASK_BYTES = 8 };
+
+/* Block what the mask at ADDRESS (0: none) says until the call ends; repeated, that has been done.
+ */
+static int32_t replace_mask(struct process *self, uint32_t address, uint32_t bytes)
+{
+    uint64_t mask;
+    if (address == 0 || self->restore_blocked)
+        return 0;
+    if (bytes != MASK_BYTES)
+        return -EINVAL;
+    enum kerr error = user_read(&mask, address, sizeof(mask));
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    self->signals_to_restore = self->signals_blocked;
+    self->restore_blocked = 1;
+    signal_set_blocked(self, mask);
+    return 0;
+}
+
+/* The call ends with RESULT. */
+static int32_t finish(struct process *self, int32_t result)
+{
+    self->restart = 0;
+    if (self->restore_blocked) {
+        self->restore_blocked = 0;
+        signal_set_blocked(self, self->signals_to_restore);
+    }
+    return result;
+}
+
+/* ---- poll ---- */
+
+static uint32_t events_of(const struct process *self, uint32_t descriptor)
+{
+    struct file *file = file_at(self, descriptor);
+    if (file == NULL || (file->flags & O_PATH))
+        return POLLNVAL;
+    return file->operations->poll != NULL ? file->operations->poll(file)
+                                          : POLL_READABLE | POLL_WRITABLE;
+}
+
+struct poll_entry { /* struct pollfd of the ABI */
+    int32_t descriptor;
+    uint16_t wanted, found;
+};
+
+/* Ask COUNT files, whose list is at ADDRESS, and note what was found; *READY: how many have any. */
+static kerr_t poll_list(const struct process *self, uint32_t address, uint32_t count,
+                        uint32_t *ready)
+{
+    enum { AT_ONCE = 32 };
+    struct poll_entry entries[AT_ONCE];
+    *ready = 0;
+    while (count > 0) {
+        uint32_t part = count < AT_ONCE ? count : AT_ONCE;
+        bool changed = false;
+        enum kerr error = user_read(entries, address, part * (uint32_t)sizeof(entries[0]));
+        if (error != KERR_OK)
+            return error;
+        for (uint32_t i = 0; i < part; i++) {
+            uint32_t asked = entries[i].wanted | POLLERR | POLLHUP | POLLNVAL, found = 0;
+            if (entries[i].descriptor >= 0)
+                found = events_of(self, (uint32_t)entries[i].descriptor) & asked;
+            changed |= entries[i].found != found;
+            entries[i].found = (uint16_t)found;
+            *ready += found != 0;
+        }
+        if (changed)
+            error = user_write(address, entries, part * (uint32_t)sizeof(entries[0]));
+        if (error != KERR_OK)
+            return error;
+        address += part * (uint32_t)sizeof(entries[0]);
+        count -= part;
+    }
+    return KERR_OK;
+}
+
+/* The mask, if there is one, was replaced. *ENDS: the result is the call's own. */
+static int32_t poll(struct process *self, uint32_t ticks, bool *ends)
+{
+    uint32_t ready;
+    *ends = false;
+    enum kerr error = poll_list(self, ARG1, ARG2, &ready);
+    if (error == KERR_NO_MEMORY)
+        return process_out_of_memory();
+    if (error == KERR_OK && ready == 0 && !wait_is_over(self, ticks))
+        return wait_sleep(self, &poll_channel, ticks);
+    *ends = true;
+    return error == KERR_OK ? (int32_t)ready : -EFAULT;
+}
+
+SYSTEM_CALL(168, poll)
+{
+    enum { MILLISECONDS = 1000, NANOSECONDS_PER_MILLISECOND = 1000000 };
+    int32_t timeout = (int32_t)ARG3;
+    bool ends;
+    if (ARG2 > descriptor_limit(self))
+        return -EINVAL;
+    uint32_t ticks = timeout < 0
+                         ? (uint32_t)WAIT_FOR_EVER
+                         : ticks_of((uint32_t)timeout / MILLISECONDS,
+                                    (uint32_t)timeout % MILLISECONDS * NANOSECONDS_PER_MILLISECOND);
+    int32_t result = poll(self, ticks, &ends);
+    return ends ? finish(self, result) : result;
+}
+
+static int32_t ppoll(struct process *self, enum time_layout layout)
+{
+    uint32_t ticks;
+    bool ends;
+    if (ARG2 > descriptor_limit(self))
+        return -EINVAL;
+    int32_t result = read_timeout(ARG3, layout, &ticks);
+    if (result == 0)
+        result = replace_mask(self, ARG4, ARG5);
+    if (result != 0)
+        return result;
+    result = poll(self, ticks, &ends);
+    if (!ends)
+        return result;
+    write_timeout(self, ARG3, layout, ticks);
+    return finish(self, result);
+}
+
+SYSTEM_CALL(309, ppoll)
+{
+    return ppoll(self, TIMESPEC);
+}
+
+SYSTEM_CALL(414, ppoll_time64)
+{
+    return ppoll(self, TIMESPEC_64);
+}
+
+/* ---- select ---- */
+
+enum { SETS = 3, WORD_BITS = 32, WORD_BYTES = 4 };
+
+/* What a call of select() is about: addresses of a program's. */
+struct select_wish {
+    uint32_t count;      /* descriptors */
+    uint32_t sets[SETS]; /* to be read, written, and with something special; 0: none */
+    uint32_t timeout;
+    enum time_layout layout;
+};
+
+enum select_round { SELECT_COUNT, SELECT_TELL };
+
+/* The events that put a descriptor into each set. */
+static const uint32_t set_events[SETS] = {POLL_READABLE | POLLRDBAND | POLLHUP | POLLERR,
+                                          POLL_WRITABLE | POLLWRBAND | POLLERR, POLLPRI};
+
+/* Ask the files of word INDEX of the sets; WORDS holds what is asked, then what is found. */
+static int32_t select_word(const struct process *self, uint32_t index, uint32_t *words,
+                           uint32_t *ready)
+{
+    uint32_t found[SETS] = {0};
+    uint32_t any = words[0] | words[1] | words[2];
+    for (uint32_t bit = 0; bit < WORD_BITS; bit++) {
+        if ((any >> bit & 1) == 0)
+            continue;
+        uint32_t events = events_of(self, index * WORD_BITS + bit);
+        if (events & POLLNVAL)
+            return -EBADF;
+        for (unsigned set = 0; set < SETS; set++)
+            if ((words[set] >> bit & 1) != 0 && (events & set_events[set]) != 0) {
+                found[set] |= 1u << bit;
+                ++*ready;
+            }
+    }
+    for (unsigned set = 0; set < SETS; set++)
+        words[set] = found[set];
+    return 0;
+}
+
+/* Go over all words of the sets; in the second round the sets are overwritten. */
+static int32_t select_round(struct process *self, const struct select_wish *wish,
+                            enum select_round round, uint32_t *ready)
+{
+    *ready = 0;
+    for (uint32_t index = 0; index * WORD_BITS < wish->count; index++) {
+        uint32_t words[SETS] = {0}, left = wish->count - index * WORD_BITS;
+        enum kerr error = KERR_OK;
+        for (unsigned set = 0; set < SETS && error == KERR_OK; set++)
+            if (wish->sets[set] != 0)
+                error = user_read(&words[set], wish->sets[set] + index * WORD_BYTES, WORD_BYTES);
+        if (error != KERR_OK)
+            return user_access_failed(error);
+        for (unsigned set = 0; set < SETS && left < WORD_BITS; set++)
+            words[set] &= (1u << left) - 1;
+        int32_t result = select_word(self, index, words, ready);
+        if (result != 0)
+            return result;
+        for (unsigned set = 0; set < SETS && round == SELECT_TELL && error == KERR_OK; set++)
+            if (wish->sets[set] != 0)
+                error = user_write(wish->sets[set] + index * WORD_BYTES, &words[set], WORD_BYTES);
+        if (error != KERR_OK) /* not to be repeated: some words are results already */
+            return error == KERR_NO_MEMORY ? -ENOMEM : -EFAULT;
+    }
+    return 0;
+}
+
+/* Descriptors behind the end of the table don't count, as in Linux. */
+static int32_t select(struct process *self, struct select_wish wish)
+{
+    uint32_t ticks, ready;
+    if ((int32_t)wish.count < 0)
+        return finish(self, -EINVAL);
+    if (wish.count > self->files->capacity)
+        wish.count = self->files->capacity;
+    int32_t result = read_timeout(wish.timeout, wish.layout, &ticks);
+    if (result == 0)
+        result = select_round(self, &wish, SELECT_COUNT, &ready);
+    if (result == 0 && ready == 0 && !wait_is_over(self, ticks))
+        return wait_sleep(self, &poll_channel, ticks);
+    if (result == 0)
+        result = select_round(self, &wish, SELECT_TELL, &ready);
+    if (result > 0)
+        return result; /* out of memory: the call is repeated */
+    if (result == 0)
+        write_timeout(self, wish.timeout, wish.layout, ticks);
+    return finish(self, result < 0 ? result : (int32_t)ready);
+}
+
+SYSTEM_CALL(142, _newselect)
+{
+    return select(self, (struct select_wish){ARG1, {ARG2, ARG3, ARG4}, ARG5, TIMEVAL});
+}
+
+/* The old call has its arguments in memory. */
+SYSTEM_CALL(82, select)
+{
+    uint32_t words[5];
+    enum kerr error = user_read(words, ARG1, sizeof(words));
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    return select(
+        self, (struct select_wish){words[0], {words[1], words[2], words[3]}, words[4], TIMEVAL});
+}
+
+static int32_t pselect(struct process *self, enum time_layout layout)
+{
+    uint32_t mask[2] = {0}; /* address, bytes */
+    enum kerr error = ARG6 != 0 ? user_read(mask, ARG6, sizeof(mask)) : KERR_OK;
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    int32_t result = replace_mask(self, mask[0], mask[1]);
+    if (result != 0)
+        return result;
+    return select(self, (struct select_wish){ARG1, {ARG2, ARG3, ARG4}, ARG5, layout});
+}
+
+SYSTEM_CALL(308, pselect6)
+{
+    return pselect(self, TIMESPEC);
+}
+
+SYSTEM_CALL(413, pselect6_time64)
+{
+    return pselect(self, TIMESPEC_64);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Open files and tables of descriptors (include/file/file.h).
+ *
+ * A table is shared by fork until one side changes it: every change goes through
+ * files_copy_for_write() first. A file counts the descriptors that name it, a shared table's once.
+ * Both kinds of structure have an upper bound over all processes, so that programs can't fill the
+ * kernel's heap with them.
+ */
+#include <kernel/string.h>
+#include <mm/heap.h>
+
+#include "open_file.h"
+
+enum {
+    FILES_MAX = 0x20000,
+    SLOTS_AT_FIRST = 16,
+    SLOTS_PER_TABLE_MAX = 0x10000,
+    SLOTS_MAX = 0x400000, /* in all tables */
+    MASK_AT_FIRST = 022,
+};
+
+static uint32_t file_count, slot_count;
+
+/* The table of a process that has lost its own; the one reference more keeps it for ever. */
+static struct files no_files = {.references = 1, .directory = &root_node};
+
+/* ---- files ---- */
+
+enum kerr file_create(const struct file_operations *operations, const struct node *node,
+                      uint32_t flags, struct file **file)
+{
+    static const uint8_t access[O_ACCMODE + 1] = {
+        [O_RDONLY] = FILE_READ, [O_WRONLY] = FILE_WRITE, [O_RDWR] = FILE_READ | FILE_WRITE};
+    void *block;
+    if (file_count == FILES_MAX)
+        return KERR_NO_ROOM;
+    enum kerr error = kmalloc(sizeof(struct file), &block);
+    if (error != KERR_OK)
+        return error;
+    file_count++;
+    *file = block;
+    **file = (struct file){.operations = operations,
+                           .access = flags & O_PATH ? 0u : access[flags & O_ACCMODE],
+                           .node = node,
+                           .flags = flags,
+                           .references = 1};
+    return KERR_OK;
+}
+
+void file_put(struct file *file)
+{
+    if (--file->references > 0)
+        return;
+    if (file->operations->release != NULL)
+        file->operations->release(file);
+    file_count--;
+    kfree(file);
+}
+
+struct file *file_of(const struct process *process, uint32_t descriptor)
+{
+    return file_at(process, descriptor);
+}
+
+/* ---- tables ---- */
+
+static size_t table_bytes(uint32_t capacity)
+{
+    return offsetof(struct files, slots) + capacity * sizeof(struct descriptor);
+}
+
+/* Make TABLE (NULL: a new one) CAPACITY slots large, those that are new free. */
+static kerr_t table_resize(struct files *table, uint32_t capacity, struct files **resized)
+{
+    uint32_t before = table != NULL ? table->capacity : 0;
+    void *block;
+    if (capacity - before > SLOTS_MAX - slot_count)
+        return KERR_NO_ROOM;
+    enum kerr error = krealloc(table, table_bytes(capacity), &block);
+    if (error != KERR_OK)
+        return error;
+    slot_count += capacity - before;
+    *resized = block;
+    (*resized)->capacity = capacity;
+    memset(&(*resized)->slots[before], 0, (capacity - before) * sizeof(struct descriptor));
+    return KERR_OK;
+}
+
+enum kerr files_create(struct files **files)
+{
+    struct file *terminal;
+    struct files *table;
+    enum kerr error = file_create(&terminal_operations, &terminal_node, O_RDWR, &terminal);
+    if (error != KERR_OK)
+        return error;
+    error = table_resize(NULL, SLOTS_AT_FIRST, &table);
+    if (error != KERR_OK) {
+        file_put(terminal);
+        return error;
+    }
+    enum { STANDARD_FILES = 3 }; /* input, output, errors */
+    table->references = 1;
+    table->first_free = STANDARD_FILES;
+    table->mask = MASK_AT_FIRST;
+    table->directory = &root_node;
+    terminal->references = STANDARD_FILES;
+    for (uint32_t i = 0; i < STANDARD_FILES; i++)
+        table->slots[i].file = terminal;
+    *files = table;
+    return KERR_OK;
+}
+
+struct files *files_get(struct files *files)
+{
+    files->references++;
+    return files;
+}
+
+void files_put(struct files *files)
+{
+    if (files == NULL || --files->references > 0)
+        return;
+    for (uint32_t i = 0; i < files->capacity; i++)
+        if (files->slots[i].file != NULL)
+            file_put(files->slots[i].file);
+    slot_count -= files->capacity;
+    kfree(files);
+}
+
+enum kerr files_copy_for_write(struct process *self)
+{
+    struct files *old = self->files, *copy;
+    if (old->references == 1)
+        return KERR_OK;
+    uint32_t capacity = old->capacity > 0 ? old->capacity : SLOTS_AT_FIRST;
+    enum kerr error = table_resize(NULL, capacity, &copy);
+    if (error != KERR_OK)
+        return error;
+    memcpy(copy, old, table_bytes(old->capacity));
+    copy->references = 1;
+    copy->capacity = capacity;
+    for (uint32_t i = 0; i < old->capacity; i++)
+        if (copy->slots[i].file != NULL)
+            copy->slots[i].file->references++;
+    old->references--;
+    self->files = copy;
+    return KERR_OK;
+}
+
+/* Close a descriptor of a table that nobody shares. */
+static void close_slot(struct files *files, uint32_t descriptor)
+{
+    struct file *file = files->slots[descriptor].file;
+    files->slots[descriptor] = (struct descriptor){0};
+    if (descriptor < files->first_free)
+        files->first_free = descriptor;
+    file_put(file);
+}
+
+static bool closes_any_on_exec(const struct files *files)
+{
+    for (uint32_t i = 0; i < files->capacity; i++)
+        if (files->slots[i].at_exec == DESCRIPTOR_CLOSE_ON_EXEC)
+            return true;
+    return false;
+}
+
+enum kerr files_prepare_exec(struct process *process)
+{
+    return closes_any_on_exec(process->files) ? files_copy_for_write(process) : KERR_OK;
+}
+
+void files_close_on_exec(struct process *process)
+{
+    if (!closes_any_on_exec(process->files))
+        return;
+    if (files_copy_for_write(process) != KERR_OK) {
+        files_put(process->files);
+        process->files = files_get(&no_files);
+        return;
+    }
+    struct files *files = process->files;
+    for (uint32_t i = 0; i < files->capacity; i++)
+        if (files->slots[i].at_exec == DESCRIPTOR_CLOSE_ON_EXEC)
+            close_slot(files, i);
+}
+
+/* ---- descriptors ---- */
+
+uint32_t descriptor_limit(const struct process *self)
+{
+    uint32_t limit = self->limits[LIMIT_NOFILE].soft;
+    return limit < SLOTS_PER_TABLE_MAX ? limit : SLOTS_PER_TABLE_MAX;
+}
+
+/* A table of SELF's own with room for DESCRIPTOR, which is below the limit. */
+static kerr_t reach(struct process *self, uint32_t descriptor)
+{
+    enum kerr error = files_copy_for_write(self);
+    if (error != KERR_OK || descriptor < self->files->capacity)
+        return error;
+    uint32_t capacity = self->files->capacity;
+    while (capacity <= descriptor)
+        capacity *= 2;
+    return table_resize(self->files, capacity, &self->files);
+}
+
+static uint32_t find_free(const struct files *files, uint32_t first)
+{
+    uint32_t found = first > files->first_free ? first : files->first_free;
+    while (found < files->capacity && files->slots[found].file != NULL)
+        found++;
+    return found;
+}
+
+int32_t descriptor_add(struct process *self, struct file *file, uint32_t first,
+                       enum descriptor_end at_exec, uint32_t *descriptor)
+{
+    uint32_t found = find_free(self->files, first);
+    if (found >= descriptor_limit(self)) {
+        file_put(file);
+        return -EMFILE;
+    }
+    enum kerr error = reach(self, found);
+    if (error != KERR_OK) {
+        file_put(file);
+        return file_allocation_failed(error);
+    }
+    self->files->slots[found] = (struct descriptor){file, at_exec};
+    if (first <= self->files->first_free)
+        self->files->first_free = found + 1;
+    *descriptor = found;
+    return 0;
+}
+
+int32_t descriptor_replace(struct process *self, uint32_t descriptor, struct file *file,
+                           enum descriptor_end at_exec)
+{
+    enum kerr error = reach(self, descriptor);
+    if (error != KERR_OK) {
+        file_put(file);
+        return file_allocation_failed(error);
+    }
+    struct descriptor *slot = &self->files->slots[descriptor];
+    if (slot->file != NULL)
+        file_put(slot->file);
+    *slot = (struct descriptor){file, at_exec};
+    return 0;
+}
+
+int32_t descriptor_close(struct process *self, uint32_t descriptor)
+{
+    if (file_at(self, descriptor) == NULL)
+        return -EBADF;
+    enum kerr error = files_copy_for_write(self);
+    if (error != KERR_OK)
+        return file_allocation_failed(error);
+    close_slot(self->files, descriptor);
+    return 0;
+}

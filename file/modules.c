@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. The modules of the boot loader as read-only files.
+ *
+ * A module is a run of frames that the loader has filled: its object takes them over as they are,
+ * so that a program can be mapped straight onto them. That needs whole frames: one that begins in
+ * the middle of a frame, or shares a frame with something else, is copied (GRUB aligns modules
+ * where the multiboot header asks for it). What is behind the end in the last frame is cleared.
+ * Its name is the last part of the first word of the module string.
+ */
+#include <arch/i386/entry.h>
+#include <kernel/boot_info.h>
+#include <kernel/layer.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/frame.h>
+#include <mm/heap.h>
+
+#include "open_file.h"
+
+enum { FIRST_MODULE_INODE = 100 };
+
+static struct node nodes[BOOT_MODULES_MAX];
+static char paths[BOOT_MODULES_MAX][1 + BOOT_MODULE_NAME_BYTES];
+static uint32_t node_count;
+
+const struct node *module_node(uint32_t number)
+{
+    return number < node_count ? &nodes[number] : NULL;
+}
+
+const struct node *module_of_object(const struct object *object)
+{
+    for (uint32_t i = 0; i < node_count; i++)
+        if (nodes[i].object == object)
+            return &nodes[i];
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static int32_t module_read(struct process *self, struct file *file, struct transfer *transfer)
+{
+    const struct node *node = file->node;
+    uint32_t done = 0;
+    enum kerr error = KERR_OK;
+    (void)self;
+    uint64_t *position = transfer_position(file, transfer);
+    if (*position >= node->bytes)
+        return 0;
+    uint32_t start = (uint32_t)*position;
+    uint32_t end = transfer->bytes < node->bytes - start ? start + transfer->bytes : node->bytes;
+    while (start + done < end && error == KERR_OK) {
+        frame_t frame;
+        uint32_t offset = start + done, in_page = offset % PAGE_BYTES, left = end - offset;
+        uint32_t bytes =
+            transfer_step(transfer, left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page);
+        error = object_find_frame(node->object, offset / PAGE_BYTES, &frame);
+        ASSERT(error == KERR_OK, "page %u of %s has no frame", offset / PAGE_BYTES, node->path);
+        /* The copy may fault: the fault path has temporary pages of its own. */
+        const uint8_t *page = temp_map(TEMP_FRAME, frame);
+        error = transfer_to_user(transfer, page + in_page, bytes);
+        temp_unmap(TEMP_FRAME);
+        if (error == KERR_OK)
+            done += bytes;
+    }
+    *position += done;
+    return error == KERR_OK ? (int32_t)done : transfer_failed(transfer, error, done);
+}
+
+const struct file_operations module_operations = {.read = module_read, .seek = SEEK_ANYWHERE};
+
+/* ---- taking over what the loader left ---- */
+
+static uint32_t pages_of(const struct boot_module *module)
+{
+    return (module->bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
+/* MODULE has a byte in FRAME. */
+static bool touches(const struct boot_module *module, frame_t frame)
+{
+    uint32_t first = module->start.v >> PAGE_SHIFT;
+    uint32_t last = (module->start.v + module->bytes - 1) >> PAGE_SHIFT;
+    return module->bytes > 0 && frame.n >= first && frame.n <= last;
+}
+
+/* FRAME belongs to MODULE and to nothing else. */
+static bool owns_frame(const struct boot_info *boot, const struct boot_module *module,
+                       frame_t frame)
+{
+    if (frame.n >= frame_pool.frames || frame_kind(&frame_pool, frame) != FRAME_FILE)
+        return false;
+    for (uint32_t i = 0; i < boot->module_count; i++)
+        if (&boot->modules[i] != module && touches(&boot->modules[i], frame))
+            return false;
+    return true;
+}
+
+static bool can_stay(const struct boot_info *boot, const struct boot_module *module)
+{
+    if (module->start.v % PAGE_BYTES != 0 && module->bytes > 0)
+        return false;
+    for (uint32_t i = 0; i < pages_of(module); i++)
+        if (!owns_frame(boot, module, FRAME(paddr_to_frame(module->start).n + i)))
+            return false;
+    return true;
+}
+
+/* Copy the BYTES bytes of RAM from START on, which may lie in two frames, to PAGE. */
+static void read_physical(uint8_t *page, paddr_t start, uint32_t bytes)
+{
+    while (bytes > 0) {
+        uint32_t in_frame = start.v % PAGE_BYTES;
+        uint32_t part = bytes < PAGE_BYTES - in_frame ? bytes : PAGE_BYTES - in_frame;
+        const uint8_t *view = temp_map(TEMP_FRAME, paddr_to_frame(start));
+        memcpy(page, view + in_frame, part);
+        temp_unmap(TEMP_FRAME);
+        page += part;
+        start.v += part;
+        bytes -= part;
+    }
+}
+
+/* A copy of MODULE in whole frames, the rest of the last one cleared. What it is copied from stays
+ * claimed: something else may be in the same frames. */
+static kerr_t copy_module(const struct boot_module *module, frame_t *first)
+{
+    void *page;
+    uint32_t pages = pages_of(module);
+    enum kerr error = kmalloc(PAGE_BYTES, &page);
+    if (error != KERR_OK)
+        return error;
+    error = frame_alloc_run(&frame_pool, FRAME_FILE, pages, 1, 0, first);
+    for (uint32_t i = 0; i < pages && error == KERR_OK; i++) {
+        uint32_t done = i * PAGE_BYTES, left = module->bytes - done;
+        memset(page, 0, PAGE_BYTES);
+        read_physical(page, PADDR(module->start.v + done), left < PAGE_BYTES ? left : PAGE_BYTES);
+        memcpy(temp_map(TEMP_FRAME, FRAME(first->n + i)), page, PAGE_BYTES);
+        temp_unmap(TEMP_FRAME);
+    }
+    kfree(page);
+    return error;
+}
+
+static void clear_tail(const struct boot_module *module)
+{
+    uint32_t in_page = module->bytes % PAGE_BYTES;
+    if (in_page == 0)
+        return;
+    uint8_t *page =
+        temp_map(TEMP_FRAME, paddr_to_frame(PADDR(module->start.v + module->bytes - 1)));
+    memset(page + in_page, 0, PAGE_BYTES - in_page);
+    temp_unmap(TEMP_FRAME);
+}
+
+/* "bin/hello one two" -> "/hello" */
+static void name_module(char *path, const char *string, uint32_t number)
+{
+    size_t start = 0, end = 0;
+    while (string[end] == ' ')
+        start = ++end;
+    for (; string[end] != ' ' && string[end] != '\0'; end++)
+        if (string[end] == '/')
+            start = end + 1;
+    if (start == end)
+        format_text(path, sizeof(paths[0]), "/module%u", number);
+    else
+        format_text(path, sizeof(paths[0]), "/%.*s", (int)(end - start), string + start);
+}
+
+/* MODULE becomes a file with the object OBJECT, unless there is one of that name. */
+static void add_node(const struct boot_module *module, struct object *object)
+{
+    char *path = paths[node_count];
+    name_module(path, module->name, node_count);
+    for (uint32_t i = 0; i < node_count; i++)
+        if (strcmp(nodes[i].path, path) == 0) {
+            printk("files: a second module named %s is not seen\n", path);
+            return;
+        }
+    nodes[node_count] = (struct node){.name = path + 1,
+                                      .parent = &root_node,
+                                      .operations = &module_operations,
+                                      .mode = S_IFREG | 0555,
+                                      .inode = FIRST_MODULE_INODE + node_count,
+                                      .bytes = module->bytes,
+                                      .object = object,
+                                      .path = path};
+    node_count++;
+}
+
+/* All that must be copied is copied before the first byte behind a module is cleared. */
+static enum kerr files_init(const struct boot_info *boot)
+{
+    const uint32_t count = boot->module_count;
+    frame_t first[BOOT_MODULES_MAX];
+    enum kerr error = KERR_OK;
+    for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
+        const struct boot_module *module = &boot->modules[i];
+        first[i] = paddr_to_frame(module->start);
+        if (!can_stay(boot, module))
+            error = copy_module(module, &first[i]);
+    }
+    for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
+        const struct boot_module *module = &boot->modules[i];
+        struct object *object;
+        if (first[i].n == paddr_to_frame(module->start).n)
+            clear_tail(module);
+        error = object_create_file(first[i], pages_of(module), &object);
+        if (error == KERR_OK)
+            add_node(module, object);
+    }
+    return error;
+}
+
+LAYER(6a, "files", files_init);

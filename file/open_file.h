@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. What the units of file/ share: open files and what each kind can do, the tree of names,
+ * and transfers between a file and a program.
+ *
+ * An open file is a structure of the heap, counted by the descriptors that name it. What it does is
+ * decided by its table of operations, never by a question about its kind.
+ * Constants: Linux manual pages open(2), poll(2), stat(2), inode(7) and the i386 ABI.
+ */
+#ifndef FILE_OPEN_FILE_H
+#define FILE_OPEN_FILE_H
+
+#include <file/file.h>
+#include <process/system_call.h>
+
+enum open_flags {
+    O_RDONLY = 0,
+    O_WRONLY = 1,
+    O_RDWR = 2,
+    O_ACCMODE = 3,
+    O_CREAT = 0100,
+    O_EXCL = 0200,
+    O_NOCTTY = 0400,
+    O_TRUNC = 01000,
+    O_APPEND = 02000,
+    O_NONBLOCK = 04000,
+    O_ASYNC = 020000,
+    O_DIRECT = 040000,
+    O_LARGEFILE = 0100000,
+    O_DIRECTORY = 0200000,
+    O_NOFOLLOW = 0400000,
+    O_NOATIME = 01000000,
+    O_CLOEXEC = 02000000,
+    O_PATH = 010000000,
+    O_TMPFILE = 020000000 | O_DIRECTORY,
+};
+
+enum poll_events {
+    POLLIN = 0x1,
+    POLLPRI = 0x2,
+    POLLOUT = 0x4,
+    POLLERR = 0x8,
+    POLLHUP = 0x10,
+    POLLNVAL = 0x20,
+    POLLRDNORM = 0x40,
+    POLLRDBAND = 0x80,
+    POLLWRNORM = 0x100,
+    POLLWRBAND = 0x200,
+    POLL_READABLE = POLLIN | POLLRDNORM,
+    POLL_WRITABLE = POLLOUT | POLLWRNORM,
+};
+
+enum file_mode {
+    S_IFMT = 0170000,
+    S_IFIFO = 0010000,
+    S_IFCHR = 0020000,
+    S_IFDIR = 0040000,
+    S_IFREG = 0100000,
+    S_IFLNK = 0120000,
+};
+
+/* Requests of ioctl(2) that concern more than the terminal. */
+enum ioctl_request {
+    FIONREAD = 0x541B, /* *argument = bytes that can be read */
+    FIONBIO = 0x5421,  /* O_NONBLOCK as *argument says */
+    FIONCLEX = 0x5450, /* not closed on execve any more; */
+    FIOCLEX = 0x5451,  /* closed on it */
+};
+
+/* What a file was opened for. */
+enum file_access { FILE_READ = 1, FILE_WRITE = 2 };
+
+/* What lseek(), pread() and pwrite() can do with it. */
+enum file_seek {
+    SEEK_NEVER,    /* ESPIPE */
+    SEEK_TO_START, /* its offset is always 0 */
+    SEEK_ANYWHERE, /* each open file has an offset */
+};
+
+/* ---- transfers ---- */
+
+/* A piece of the program's memory: struct iovec of the ABI. */
+struct user_piece {
+    uint32_t address, bytes;
+};
+
+enum transfer_flags {
+    TRANSFER_OF_KERNEL = 1, /* the memory is the kernel's, and one piece */
+    /* When nothing can be moved now: -EAGAIN, -ENOMEM. Else the call sleeps, or waits for a victim
+     * to end, and is repeated. */
+    TRANSFER_NEVER_SLEEPS = 2,
+    TRANSFER_AT_POSITION = 4, /* not at the file's offset */
+};
+
+/*
+ * One read or write: so many bytes between a file and pieces of memory, in a row. Pieces of a
+ * program lie below the kernel: who begins a transfer sees to that.
+ */
+struct transfer {
+    uint32_t bytes;                      /* that are still to be moved */
+    uint32_t address, bytes_here;        /* what is left of the current piece */
+    uint32_t flags;                      /* enum transfer_flags */
+    const struct user_piece *next_piece; /* only if more bytes are left than are here */
+    uint64_t *position;                  /* only if TRANSFER_AT_POSITION */
+};
+
+/* At most this much is moved by one call; more is cut, as in Linux. */
+#define TRANSFER_BYTES_MAX 0x7FFFF000u
+
+/* A transfer of the kernel's own: tests, sendfile(). */
+static inline struct transfer transfer_of_kernel(void *memory, uint32_t bytes)
+{
+    return (struct transfer){.bytes = bytes,
+                             .address = pointer_to_vaddr(memory).v,
+                             .bytes_here = bytes,
+                             .flags = TRANSFER_OF_KERNEL | TRANSFER_NEVER_SLEEPS};
+}
+
+static inline void transfer_advance(struct transfer *transfer, uint32_t bytes)
+{
+    transfer->bytes -= bytes;
+    transfer->address += bytes;
+    transfer->bytes_here -= bytes;
+}
+
+/* Where the current piece goes on. */
+static inline void *transfer_place(const struct transfer *transfer)
+{
+    return vaddr_to_pointer(VADDR(transfer->address));
+}
+
+/* BYTES bytes can be moved by one copy, even by user_copy(): the usual case. */
+static inline bool transfer_is_simple(const struct transfer *transfer, uint32_t bytes)
+{
+    return likely(!(transfer->flags & TRANSFER_OF_KERNEL) && bytes <= transfer->bytes_here);
+}
+
+/* The long way of the two below: any memory, any pieces. */
+kerr_t transfer_to_pieces(struct transfer *transfer, const void *from, uint32_t bytes);
+kerr_t transfer_from_pieces(struct transfer *transfer, void *to, uint32_t bytes);
+
+/*
+ * Move BYTES bytes, at most transfer->bytes, from FROM to the program, or from the program to TO,
+ * and go on behind them. Errors as user_write(): part of them may have been copied.
+ */
+static inline kerr_t transfer_to_user(struct transfer *transfer, const void *from, uint32_t bytes)
+{
+    if (!transfer_is_simple(transfer, bytes))
+        return transfer_to_pieces(transfer, from, bytes);
+    enum kerr error = user_write(transfer->address, from, bytes);
+    transfer_advance(transfer, bytes); /* who fails does not go on */
+    return error;
+}
+
+static inline kerr_t transfer_from_user(struct transfer *transfer, void *to, uint32_t bytes)
+{
+    if (!transfer_is_simple(transfer, bytes))
+        return transfer_from_pieces(transfer, to, bytes);
+    enum kerr error = user_read(to, transfer->address, bytes);
+    transfer_advance(transfer, bytes);
+    return error;
+}
+
+/* The same with zeros. */
+kerr_t transfer_zeros(struct transfer *transfer, uint32_t bytes);
+
+/* Leave out BYTES bytes, at most transfer->bytes. */
+void transfer_skip(struct transfer *transfer, uint32_t bytes);
+
+/*
+ * How many bytes, at most MOST, lie in the current piece and in one page: what is moved in such
+ * steps ends exactly where the program's memory ends. 0 only if nothing is left.
+ */
+uint32_t transfer_step(struct transfer *transfer, uint32_t most);
+
+/* What an operation returns that has moved DONE bytes when a copy fails with ERROR. */
+static inline int32_t transfer_failed(const struct transfer *transfer, enum kerr error,
+                                      uint32_t done)
+{
+    if (done > 0)
+        return (int32_t)done;
+    if (transfer->flags & TRANSFER_NEVER_SLEEPS)
+        return error == KERR_NO_MEMORY ? -ENOMEM : -EFAULT;
+    return user_access_failed(error);
+}
+
+/*
+ * A call that has moved some bytes for good and can't go on now notes them in self->restart with
+ * this mark: repeated, it skips them; interrupted by a signal, it returns their number.
+ */
+static inline uint32_t transfer_restart(uint32_t done)
+{
+    return done == 0 ? 0 : done | RESTART_BYTES;
+}
+
+/* The bytes that the call has moved before it was repeated; forgets them. */
+static inline uint32_t transfer_take_progress(struct process *self)
+{
+    uint32_t done = self->restart & ~RESTART_BYTES;
+    self->restart = 0;
+    return done;
+}
+
+/* ---- open files ---- */
+
+struct file_operations {
+    /* As read(2) and write(2), which ask for access and range first. NULL: it can't be opened so. */
+    int32_t (*read)(struct process *self, struct file *file, struct transfer *transfer);
+    int32_t (*write)(struct process *self, struct file *file, struct transfer *transfer);
+    /* The events that hold now; the next change calls poll_wake(). NULL: it can always be read
+     * and written. */
+    uint32_t (*poll)(struct file *file);
+    /* As ioctl(2); NULL: ENOTTY. */
+    int32_t (*ioctl)(struct process *self, struct file *file, uint32_t request, uint32_t argument);
+    /* The last descriptor is gone. NULL: nothing to do. */
+    void (*release)(struct file *file);
+    enum file_seek seek;
+};
+
+struct file {
+    const struct file_operations *operations;
+    uint32_t access; /* enum file_access */
+    struct pipe *pipe;
+    const struct node *node; /* NULL: a pipe */
+    uint32_t flags;          /* enum open_flags, as F_GETFL reports them */
+    uint32_t references;     /* descriptors, in all tables */
+    uint64_t offset;         /* below 2^63 */
+};
+
+/* Where TRANSFER begins in FILE, and what it moves on. */
+static inline uint64_t *transfer_position(struct file *file, const struct transfer *transfer)
+{
+    return transfer->flags & TRANSFER_AT_POSITION ? transfer->position : &file->offset;
+}
+
+/*
+ * A file of NODE (NULL: none) with one reference, opened with FLAGS.
+ *   returns KERR_OK, KERR_NO_MEMORY, KERR_NO_ROOM (there are too many)
+ */
+kerr_t file_create(const struct file_operations *operations, const struct node *node,
+                   uint32_t flags, struct file **file);
+void file_put(struct file *file);
+
+/* What a call returns that could not allocate. */
+static inline int32_t file_allocation_failed(enum kerr error)
+{
+    return error == KERR_NO_MEMORY ? process_out_of_memory() : -ENFILE;
+}
+
+/* ---- descriptors ---- */
+
+enum descriptor_end { DESCRIPTOR_STAYS, DESCRIPTOR_CLOSE_ON_EXEC };
+
+struct descriptor {
+    struct file *file; /* NULL: free */
+    enum descriptor_end at_exec;
+};
+
+/* A table. What else fork copies and files know about stands here, too. */
+struct files {
+    uint32_t references;
+    uint32_t capacity;
+    uint32_t first_free;          /* no descriptor below is free */
+    uint32_t mask;                /* umask */
+    const struct node *directory; /* the working directory */
+    struct descriptor slots[];
+};
+
+static inline struct file *file_at(const struct process *process, uint32_t descriptor)
+{
+    const struct files *files = process->files;
+    return descriptor < files->capacity ? files->slots[descriptor].file : NULL;
+}
+
+/*
+ * These return 0; or an error negated, or what else the call must return, which is never 0.
+ *
+ * Give FILE, whose reference is taken over in any case, the lowest free descriptor from FIRST on.
+ */
+int32_t descriptor_add(struct process *self, struct file *file, uint32_t first,
+                       enum descriptor_end at_exec, uint32_t *descriptor);
+
+/* Let DESCRIPTOR, below the limit, name FILE, whose reference is taken over; what it named before
+ * is closed. */
+int32_t descriptor_replace(struct process *self, uint32_t descriptor, struct file *file,
+                           enum descriptor_end at_exec);
+
+int32_t descriptor_close(struct process *self, uint32_t descriptor);
+
+/* The first descriptor that SELF may not have. */
+uint32_t descriptor_limit(const struct process *self);
+
+/* ---- names ---- */
+
+/* A name in the tree of files: all of them stand there from boot on. */
+struct node {
+    const char *name;
+    const struct node *parent; /* the root: itself */
+    const struct file_operations *operations;
+    uint32_t mode;   /* enum file_mode and permissions, as stat(2) reports them */
+    uint32_t device; /* of a device: its number */
+    uint32_t inode;
+    uint32_t bytes;
+    struct object *object; /* of a module: its pages */
+    const char *path;      /* of directories and modules, from the root on */
+};
+
+extern const struct node root_node;
+extern const struct node terminal_node;
+
+/* The modules, from modules.c. */
+const struct node *module_node(uint32_t number); /* NULL: there are not so many */
+const struct node *module_of_object(const struct object *object);
+
+/* Child NUMBER of DIRECTORY, or NULL. */
+const struct node *node_child(const struct node *directory, uint32_t number);
+
+/* Where the one symbolic link, /proc/self/exe, leads for SELF, or NULL. */
+const struct node *node_link_target(const struct process *self);
+
+enum path_links { LINKS_FOLLOW, LINKS_KEEP }; /* at the end of a path */
+
+/* PATH, seen from BASE. Returns 0, -ENOENT, -ENOTDIR, -ENAMETOOLONG. */
+int32_t path_find(const struct process *self, const struct node *base, const char *path,
+                  enum path_links links, const struct node **node);
+
+/*
+ * A path of a program: the text at ADDRESS, valid until the next one is read; where it begins: the
+ * directory that DESCRIPTOR names (AT_FDCWD: the working directory); and both with the node that it
+ * leads to. Return 0, or what the call must return, which is never 0.
+ */
+enum { AT_FDCWD = -100, PATH_BYTES_MAX = 4096, NAME_BYTES_MAX = 255 };
+int32_t path_read(uint32_t address, const char **path);
+int32_t path_base(const struct process *self, int32_t descriptor, const char *path,
+                  const struct node **base);
+int32_t path_find_user(struct process *self, int32_t descriptor, uint32_t address,
+                       enum path_links links, const struct node **node);
+
+/* ---- status ---- */
+
+enum at_flags {
+    AT_SYMLINK_NOFOLLOW = 0x100,
+    AT_EACCESS = 0x200,
+    AT_NO_AUTOMOUNT = 0x800,
+    AT_EMPTY_PATH = 0x1000,
+    AT_STATX_SYNC_TYPE = 0x6000, /* a mask */
+};
+
+/* What the calls of the stat family tell of a file. */
+struct file_status {
+    uint32_t mode, device, inode, bytes;
+};
+
+/*
+ * The status of the file at a path of SELF's (path_find_user()), or, with AT_EMPTY_PATH and an empty
+ * path, of DIRECTORY itself. Returns 0, or what the call must return, which is never 0.
+ */
+int32_t file_status_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
+                       struct file_status *status);
+
+/* ---- kinds ---- */
+
+extern const struct file_operations module_operations, directory_operations, null_operations,
+    zero_operations, terminal_operations, pipe_read_operations, pipe_write_operations;
+
+/* Both ends of a new pipe. Returns as file_create(). */
+kerr_t pipe_create(uint32_t flags, struct file **reader, struct file **writer);
+
+uint32_t pipe_inode(const struct file *file);
+
+/* As F_GETPIPE_SZ and F_SETPIPE_SZ of fcntl(2). */
+int32_t pipe_capacity(const struct file *file);
+int32_t pipe_set_capacity(struct file *file, uint32_t bytes);
+
+/* ---- waiting for several files ---- */
+
+/* What pollers of any file sleep on; a file that was asked wakes them when it changes. */
+extern const char poll_channel;
+
+static inline void poll_wake(void)
+{
+    process_wake(&poll_channel);
+}
+
+/*
+ * Sleep on CHANNEL for at most TICKS ticks, over all repetitions of the call; the first one notes
+ * the end in self->restart. wait_is_over(): the time is up, or there is none to wait.
+ */
+enum { WAIT_FOR_EVER = 0xFFFFFFFF, WAIT_TICKS_MAX = 1 << 29 };
+bool wait_is_over(const struct process *self, uint32_t ticks);
+int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks) must_check;
+
+#endif

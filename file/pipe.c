@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Pipes: a ring of up to 16 pages between two open files.
+ *
+ * Pages come from the heap when they are first written to; a page that was read to its end is kept
+ * as a spare, so that a pipe in use allocates nothing. A pipe may always have one page; those
+ * beyond the first are bounded over all pipes, and a pipe that gets no more counts as full.
+ *
+ * A write of up to PIPE_BUF bytes is done at once or not at all. Readers are woken by any byte;
+ * writers when a page's worth of room is there, which is enough for each of them.
+ * Source: Linux manual page pipe(7).
+ */
+#include <kernel/panic.h>
+#include <kernel/string.h>
+#include <mm/heap.h>
+#include <process/signal.h>
+
+#include "open_file.h"
+
+enum {
+    PIPE_BUF = PAGE_BYTES,
+    PAGES_PER_PIPE = 16,
+    RING_BYTES = PAGES_PER_PIPE * PAGE_BYTES,
+    PIPES_MAX = 0x4000,
+    MORE_PAGES_MAX = 0x2000, /* beyond the first, in all pipes */
+};
+
+/* Who may be asleep until the pipe changes. */
+enum waiters { READERS_WAIT = 1, WRITERS_WAIT = 2, POLLERS_WAIT = 4 };
+
+struct pipe {
+    uint32_t taken, put; /* bytes so far; the place in the ring is their remainder */
+    uint32_t capacity;
+    uint32_t waiters;   /* enum waiters: readers sleep on &taken, writers on &put */
+    uint32_t open_ends; /* enum file_access: which of the two files are open */
+    uint32_t page_count;
+    uint32_t inode;
+    uint8_t *spare;
+    uint8_t *pages[PAGES_PER_PIPE];
+};
+
+static uint32_t pipe_count, more_pages;
+
+static uint8_t **page_slot(struct pipe *pipe, uint32_t place)
+{
+    return &pipe->pages[place / PAGE_BYTES % PAGES_PER_PIPE];
+}
+
+static uint32_t pipe_used(const struct pipe *pipe)
+{
+    return pipe->put - pipe->taken;
+}
+
+/* ---- pages ---- */
+
+/* The page for the byte at PLACE is there. KERR_NO_ROOM: the pipe must do with what it has. */
+static kerr_t need_page(struct pipe *pipe, uint32_t place)
+{
+    uint8_t **slot = page_slot(pipe, place);
+    void *page = pipe->spare;
+    if (likely(*slot != NULL))
+        return KERR_OK;
+    pipe->spare = NULL;
+    if (page == NULL) {
+        if (pipe->page_count > 0 && more_pages == MORE_PAGES_MAX)
+            return KERR_NO_ROOM;
+        if (kmalloc(PAGE_BYTES, &page) != KERR_OK)
+            return pipe->page_count > 0 ? KERR_NO_ROOM : KERR_NO_MEMORY;
+        more_pages += pipe->page_count > 0;
+        pipe->page_count++;
+    }
+    *slot = page;
+    return KERR_OK;
+}
+
+static void free_page(struct pipe *pipe, uint8_t *page)
+{
+    if (page == NULL)
+        return;
+    kfree(page);
+    pipe->page_count--;
+    more_pages -= pipe->page_count > 0;
+}
+
+/* All bytes of the page before PLACE, a page boundary, were read. */
+static __attribute__((noinline)) void retire_page(struct pipe *pipe, uint32_t place)
+{
+    uint8_t **slot = page_slot(pipe, place - 1);
+    if (pipe->put - (place - PAGE_BYTES) > RING_BYTES)
+        return; /* its beginning was written to again already */
+    if (pipe->spare == NULL)
+        pipe->spare = *slot;
+    else
+        free_page(pipe, *slot);
+    *slot = NULL;
+}
+
+/* BYTES bytes, all in one page, were read. */
+static void consume(struct pipe *pipe, uint32_t bytes)
+{
+    pipe->taken += bytes;
+    if (pipe->taken % PAGE_BYTES == 0)
+        retire_page(pipe, pipe->taken);
+    else if (pipe->taken == pipe->put) /* empty: begin the page anew */
+        pipe->taken = pipe->put = pipe->put & ~(PAGE_BYTES - 1);
+}
+
+/* How many bytes can be written now, as far as there are pages; one is there or can be had. */
+static uint32_t room(const struct pipe *pipe)
+{
+    uint32_t used = pipe_used(pipe);
+    return used < pipe->capacity ? pipe->capacity - used : 0;
+}
+
+/* ---- waking ---- */
+
+static inline void wake(struct pipe *pipe, uint32_t whom)
+{
+    uint32_t woken = pipe->waiters & whom;
+    if (likely(woken == 0))
+        return;
+    pipe->waiters &= ~woken;
+    if (woken & READERS_WAIT)
+        process_wake(&pipe->taken);
+    if (woken & WRITERS_WAIT)
+        process_wake(&pipe->put);
+    if (woken & POLLERS_WAIT)
+        poll_wake();
+}
+
+static inline void wake_readers(struct pipe *pipe)
+{
+    wake(pipe, READERS_WAIT | POLLERS_WAIT);
+}
+
+/* Not for every byte: a page of room is what all of them can use. */
+static inline void wake_writers(struct pipe *pipe)
+{
+    if (unlikely(pipe->waiters & (WRITERS_WAIT | POLLERS_WAIT)) && room(pipe) >= PIPE_BUF)
+        wake(pipe, WRITERS_WAIT | POLLERS_WAIT);
+}
+
+/* ---- reading ---- */
+
+static int32_t pipe_read_empty(const struct file *file, const struct transfer *transfer)
+{
+    struct pipe *pipe = file->pipe;
+    if (transfer->bytes == 0 || !(pipe->open_ends & FILE_WRITE))
+        return 0;
+    if ((file->flags & O_NONBLOCK) || (transfer->flags & TRANSFER_NEVER_SLEEPS))
+        return -EAGAIN;
+    pipe->waiters |= READERS_WAIT;
+    return process_sleep(&pipe->taken, 0);
+}
+
+/* Any read; the pipe is not empty. */
+static __attribute__((noinline)) int32_t pipe_read_any(struct file *file, struct transfer *transfer)
+{
+    struct pipe *pipe = file->pipe;
+    uint32_t done = 0, left = transfer->bytes;
+    if (left > pipe_used(pipe))
+        left = pipe_used(pipe);
+    enum kerr error = KERR_OK;
+    while (left > 0 && error == KERR_OK) { /* copy, then consume */
+        uint32_t in_page = pipe->taken % PAGE_BYTES;
+        uint32_t bytes = left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
+        error = transfer_to_user(transfer, *page_slot(pipe, pipe->taken) + in_page, bytes);
+        if (error == KERR_OK) {
+            consume(pipe, bytes);
+            done += bytes;
+            left -= bytes;
+        }
+    }
+    wake_writers(pipe);
+    return error == KERR_OK ? (int32_t)done : transfer_failed(transfer, error, done);
+}
+
+/* The usual read is one copy out of a page; everything else, and what fails, goes the long way. */
+static int32_t pipe_read(struct process *self, struct file *file, struct transfer *transfer)
+{
+    struct pipe *pipe = file->pipe;
+    uint32_t bytes = transfer->bytes, taken = pipe->taken, used = pipe->put - taken;
+    uint32_t in_page = taken % PAGE_BYTES;
+    (void)self;
+    if (used == 0)
+        return pipe_read_empty(file, transfer);
+    if (bytes > used)
+        bytes = used;
+    if (unlikely(bytes > PAGE_BYTES - in_page || !transfer_is_simple(transfer, bytes)) ||
+        unlikely(user_copy(transfer_place(transfer), *page_slot(pipe, taken) + in_page, bytes) !=
+                 FAULT_RESOLVED))
+        return pipe_read_any(file, transfer);
+    consume(pipe, bytes);
+    wake_writers(pipe);
+    return (int32_t)bytes;
+}
+
+/* ---- writing ---- */
+
+/* SELF can't write the rest now. DONE bytes of it are in the pipe. */
+static int32_t pipe_write_full(struct process *self, const struct file *file,
+                               const struct transfer *transfer, uint32_t done)
+{
+    struct pipe *pipe = file->pipe;
+    if ((file->flags & O_NONBLOCK) || (transfer->flags & TRANSFER_NEVER_SLEEPS))
+        return done > 0 ? (int32_t)done : -EAGAIN;
+    self->restart = transfer_restart(done);
+    pipe->waiters |= WRITERS_WAIT;
+    return process_sleep(&pipe->put, 0);
+}
+
+/* BYTES bytes, at most what the page of `put` has room for; the page is there. */
+static kerr_t fill(struct pipe *pipe, struct transfer *transfer, uint32_t bytes)
+{
+    enum kerr error =
+        transfer_from_user(transfer, *page_slot(pipe, pipe->put) + pipe->put % PAGE_BYTES, bytes);
+    if (error == KERR_OK)
+        pipe->put += bytes;
+    return error;
+}
+
+/* The pages for the next BYTES bytes, at most PIPE_BUF, are there. */
+static kerr_t need_pages(struct pipe *pipe, uint32_t bytes)
+{
+    enum kerr error = need_page(pipe, pipe->put);
+    if (error == KERR_OK && pipe->put % PAGE_BYTES + bytes > PAGE_BYTES)
+        error = need_page(pipe, pipe->put + bytes - 1);
+    return error;
+}
+
+/*
+ * Write as much as there is room for; *DONE counts. A write of up to PIPE_BUF bytes has its pages
+ * before the first byte is copied.
+ *   returns KERR_NO_ROOM when the pipe is full
+ */
+static kerr_t pipe_write_some(struct pipe *pipe, struct transfer *transfer, uint32_t *done)
+{
+    enum kerr error = KERR_OK;
+    uint32_t at_once = *done + transfer->bytes <= PIPE_BUF ? transfer->bytes : 1;
+    while (transfer->bytes > 0 && error == KERR_OK) {
+        uint32_t space = room(pipe), in_page = pipe->put % PAGE_BYTES;
+        if (space < at_once)
+            return KERR_NO_ROOM;
+        error = need_pages(pipe, at_once);
+        if (error != KERR_OK)
+            return error;
+        uint32_t bytes = transfer->bytes < space ? transfer->bytes : space;
+        bytes = bytes < PAGE_BYTES - in_page ? bytes : PAGE_BYTES - in_page;
+        error = fill(pipe, transfer, bytes);
+        if (error == KERR_OK)
+            *done += bytes;
+        at_once = 1;
+    }
+    return error;
+}
+
+/* Any write, perhaps one that was begun before it was repeated. */
+static __attribute__((noinline)) int32_t pipe_write_any(struct process *self, struct file *file,
+                                                        struct transfer *transfer)
+{
+    struct pipe *pipe = file->pipe;
+    uint32_t before = transfer_take_progress(self), done = before;
+    if (transfer->bytes == 0)
+        return 0;
+    transfer_skip(transfer, done);
+    if (!(pipe->open_ends & FILE_READ)) {
+        signal_send(self, SIGPIPE, self->pid);
+        return done > 0 ? (int32_t)done : -EPIPE;
+    }
+    enum kerr error = pipe_write_some(pipe, transfer, &done);
+    if (done > before)
+        wake_readers(pipe);
+    if (error == KERR_NO_ROOM)
+        return pipe_write_full(self, file, transfer, done);
+    return error == KERR_OK ? (int32_t)done : transfer_failed(transfer, error, done);
+}
+
+/* The usual write is one copy into a page that is there; as in pipe_read(). */
+static int32_t pipe_write(struct process *self, struct file *file, struct transfer *transfer)
+{
+    struct pipe *pipe = file->pipe;
+    uint32_t bytes = transfer->bytes, put = pipe->put, in_page = put % PAGE_BYTES;
+    uint8_t *page = *page_slot(pipe, put);
+    if (unlikely(page == NULL || bytes > PAGE_BYTES - in_page ||
+                 put + bytes - pipe->taken > pipe->capacity || self->restart != 0 ||
+                 !(pipe->open_ends & FILE_READ) || !transfer_is_simple(transfer, bytes)) ||
+        unlikely(user_copy(page + in_page, transfer_place(transfer), bytes) != FAULT_RESOLVED))
+        return pipe_write_any(self, file, transfer);
+    pipe->put = put + bytes;
+    wake_readers(pipe);
+    return (int32_t)bytes;
+}
+
+/* ---- the rest ---- */
+
+static uint32_t poll_reader(struct file *file)
+{
+    struct pipe *pipe = file->pipe;
+    pipe->waiters |= POLLERS_WAIT;
+    return (pipe_used(pipe) > 0 ? POLL_READABLE : 0u) |
+           (pipe->open_ends & FILE_WRITE ? 0u : POLLHUP);
+}
+
+static uint32_t poll_writer(struct file *file)
+{
+    struct pipe *pipe = file->pipe;
+    pipe->waiters |= POLLERS_WAIT;
+    return (room(pipe) >= PIPE_BUF ? POLL_WRITABLE : 0u) |
+           (pipe->open_ends & FILE_READ ? 0u : POLLERR);
+}
+
+static int32_t pipe_ioctl(struct process *self, struct file *file, uint32_t request,
+                          uint32_t argument)
+{
+    uint32_t used = pipe_used(file->pipe);
+    (void)self;
+    if (request != FIONREAD)
+        return -ENOTTY;
+    enum kerr error = user_write(argument, &used, sizeof(used));
+    return error == KERR_OK ? 0 : user_access_failed(error);
+}
+
+/* One end is closed; the other learns of it, or was the last. */
+static void close_end(struct file *file, enum file_access end)
+{
+    struct pipe *pipe = file->pipe;
+    pipe->open_ends &= ~(uint32_t)end;
+    if (pipe->open_ends != 0) {
+        wake(pipe, READERS_WAIT | WRITERS_WAIT | POLLERS_WAIT);
+        return;
+    }
+    for (unsigned i = 0; i < PAGES_PER_PIPE; i++)
+        free_page(pipe, pipe->pages[i]);
+    free_page(pipe, pipe->spare);
+    pipe_count--;
+    kfree(pipe);
+}
+
+static void close_reader(struct file *file)
+{
+    close_end(file, FILE_READ);
+}
+
+static void close_writer(struct file *file)
+{
+    close_end(file, FILE_WRITE);
+}
+
+const struct file_operations pipe_read_operations = {
+    .read = pipe_read, .poll = poll_reader, .ioctl = pipe_ioctl, .release = close_reader};
+const struct file_operations pipe_write_operations = {
+    .write = pipe_write, .poll = poll_writer, .ioctl = pipe_ioctl, .release = close_writer};
+
+enum kerr pipe_create(uint32_t flags, struct file **reader, struct file **writer)
+{
+    static uint32_t last_inode = 0x10000;
+    void *block;
+    if (pipe_count == PIPES_MAX)
+        return KERR_NO_ROOM;
+    enum kerr error = kmalloc(sizeof(struct pipe), &block);
+    if (error != KERR_OK)
+        return error;
+    struct pipe *pipe = block;
+    *pipe = (struct pipe){
+        .capacity = RING_BYTES, .open_ends = FILE_READ | FILE_WRITE, .inode = ++last_inode};
+    error = file_create(&pipe_read_operations, NULL, flags | O_RDONLY, reader);
+    if (error == KERR_OK) {
+        (*reader)->pipe = pipe;
+        error = file_create(&pipe_write_operations, NULL, flags | O_WRONLY, writer);
+        if (error == KERR_OK) {
+            (*writer)->pipe = pipe;
+            pipe_count++;
+            return KERR_OK;
+        }
+        pipe->open_ends = FILE_READ;
+        pipe_count++; /* closing the only end takes it back, and frees the pipe */
+        file_put(*reader);
+        return error;
+    }
+    kfree(pipe);
+    return error;
+}
+
+uint32_t pipe_inode(const struct file *file)
+{
+    return file->pipe->inode;
+}
+
+int32_t pipe_capacity(const struct file *file)
+{
+    return file->pipe != NULL ? (int32_t)file->pipe->capacity : -EBADF;
+}
+
+int32_t pipe_set_capacity(struct file *file, uint32_t bytes)
+{
+    struct pipe *pipe = file->pipe;
+    uint32_t capacity = PAGE_BYTES;
+    if (pipe == NULL)
+        return -EBADF;
+    if ((int32_t)bytes < 0)
+        return -EINVAL;
+    if (bytes > RING_BYTES)
+        return -EPERM;
+    while (capacity < bytes)
+        capacity *= 2;
+    if (capacity < pipe_used(pipe))
+        return -EBUSY;
+    pipe->capacity = capacity;
+    wake_writers(pipe);
+    return (int32_t)capacity;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layer 0, process. Used by: process/.
+ *
+ * Clocks as programs see them, and calls that wait for a time at the most.
+ */
+#ifndef PROCESS_CLOCK_H
+#define PROCESS_CLOCK_H
+
+#include <process/process.h>
+
+struct time {
+    uint32_t seconds, nanoseconds; /* nanoseconds below 10^9 */
+};
+
+/* Since the first process started; and since 1970, as the machine's clock says. */
+struct time clock_monotonic(void);
+struct time clock_real(void);
+
+/* TIME in ticks, rounded up. */
+uint64_t time_to_ticks(struct time time);
+struct time ticks_to_time(uint64_t ticks);
+
+/*
+ * A call that sleeps for TICKS at the most is repeated when it wakes: the first time notes the end
+ * in self->restart (what is more than 124 days is cut), the next ones find it there. TICKS is then
+ * not looked at.
+ *   returns the deadline; at least as far as asked, since the tick that runs is not counted
+ */
+uint64_t wait_deadline(struct process *self, uint64_t ticks);
+
+/* The call has come to its end. */
+static inline void wait_ends(struct process *self)
+{
+    self->restart = 0;
+}
+
+/* A struct timespec (or timespec64) of the program's: 0, -EINVAL, -EFAULT or a repetition. */
+enum time_format { TIME_32, TIME_64 };
+int32_t time_read(uint32_t address, enum time_format format, struct time *time) must_check;
+int32_t time_write(uint32_t address, enum time_format format, struct time time) must_check;
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layers 0-5. Used by: process/, kernel/commands_*.c.
+ *
+ * The memory of one process, or of several (vfork, CLONE_VM): a space, and the books about it.
+ */
+#ifndef PROCESS_MEMORY_H
+#define PROCESS_MEMORY_H
+
+#include <mm/space.h>
+
+struct memory {
+    struct space space;
+    uint32_t references;           /* processes */
+    uint32_t heap_start, heap_end; /* brk, in bytes; the end as the program asked, not rounded */
+    struct vma *heap_region; /* the heap's last one, while brk alone has changed regions; or NULL */
+    uint32_t stack_top;      /* first byte above the first stack */
+    uint32_t committed_pages;  /* what the account of promises has for it (process/commit.h) */
+    uint32_t committed_tables; /* the tables in that; overcommit mode 2 */
+    uint32_t lock_future;      /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
+    uint32_t arguments_start, arguments_end;
+};
+
+/* Names of regions that the kernel knows: one pointer for each, since regions merge by it. */
+extern const char memory_anonymous_name[]; /* "" */
+extern const char memory_heap_name[];      /* "[heap]" */
+
+/*
+ * An empty user space with one reference.
+ *   returns KERR_OK; KERR_NO_MEMORY (no frame, or no directory, is free)
+ */
+kerr_t memory_create(struct memory **memory);
+
+/*
+ * A copy of FROM, whose space is loaded, for fork. Locks are not inherited.
+ *   returns as above; KERR_NO_ROOM (the account of promises refuses: no victim would help).
+ *   Nothing changed on failure.
+ */
+kerr_t memory_fork(struct memory *from, struct memory **copy);
+
+/* One process fewer; the last one gives all back. The space must not be loaded then. */
+void memory_put(struct memory *memory);
+
+/*
+ * Touch the pages of the range, as the program may: writable private ones become real, the others
+ * get their entries. Holes are skipped.
+ *   returns KERR_OK; KERR_NO_MEMORY; KERR_BAD_ACCESS (some page can't be touched at all)
+ */
+kerr_t memory_populate(struct memory *memory, uint32_t first_page, uint32_t last_page);
+
+/* The same with ACCESS, in the space that is loaded. */
+kerr_t memory_touch_pages(uint32_t first_page, uint32_t last_page, enum access access);
+
+/*
+ * A touch of ADDRESS was refused. In overcommit mode 2 a region that grows down has to be charged
+ * before it grows: do so, if that was all. Returns true: try again.
+ */
+bool memory_allow_growth(struct memory *memory, vaddr_t address);
+
+/* Regions that grow down may do so as far as LIMIT, RLIMIT_AS in bytes, leaves room. */
+void memory_limit_growth(struct memory *memory, uint32_t limit);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layers 0-5. Used by: process/, file/, kernel/commands_*.c.
+ *
+ * Processes. One kernel stack, one event at a time: a trap leaves the user's registers in the
+ * process record, the event is handled to its end, and some process is resumed. To block is to put
+ * the process to sleep and let it repeat its system call or its faulting instruction: so no side
+ * effect before the last copy that can fail, or progress kept in the record.
+ *
+ * A process at rest is a record, a directory and what it has written. Records stand in a fixed
+ * array that becomes real as it grows; a record stays real while its process lives. The number of
+ * a record is the pid of its process.
+ */
+#ifndef PROCESS_PROCESS_H
+#define PROCESS_PROCESS_H
+
+#include <arch/i386/trap.h>
+#include <kernel/list.h>
+#include <kernel/rbtree.h>
+#include <process/memory.h>
+
+enum process_state {
+    PROCESS_NONE,     /* the record is free */
+    PROCESS_RUNNABLE, /* in the run queue, or the current one */
+    PROCESS_SLEEPING, /* until its channel is woken, its deadline passes, or a signal comes */
+    PROCESS_VFORKING, /* until its vfork child begins another program, or ends */
+    PROCESS_STOPPED,  /* until SIGCONT */
+    PROCESS_ZOMBIE,   /* ended; its parent has not asked yet */
+};
+
+/* Resource limits by number, as setrlimit(2) counts them. */
+enum limit {
+    LIMIT_CPU,
+    LIMIT_FSIZE,
+    LIMIT_DATA, /* bytes */
+    LIMIT_STACK,
+    LIMIT_CORE,
+    LIMIT_RSS,
+    LIMIT_NPROC,
+    LIMIT_NOFILE,
+    LIMIT_MEMLOCK,
+    LIMIT_AS,
+    LIMIT_LOCKS,
+    LIMIT_SIGPENDING,
+    LIMIT_MSGQUEUE,
+    LIMIT_NICE,
+    LIMIT_RTPRIO,
+    LIMIT_RTTIME,
+    LIMITS
+};
+enum { LIMIT_NONE = 0xFFFFFFFF };
+
+struct limit_pair {
+    uint32_t soft, hard; /* UINT32_MAX: none */
+};
+
+/*
+ * In `restart`: the other bits are the number of bytes that the call has moved. A handler's signal
+ * ends a call with `restart` != 0, woken or not: the result is that number (without the mark:
+ * EINTR), and `restart` is 0 again before the handler runs.
+ */
+#define RESTART_BYTES 0x80000000u
+
+struct files;   /* file/file.h: the table of open files, counted */
+struct signals; /* process/signal.h: the table of actions, counted; NULL: all default */
+struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
+
+struct process {
+    struct trap_frame frame; /* first: the CPU and the stubs push the user's registers here */
+    uint32_t pid;
+    uint8_t state;            /* enum process_state */
+    uint8_t exit_signal;      /* what the parent gets: SIGCHLD, or 0 */
+    uint8_t is_vfork_child;   /* the parent sleeps until we exec or end */
+    uint8_t is_kernels_child; /* started by init= or from the prompt: its end is shown */
+    uint8_t wait_event;       /* stopped or continued, and not yet asked for: enum wait_event */
+    struct process *parent;   /* NULL: the kernel */
+    struct list children, sibling;
+    struct list queue;      /* in the run queue, or in a bucket of sleepers */
+    struct rb_node timer;   /* in the tree of deadlines while `deadline` is not 0 */
+    uint64_t deadline;      /* in timer ticks; 0: none */
+    const void *channel;    /* what it sleeps on; NULL: a deadline or a signal alone */
+    uint32_t repeated_call; /* the call that it sleeps in, to be repeated; ~0: none */
+    uint32_t restart;       /* progress of that call, kept over repetitions; 0: none */
+    uint32_t group, session;
+    struct memory *memory; /* NULL: a zombie */
+    struct files *files;
+    struct signals *signals;
+    struct fpu *fpu;
+    union {
+        uint64_t signals_pending; /* bit N-1: signal N */
+        uint32_t signals_pending_words[2];
+    };
+    union {
+        uint64_t signals_blocked;
+        uint32_t signals_blocked_words[2];
+    };
+    uint64_t signals_to_restore; /* what sigsuspend replaced, if `restore_blocked` */
+    uint32_t restore_blocked;
+    uint16_t senders[32];   /* pids, by signal (0: those above 31), for siginfo */
+    uint32_t sent_by_tkill; /* bit N: signal N came by tkill or tgkill */
+    uint32_t alternate_stack, alternate_stack_bytes; /* 0 bytes: none */
+    uint32_t alternate_stack_flags;
+    uint32_t fault_signal; /* of a fault, pending; 0: none. For siginfo: */
+    uint32_t fault_code, fault_address;
+    uint32_t exit_status; /* as wait4 reports it */
+    uint32_t clear_tid;   /* set_tid_address; 0: none */
+    uint64_t tls[3];      /* its GDT entries 6-8 */
+    struct limit_pair limits[LIMITS];
+    uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
+    char name[16];
+};
+_Static_assert(offsetof(struct process, frame) == 0, "TSS.esp0 is the end of the frame");
+_Static_assert(sizeof(void *) != 4 || sizeof(struct process) <= PROCESS_RECORD_BYTES,
+               "a process record");
+
+enum wait_event { WAIT_NOTHING, WAIT_STOPPED, WAIT_CONTINUED };
+
+/* The process whose event is being handled; NULL: the kernel's own (boot, idle, prompt). */
+extern struct process *process_current;
+
+/* ---- life (process/process.c) ---- */
+
+/*
+ * A new record with a pid: all zero but pid, parent and the lists; state PROCESS_NONE until
+ * process_start(). A child of PARENT (NULL: the kernel's).
+ *   returns KERR_OK, KERR_NO_ROOM (every record is in use), KERR_NO_MEMORY
+ */
+kerr_t process_create(struct process *parent, struct process **process);
+
+/* Undo process_create() for a process that never started; what hangs on it is put back as well. */
+void process_discard(struct process *process);
+
+/* PROCESS, complete now, may run. */
+void process_start(struct process *process);
+
+/*
+ * End PROCESS, live and in any state, with wait status STATUS (exit code << 8, or a signal): gives
+ * back all but its record, hands its children on, tells the parent. Never allocates. If it is the
+ * current one, the boot space is loaded and process_current NULL afterwards.
+ */
+void process_exit(struct process *process, uint32_t status);
+
+/* Free a zombie's record. */
+void process_reap(struct process *zombie);
+
+/* The process PID, zombies included, or NULL; and all in order of pid (after NULL: the first). */
+struct process *process_find(uint32_t pid);
+struct process *process_next(const struct process *process);
+uint32_t process_count(void);
+
+/* ---- sleeping and running (process/schedule.c) ---- */
+
+/*
+ * Put the current process to sleep on CHANNEL (NULL: none) until DEADLINE (ticks; 0: none); it
+ * repeats its system call when it wakes. The handler returns what this returns.
+ */
+int32_t process_sleep(const void *channel, uint64_t deadline) must_check;
+
+/* The current process is to repeat its system call at once; as above. */
+int32_t process_repeat(void) must_check;
+
+/*
+ * The current process found no frame: on the way out a victim is chosen (process/victim.h) and
+ * ended, and the system call (or, called for a fault, the instruction) repeated. As above.
+ */
+int32_t process_out_of_memory(void) must_check;
+
+/* The same, but the call is done with and not repeated. */
+void process_request_room(void);
+
+/* All that sleep on CHANNEL run again. */
+void process_wake(const void *channel);
+
+/* PROCESS, asleep, runs again; one that is not asleep stays what it is. */
+void process_wake_one(struct process *process);
+
+/* Take PROCESS, live, out of running and sleeping; and back. */
+void process_stop(struct process *process);
+void process_continue(struct process *process);
+
+/* PROCESS got a reason to look at its signals: if it is the current one, before it goes on. */
+void process_notice_signals(void);
+
+/* The current process lets others run first. */
+void process_yield(void);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layers 0-5, process. Used by: process/.
+ *
+ * What the units below process/ need of the scheduler, and nobody else: see process.h for the rest.
+ */
+#ifndef PROCESS_SCHEDULE_H
+#define PROCESS_SCHEDULE_H
+
+#include <process/process.h>
+
+/* PROCESS runs when its turn comes. */
+void process_enqueue(struct process *process);
+
+/* Take PROCESS out of what it waits in: the run queue, a bucket of sleepers, the deadlines. */
+void process_dequeue(struct process *process);
+
+/* PROCESS, asleep, was woken by what it slept for: its call begins anew. */
+void process_end_sleep(struct process *process);
+
+/* The parent of a vfork child waits until it is let go; its own call is done. */
+void process_sleep_vforking(struct process *parent, const struct process *child);
+void process_end_vfork(struct process *child);
+
+/* A tick fell into the current process's time. */
+void process_tick(void);
+
+/* Page faults that were not counted yet were the current process's, or for it in the kernel. */
+void process_count_faults(void);
+
+/* The way out has something to look at; or something rare: a zombie of the kernel's, a key. */
+void process_request_leave(void);
+void process_request_rare_work(void);
+
+/* No process is current: what it holds stays in its record; the boot space is loaded. */
+void process_put_aside(void);
+
+/* Run processes; never returns. */
+void process_run(void) noreturn;
+
+#endif

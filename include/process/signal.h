@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layers 0-5, process. Used by: process/ and file/ (SIGPIPE), kernel/commands_*.c.
+ *
+ * Signals, as Linux has them on i386: actions, masks, frames on the user's stack. A signal is
+ * pending or not: those above 31 do not queue.
+ */
+#ifndef PROCESS_SIGNAL_H
+#define PROCESS_SIGNAL_H
+
+#include <process/process.h>
+
+enum signal_number {
+    SIGHUP = 1,
+    SIGINT,
+    SIGQUIT,
+    SIGILL,
+    SIGTRAP,
+    SIGABRT,
+    SIGBUS,
+    SIGFPE,
+    SIGKILL,
+    SIGUSR1,
+    SIGSEGV,
+    SIGUSR2,
+    SIGPIPE,
+    SIGALRM,
+    SIGTERM,
+    SIGSTKFLT,
+    SIGCHLD,
+    SIGCONT,
+    SIGSTOP,
+    SIGTSTP,
+    SIGTTIN,
+    SIGTTOU,
+    SIGURG,
+    SIGXCPU,
+    SIGXFSZ,
+    SIGVTALRM,
+    SIGPROF,
+    SIGWINCH,
+    SIGIO,
+    SIGPWR,
+    SIGSYS,
+    SIGNALS_MAX = 64
+};
+
+/* si_code of siginfo: who or what is behind a signal. source: sigaction(2) */
+enum signal_code {
+    SI_USER = 0,
+    SI_KERNEL = 0x80,
+    SI_TKILL = -6,
+    ILL_ILLOPN = 2,
+    ILL_COPROC = 7,
+    FPE_INTDIV = 1,
+    SEGV_MAPERR = 1,
+    SEGV_ACCERR = 2,
+    BUS_ADRALN = 1,
+    BUS_ADRERR = 2,
+    TRAP_BRKPT = 1,
+    TRAP_TRACE = 2,
+    CLD_EXITED = 1,
+    CLD_KILLED = 2,
+    CLD_STOPPED = 5,
+    CLD_CONTINUED = 6,
+};
+
+/* "SIGSEGV", ...; for people. */
+const char *signal_name(unsigned signal);
+
+/*
+ * SIGNAL is pending for PROCESS from now on, unless it ignores it; a sleeper that does not block it
+ * wakes. SENDER is the pid that siginfo names; 0: the kernel. SIGKILL on a process that is not the
+ * current one ends it at once. Process 1 gets from others only what it has a handler for.
+ */
+void signal_send(struct process *process, unsigned signal, uint32_t sender);
+
+/*
+ * The current process did what the CPU refused: SIGNAL, which it can't put off (blocked, ignored
+ * or without a handler: it ends here and now), with si_code CODE and si_addr ADDRESS; vector and
+ * error code are in its frame.
+ */
+void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address);
+
+/* A signal is pending that PROCESS does not block. */
+static inline bool signal_is_pending(const struct process *process)
+{
+    return (process->signals_pending & ~process->signals_blocked) != 0;
+}
+
+/*
+ * On the way out to the current process, SELF: take one pending signal and do what is to be done:
+ * nothing, stop, end the process (process_exit), or let it go on in a handler. A system call that
+ * it slept in ends with EINTR, or is repeated after the handler.
+ */
+void signal_deliver(struct process *self);
+
+/* SELF blocks what MASK says, from now on; SIGKILL and SIGSTOP can't be blocked. */
+void signal_set_blocked(struct process *self, uint64_t mask);
+
+/* What fork, execve and exit do with the table of actions, which is copied before a change. */
+struct signals *signals_get(struct signals *signals); /* one more user; NULL stays NULL */
+void signals_put(struct signals *signals);
+kerr_t signals_reset_for_exec(struct process *self); /* handlers become default; ignored stays */
+
+/* PROCESS ignores SIGCHLD, or said SA_NOCLDWAIT: its children leave no zombies. */
+bool signals_reap_children(const struct process *process);
+
+/* ---- alarms (process/alarm.c) ---- */
+
+/* NOW, in ticks, has come: SIGALRM for those who asked. Called at each tick. */
+void alarms_tick(uint64_t now);
+
+/* PROCESS, a pid, ends. */
+void alarm_drop(uint32_t process);
+
+#endif

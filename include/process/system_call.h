@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layers 0-5, process. Used by: process/ and file/ units that have calls to offer.
+ *
+ * System calls: int 0x80, numbers, structures and error codes of Linux for i386. Whoever has one to
+ * offer writes it where it belongs; a linker set gathers them.
+ */
+#ifndef PROCESS_SYSTEM_CALL_H
+#define PROCESS_SYSTEM_CALL_H
+
+#include <process/errno.h>
+#include <process/process.h>
+#include <process/user.h>
+
+struct system_call {
+    uint32_t number;
+    const char *name;
+    system_call_t *handler;
+};
+
+/*
+ * SYSTEM_CALL(20, getpid) { return (int32_t)self->pid; }
+ * The body has `self`, the calling process, whose registers hold the arguments (ARG1..ARG6). What
+ * it returns is what the program sees in EAX: a result, or an error_number negated. To block, it
+ * returns process_sleep(...): the program repeats the call when it wakes.
+ */
+#define SYSTEM_CALL(call_number, call_name)                                                        \
+    static int32_t sys_##call_name##_body(struct process *self);                                   \
+    static int32_t sys_##call_name(struct trap_frame *frame)                                       \
+    {                                                                                              \
+        return sys_##call_name##_body((struct process *)(void *)frame);                            \
+    }                                                                                              \
+    static const struct system_call system_call_##call_name                                        \
+        __attribute__((section(".system_calls"), used)) = {(call_number), #call_name,              \
+                                                           sys_##call_name};                       \
+    static inline int32_t sys_##call_name##_body(__attribute__((unused)) struct process *self)
+
+#define ARG1 (self->frame.ebx)
+#define ARG2 (self->frame.ecx)
+#define ARG3 (self->frame.edx)
+#define ARG4 (self->frame.esi)
+#define ARG5 (self->frame.edi)
+#define ARG6 (self->frame.ebp)
+
+/* The set; from linker.ld. */
+extern const struct system_call system_calls_first[], system_calls_end[];
+
+/* The name of call NUMBER, or NULL. */
+const char *system_call_name(uint32_t number);
+
+/* The error_number, negated, that ERROR stands for. KERR_NO_MEMORY: ENOMEM. */
+int32_t error_number_of(enum kerr error);
+
+/*
+ * What a handler returns when access to the program's memory failed with ERROR: -EFAULT; or, where
+ * it only lacked a frame, it waits for a victim to end and repeats the call.
+ */
+static inline int32_t user_access_failed(enum kerr error)
+{
+    return error == KERR_NO_MEMORY ? process_out_of_memory() : -EFAULT;
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Uses: layers 0-5, process. Used by: process/schedule.c.
+ *
+ * When frames run out (overcommit modes 0 and 1) somebody has to go.
+ */
+#ifndef PROCESS_VICTIM_H
+#define PROCESS_VICTIM_H
+
+#include <process/process.h>
+
+/*
+ * SELF, the current process, lacks a frame: give back what the kernel keeps in reserve (empty
+ * tables, node pages, heap pages); if that helps not, choose a victim by the stated rule, log it
+ * and end it. SELF itself may be the victim: then it is gone on return (process_current is NULL).
+ */
+void victim_make_room(struct process *self);
+
+#endif

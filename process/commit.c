@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. The account of promises.
+ *
+ * Modes 0 and 1 only count. In mode 2 one sum stays below one limit (layer 1 keeps both):
+ *
+ *     promised to programs + taken by the kernel  <=  frames there were when counting began
+ *
+ * Promised to a memory is one frame for each charged page and one for each slot that holds a
+ * region: whatever a program does with its regions, it needs one table a slot at most, and a frame
+ * of its own in charged pages only (a region is charged before it becomes writable, and stays so).
+ * Frames and tables that several memories share are charged to each, so a copy finds a frame; what
+ * a shared object can need is charged to the object. Directories, records, region nodes and the
+ * heap are the kernel's: each page is counted when it is taken, and taken only within the same
+ * limit (mm/kernel_pages.h), of which a part is the kernel's alone. Every frame in use but those
+ * from before is covered by the sum, hence free frames >= what was accepted and has no frame yet.
+ */
+#include <kernel/boot_info.h>
+#include <kernel/layer.h>
+#include <kernel/printk.h>
+#include <mm/heap.h>
+#include <process/commit.h>
+
+struct commit_account commit_account = {OVERCOMMIT_GUESS, UINT32_MAX};
+
+enum {
+    GROWTH_PAGES = 16,      /* charged beforehand for regions that grow down, so that the kernel */
+    GROWTH_TABLES = 1,      /* can write below a stack's end as the program does */
+    RESERVE_SHARE = 64,     /* one in so many frames is the kernel's alone, */
+    RESERVE_FRAMES_MIN = 32 /* but not fewer than these */
+};
+
+/* ---- mode 2: what a memory can need ---- */
+
+/* How many slots of [first_slot, last_slot] hold a region of SPACE. */
+static uint32_t slots_in_use(const struct space *space, uint32_t first_slot, uint32_t last_slot)
+{
+    uint32_t slot = first_slot, count = 0;
+    while (slot <= last_slot) {
+        const struct vma *region = vma_at_or_above(space, slot_to_vaddr(slot));
+        if (region == NULL || region->first_page / SLOT_PAGES > last_slot)
+            break;
+        if (slot < region->first_page / SLOT_PAGES)
+            slot = region->first_page / SLOT_PAGES;
+        uint32_t end = region->last_page / SLOT_PAGES;
+        end = end < last_slot ? end : last_slot;
+        count += end - slot + 1;
+        slot = end + 1;
+    }
+    return count;
+}
+
+/* The limit would be kept. What the kernel holds in reserve is given back before it is not. */
+static bool can_commit(uint32_t count)
+{
+    if (frame_can_commit(&frame_pool, count))
+        return true;
+    heap_trim(&kernel_heap, 0);
+    vma_trim();
+    return frame_can_commit(&frame_pool, count);
+}
+
+/* COUNT frames are promised in place of what MEMORY has now. */
+static bool can_set(const struct memory *memory, uint32_t count)
+{
+    return count <= memory->committed_pages || can_commit(count - memory->committed_pages);
+}
+
+/* COUNT frames are promised to MEMORY, if they may be, until the account follows. */
+static bool take_for(struct memory *memory, uint32_t count)
+{
+    if (!can_commit(count))
+        return false;
+    commit_more(memory, count);
+    return true;
+}
+
+bool commit_allows_exactly(struct memory *memory, uint32_t charged, uint32_t first_page,
+                           uint32_t last_page)
+{
+    uint32_t first = first_page / SLOT_PAGES, last = last_page / SLOT_PAGES;
+    uint32_t tables = last - first + 1 - slots_in_use(&memory->space, first, last);
+    return take_for(memory, charged + tables);
+}
+
+bool commit_allows_room_exactly(struct memory *memory, uint32_t charged, uint32_t pages)
+{
+    return take_for(memory, charged + pages / SLOT_PAGES + 2); /* the slots of both ends */
+}
+
+void commit_follow_exactly(struct memory *memory)
+{
+    struct space *space = &memory->space;
+    memory->committed_tables = slots_in_use(space, 0, KERNEL_FIRST_SLOT - 1) + GROWTH_TABLES;
+    uint32_t count = space->charged_pages + memory->committed_tables;
+    if (space->growable_pages < GROWTH_PAGES && can_set(memory, count + GROWTH_PAGES))
+        space->growable_pages = GROWTH_PAGES;
+    commit_set(memory, count + space->growable_pages);
+}
+
+bool commit_growth(struct memory *memory, const struct vma *region, uint32_t first_page)
+{
+    struct space *space = &memory->space;
+    uint32_t pages = region->first_page - first_page;
+    uint32_t tables = region->first_page / SLOT_PAGES - first_page / SLOT_PAGES;
+    if (commit_account.mode != OVERCOMMIT_NEVER || pages <= space->growable_pages)
+        return false; /* that was not what hindered it */
+    uint32_t more = pages - space->growable_pages + tables;
+    if (!can_commit(more))
+        return false;
+    space->growable_pages = pages;
+    commit_set(memory, memory->committed_pages + more);
+    return true;
+}
+
+/* ---- other charges ---- */
+
+bool commit_take(uint32_t count)
+{
+    if (commit_account.mode == OVERCOMMIT_NEVER ? !can_commit(count)
+                                                : count > commit_account.single_max)
+        return false;
+    frame_commit(&frame_pool, count);
+    return true;
+}
+
+uint32_t commit_object_frames(uint32_t pages)
+{
+    uint32_t levels = (pages + SLOT_PAGES - 1) / SLOT_PAGES + 1;
+    return commit_account.mode == OVERCOMMIT_NEVER ? pages + levels : pages;
+}
+
+/* ---- the start ---- */
+
+void commit_start(enum overcommit mode)
+{
+    uint32_t ram = frame_pool.frames - frame_pool.totals[FRAME_RESERVED];
+    uint32_t reserve = ram / RESERVE_SHARE;
+    reserve = reserve > RESERVE_FRAMES_MIN ? reserve : RESERVE_FRAMES_MIN;
+    commit_account.mode = mode;
+    commit_account.single_max = mode == OVERCOMMIT_GUESS ? ram : UINT32_MAX;
+    if (mode == OVERCOMMIT_NEVER)
+        frame_limit_promises(&frame_pool,
+                             frame_pool.committed + frame_pool.kernel_frames +
+                                 frame_available(&frame_pool),
+                             reserve);
+    else
+        frame_limit_promises(&frame_pool, UINT64_MAX, 0);
+}
+
+static enum kerr commit_layer_init(const struct boot_info *boot)
+{
+    char value[2];
+    if (!boot_option(boot, "overcommit", value, sizeof(value))) {
+        commit_start(OVERCOMMIT_GUESS);
+        return KERR_OK;
+    }
+    if (value[0] < '0' || value[0] > '2') {
+        printk("overcommit=%s: 0, 1 or 2 is meant\n", value);
+        return KERR_BAD_VALUE;
+    }
+    commit_start((enum overcommit)(value[0] - '0'));
+    return KERR_OK;
+}
+
+/* After all others: what they took for good is not to be promised. */
+LAYER(6z, "commit", commit_layer_init);

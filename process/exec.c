@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. execve: a process begins a program anew.
+ *
+ * The new memory is built whole beside the old one, segments, stack and all; only then the process
+ * changes over, and from there on nothing can fail. So execve that returns has changed nothing.
+ * The space being built is loaded meanwhile, since layer 4 works on what is loaded.
+ *
+ * Nothing is put at random places: the same program finds the same addresses on every run.
+ */
+#include "memory_calls.h"
+
+#include <arch/i386/cpu.h>
+#include <arch/i386/gdt.h>
+#include <file/file.h>
+#include <kernel/string.h>
+#include <mm/heap.h>
+#include <process/elf.h>
+#include <process/exec.h>
+#include <process/fpu.h>
+#include <process/random.h>
+#include <process/schedule.h>
+#include <process/signal.h>
+
+enum {
+    PATH_BYTES_MAX = 4096,
+    SCRIPT_LINE_BYTES_MAX = 256,
+    SCRIPT_DEPTH_MAX = 5,                 /* an interpreter may be a script in its turn */
+    STACK_ROOM_BYTES = 128 * 1024,        /* of the stack's region, behind what is laid there */
+    FIRST_FLAGS = EFLAGS_INTERRUPT | 0x2, /* bit 1 is always set */
+};
+
+/* What is to run: found, and its headers read. One execve at a time, so one is enough. */
+struct program {
+    struct program_file file;
+    const struct exec_texts *texts;
+    struct exec_texts script_texts; /* behind `texts` if it is a script */
+    struct elf_image image;
+};
+static struct program program;
+
+/* For the lack of a frame somebody has to go, if there is a program that can wait for it. */
+static int32_t failed(const struct process *process, enum kerr error)
+{
+    if (error == KERR_BAD_ACCESS)
+        return -ENOEXEC;
+    return process == process_current ? memory_call_failed(error) : -ENOMEM;
+}
+
+/* ---- finding ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/*
+ * LINE, which begins a file and is terminated, is "#!INTERPRETER [OPTION]": both get their ends.
+ *   returns 0, or -ENOEXEC: there is no name, or its end was not seen
+ */
+static int32_t split_script_line(char *line, char **interpreter, char **option)
+{
+    char *end = strchr(line, '\n');
+    char *word = line + 2;
+
+    if (end != NULL)
+        *end = '\0';
+    while (is_blank(*word))
+        word++;
+    *interpreter = word;
+    while (*word != '\0' && !is_blank(*word))
+        word++;
+    if (word == *interpreter || (*word == '\0' && end == NULL))
+        return -ENOEXEC;
+    if (*word != '\0')
+        *word++ = '\0';
+    while (is_blank(*word))
+        word++;
+    *option = *word != '\0' ? word : NULL;
+    for (word += strlen(word); *option != NULL && is_blank(word[-1]); word--)
+        word[-1] = '\0';
+    return 0;
+}
+
+/* The script PATH is the program's file: its interpreter, whose path is put into NEXT, becomes it. */
+static int32_t begin_script(const struct process *process, const char *path, char *line, char *next)
+{
+    char *interpreter, *option;
+    struct exec_texts texts;
+    int32_t result = split_script_line(line, &interpreter, &option);
+
+    if (result != 0)
+        return result;
+    enum kerr error = exec_texts_for_script(program.texts, interpreter, option, path, &texts);
+    if (error != KERR_OK)
+        return failed(process, error);
+    exec_texts_free(&program.script_texts);
+    program.script_texts = texts;
+    program.texts = &program.script_texts;
+    text_copy(next, SCRIPT_LINE_BYTES_MAX, interpreter);
+    return 0;
+}
+
+static int32_t open_file(const char *path)
+{
+    int32_t result = file_find(path, &program.file.object, &program.file.bytes);
+
+    if (result == 0)
+        program.file.name = file_object_name(program.file.object);
+    return result;
+}
+
+/* Find what runs if PATH is to; on failure nothing is held but the texts of a script. */
+static int32_t find_program(const struct process *process, const char *path)
+{
+    char line[SCRIPT_LINE_BYTES_MAX + 1], next[SCRIPT_LINE_BYTES_MAX];
+
+    for (uint32_t depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
+        int32_t result = open_file(path);
+        if (result != 0)
+            return result;
+        uint32_t bytes =
+            program.file.bytes < SCRIPT_LINE_BYTES_MAX ? program.file.bytes : SCRIPT_LINE_BYTES_MAX;
+        enum kerr error = program_file_read(&program.file, 0, line, bytes);
+        line[error == KERR_OK ? bytes : 0] = '\0';
+        bool is_script = text_begins(line, "#!");
+        result = is_script ? begin_script(process, path, line, next)
+                           : elf_read(&program.file, &program.image);
+        if (result == 0 && !is_script)
+            return 0;
+        object_put(program.file.object);
+        if (result != 0)
+            return result;
+        path = next;
+    }
+    return -ELOOP;
+}
+
+/* ---- the first stack ---- */
+
+/*
+ * From the top down, as Linux lays it:
+ *
+ *   USER_STACK_TOP   a word of zero
+ *                    path of the program (AT_EXECFN)
+ *                    strings: arguments, then environment
+ *                    "i686", 16 random bytes (AT_PLATFORM, AT_RANDOM)
+ *                    room, so that ESP is a multiple of 16
+ *                    auxiliary vector, pairs of words, up to AT_NULL
+ *                    pointers to the environment, NULL
+ *                    pointers to the arguments, NULL
+ *   ESP              number of arguments
+ */
+struct first_stack {
+    uint32_t path, strings, platform, random, esp;
+    uint8_t *block; /* [esp, USER_STACK_TOP) while it is made, in the kernel's heap */
+};
+
+/* Source: Linux manual page getauxval(3); System V ABI for i386, "Process Initialization". */
+enum auxiliary_type {
+    AT_NULL = 0,
+    AT_PHDR = 3,
+    AT_PHENT = 4,
+    AT_PHNUM = 5,
+    AT_PAGESZ = 6,
+    AT_BASE = 7,
+    AT_FLAGS = 8,
+    AT_ENTRY = 9,
+    AT_UID = 11,
+    AT_EUID = 12,
+    AT_GID = 13,
+    AT_EGID = 14,
+    AT_PLATFORM = 15,
+    AT_HWCAP = 16,
+    AT_CLKTCK = 17,
+    AT_SECURE = 23,
+    AT_RANDOM = 25,
+    AT_EXECFN = 31,
+};
+struct auxiliary {
+    uint32_t type, value;
+};
+enum { AUXILIARY_COUNT = 18, RANDOM_BYTES = 16, CLOCK_TICKS = 100 };
+
+static const char platform[] = "i686";
+
+static void lay_out_stack(const char *path, struct first_stack *stack)
+{
+    const struct exec_texts *texts = program.texts;
+    uint32_t words = 1 + texts->argument_count + 1 + texts->environment_count + 1;
+
+    stack->path = USER_STACK_TOP - sizeof(uint32_t) - (strlen(path) + 1);
+    stack->strings = stack->path - texts->bytes;
+    stack->platform = stack->strings - sizeof(platform);
+    stack->random = (stack->platform - RANDOM_BYTES) & ~15u;
+    stack->esp =
+        (stack->random - words * sizeof(uint32_t) - AUXILIARY_COUNT * sizeof(struct auxiliary)) &
+        ~15u;
+}
+
+static uint8_t *in_block(const struct first_stack *stack, uint32_t address)
+{
+    return stack->block + (address - stack->esp);
+}
+
+/* Pointers to COUNT strings from TEXT on, which the program sees at *ADDRESS, and NULL. */
+static uint32_t *put_pointers(uint32_t *to, uint32_t count, const char **text, uint32_t *address)
+{
+    for (; count > 0; count--) {
+        uint32_t bytes = strlen(*text) + 1;
+        *to++ = *address;
+        *text += bytes;
+        *address += bytes;
+    }
+    *to++ = 0;
+    return to;
+}
+
+static void put_auxiliary_vector(const struct first_stack *stack, void *to)
+{
+    const struct elf_image *image = &program.image;
+    const struct auxiliary vector[AUXILIARY_COUNT] = {
+        {AT_HWCAP, cpu_features.feature_bits},
+        {AT_PAGESZ, PAGE_BYTES},
+        {AT_CLKTCK, CLOCK_TICKS},
+        {AT_PHDR, image->headers},
+        {AT_PHENT, sizeof(struct elf_program_header)},
+        {AT_PHNUM, image->header_count},
+        {AT_BASE, 0},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, image->entry},
+        {AT_UID, 0},
+        {AT_EUID, 0},
+        {AT_GID, 0},
+        {AT_EGID, 0},
+        {AT_SECURE, 0},
+        {AT_RANDOM, stack->random},
+        {AT_EXECFN, stack->path},
+        {AT_PLATFORM, stack->platform},
+        {AT_NULL, 0},
+    };
+    memcpy(to, vector, sizeof(vector));
+}
+
+static void fill_block(const char *path, const struct first_stack *stack)
+{
+    const struct exec_texts *texts = program.texts;
+    const char *text = texts->strings;
+    uint32_t address = stack->strings;
+    uint32_t *word = (uint32_t *)(void *)stack->block;
+
+    *word++ = texts->argument_count;
+    word = put_pointers(word, texts->argument_count, &text, &address);
+    word = put_pointers(word, texts->environment_count, &text, &address);
+    put_auxiliary_vector(stack, word);
+    random_bytes(in_block(stack, stack->random), RANDOM_BYTES);
+    memcpy(in_block(stack, stack->platform), platform, sizeof(platform));
+    memcpy(in_block(stack, stack->strings), texts->strings, texts->bytes);
+    memcpy(in_block(stack, stack->path), path, strlen(path) + 1);
+    memset(in_block(stack, USER_STACK_TOP - sizeof(uint32_t)), 0, sizeof(uint32_t));
+}
+
+/* Reserve the stack: what is laid there, and some room; it grows down from there. */
+static enum kerr map_stack(const struct process *process, const struct first_stack *stack,
+                           struct memory *memory)
+{
+    static const struct vma_wish wish = {
+        .rights = RIGHTS_READ_WRITE, .flags = VMA_GROWS_DOWN | VMA_CHARGED, .name = "[stack]"};
+    uint32_t limit = process->limits[LIMIT_STACK].soft / PAGE_BYTES;
+    uint32_t used = (USER_STACK_TOP - stack->esp + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint32_t pages = used + STACK_ROOM_BYTES / PAGE_BYTES;
+
+    if (pages > limit)
+        pages = limit > used ? limit : used;
+    vaddr_t first = VADDR(USER_STACK_TOP - pages * PAGE_BYTES);
+    if (!commit_allows(memory, pages, first.v >> PAGE_SHIFT, (USER_STACK_TOP - 1) >> PAGE_SHIFT))
+        return KERR_NO_ROOM;
+    enum kerr error = vma_map_at(&memory->space, first, pages, &wish);
+    memory->space.stack_pages_max = limit;
+    commit_follow(memory);
+    return error;
+}
+
+static int32_t build_stack(const struct process *process, const char *path, struct memory *memory,
+                           struct first_stack *stack)
+{
+    void *block;
+
+    lay_out_stack(path, stack);
+    enum kerr error = map_stack(process, stack, memory);
+    if (error != KERR_OK)
+        return failed(process, error);
+    uint32_t bytes = USER_STACK_TOP - stack->esp;
+    error = kmalloc(bytes, &block);
+    if (error != KERR_OK)
+        return failed(process, error);
+    stack->block = block;
+    fill_block(path, stack);
+    error = user_write(stack->esp, block, bytes);
+    kfree(block);
+    memory->stack_top = USER_STACK_TOP;
+    memory->arguments_start = stack->strings;
+    memory->arguments_end = stack->path;
+    return error == KERR_OK ? 0 : failed(process, error);
+}
+
+/* ---- changing over ---- */
+
+/* All that the new program finds in its memory. MEMORY is loaded. */
+static int32_t fill_memory(const struct process *process, const char *path, struct memory *memory,
+                           struct first_stack *stack)
+{
+    enum kerr error = exceeds(process, LIMIT_DATA, 0, program.image.writable_pages)
+                          ? KERR_NO_ROOM
+                          : elf_map(&program.file, &program.image, memory);
+
+    if (error != KERR_OK)
+        return failed(process, error);
+    memory->heap_start = (program.image.end + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    memory->heap_end = memory->heap_start;
+    int32_t result = build_stack(process, path, memory, stack);
+    if (result == 0 && exceeds(process, LIMIT_AS, 0, memory->space.reserved_pages))
+        return -ENOMEM;
+    memory_limit_growth(memory, process->limits[LIMIT_AS].soft);
+    return result;
+}
+
+static void reset_registers(struct trap_frame *frame, uint32_t entry, uint32_t esp)
+{
+    *frame = (struct trap_frame){
+        .es = USER_DATA,
+        .ds = USER_DATA,
+        .eip = entry,
+        .cs = USER_CODE,
+        .eflags = FIRST_FLAGS,
+        .user_esp = esp,
+        .user_ss = USER_DATA,
+    };
+}
+
+/* Nothing that fails is left to do. MEMORY is loaded if PROCESS is the current one. */
+static void change_over(struct process *process, const char *path, struct memory *memory,
+                        uint32_t esp)
+{
+    struct memory *old = process->memory;
+    const char *name = path;
+
+    for (const char *c = path; *c != '\0'; c++)
+        if (*c == '/' && c[1] != '\0')
+            name = c + 1;
+    text_copy(process->name, sizeof(process->name), name);
+    process->memory = memory;
+    if (process->is_vfork_child)
+        process_end_vfork(process);
+    if (old != NULL)
+        memory_put(old);
+    files_close_on_exec(process);
+    fpu_drop(process);
+    process->exit_signal = SIGCHLD;
+    process->clear_tid = 0;
+    process->restart = 0;
+    process->alternate_stack = process->alternate_stack_bytes = 0;
+    process->alternate_stack_flags = 0;
+    memset(process->tls, 0, sizeof(process->tls));
+    if (process == process_current)
+        gdt_set_tls(process->tls);
+    reset_registers(&process->frame, program.image.entry, esp);
+}
+
+static int32_t begin_anew(struct process *process, const char *path)
+{
+    struct space *before = space_current();
+    struct first_stack stack = {0};
+    struct memory *memory;
+
+    enum kerr error = memory_create(&memory);
+    if (error != KERR_OK)
+        return failed(process, error);
+    space_switch(&memory->space);
+    int32_t result = fill_memory(process, path, memory, &stack);
+    if (result == 0) {
+        error = files_prepare_exec(process);
+        if (error == KERR_OK)
+            error = signals_reset_for_exec(process);
+        if (error != KERR_OK)
+            result = failed(process, error);
+    }
+    if (result != 0 || process != process_current)
+        space_switch(before);
+    if (result != 0) {
+        memory_put(memory);
+        return result;
+    }
+    change_over(process, path, memory, stack.esp);
+    return 0;
+}
+
+int32_t exec_program(struct process *process, const char *path, const struct exec_texts *texts)
+{
+    program.texts = texts;
+    program.script_texts = (struct exec_texts){0};
+    int32_t result = find_program(process, path);
+    if (result == 0) {
+        result = begin_anew(process, path);
+        object_put(program.file.object);
+    }
+    exec_texts_free(&program.script_texts);
+    return result;
+}
+
+SYSTEM_CALL(11, execve)
+{
+    static char path[PATH_BYTES_MAX];
+    struct exec_texts texts;
+    uint32_t length;
+
+    enum kerr error = user_read_string(path, ARG1, sizeof(path), &length);
+    if (error == KERR_NO_ROOM)
+        return -ENAMETOOLONG;
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    int32_t result = exec_texts_read(self, ARG2, ARG3, &texts);
+    if (result == 0)
+        result = exec_program(self, path, &texts);
+    exec_texts_free(&texts);
+    return result;
+}

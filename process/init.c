@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. The first process, and others whose parent is the kernel (init.h).
+ *
+ * When process 1 ends, the others are ended; then the kernel must be what it was before: checked
+ * builds audit it and compare the free frames. The status leaves the machine by the debug port.
+ */
+#include <process/init.h>
+
+#include <arch/i386/cpu.h>
+#include <file/file.h>
+#include <kernel/boot_info.h>
+#include <kernel/layer.h>
+#include <kernel/machine.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/audit.h>
+#include <mm/frame.h>
+#include <mm/heap.h>
+#include <process/attention.h>
+#include <process/audit.h>
+#include <process/errno.h>
+#include <process/exec.h>
+#include <process/limits.h>
+#include <process/schedule.h>
+#include <process/signal.h>
+#include <process/timer.h>
+
+static struct list zombies = {&zombies, &zombies}; /* nobody will ask for them */
+static uint32_t init_pid;                          /* of the option init=; 0: none */
+static uint32_t free_before;                       /* frames, before there was a process */
+
+struct process *init_process(void)
+{
+    struct process *process = init_pid != 0 ? process_find(init_pid) : NULL;
+    return process == NULL || process->state == PROCESS_ZOMBIE ? NULL : process;
+}
+
+/* ---- the start ---- */
+
+int32_t init_start_program(const char *const *arguments, unsigned count, uint32_t *pid)
+{
+    struct exec_texts texts;
+    struct process *process;
+    if (exec_texts_make(arguments, count, &texts) != KERR_OK)
+        return -ENOMEM;
+    if (process_create(NULL, &process) != KERR_OK) {
+        exec_texts_free(&texts);
+        return -ENOMEM;
+    }
+    limits_init(process);
+    process->group = process->session = process->pid;
+    int32_t result = files_create(&process->files) == KERR_OK
+                         ? exec_program(process, arguments[0], &texts)
+                         : -ENOMEM;
+    exec_texts_free(&texts);
+    if (result < 0) {
+        process_discard(process);
+        return result;
+    }
+    attention_start();
+    timer_start();
+    terminal_set_group(process->group);
+    *pid = process->pid;
+    process_start(process);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+void init_take_zombie(struct process *zombie)
+{
+    list_remove(&zombie->queue); /* it may have been taken when its parent still lived */
+    list_add_last(&zombies, &zombie->queue);
+    process_request_rare_work();
+}
+
+static void say_how_it_ended(const struct process *process)
+{
+    const char *who = process->pid == init_pid ? "init" : process->name;
+    unsigned signal = process->exit_status & 0x7F;
+    if (signal != 0)
+        printk("%s: killed by signal %u (%s)\n", who, signal, signal_name(signal));
+    else
+        printk("%s: exited with status %u\n", who, process->exit_status >> 8 & 0xFF);
+}
+
+/* Nothing of any process is left: the kernel must be what it was. */
+static void check_that_nothing_is_left(void)
+{
+    heap_trim(&kernel_heap, 0);
+    vma_trim();
+    if (!CHECKED)
+        return;
+    struct audit audit;
+    const char *broken = vm_audit(&audit, frame_pool.set_aside);
+    ASSERT(broken == NULL, "after process 1: %s %s", broken, audit.where);
+    struct process_audit processes;
+    broken = process_audit(&processes);
+    ASSERT(broken == NULL, "after process 1: %s %s", broken, processes.where);
+    uint32_t free_now = frame_available(&frame_pool);
+    ASSERT(free_now >= free_before, "%u frames were free before process 1, %u after it",
+           free_before, free_now);
+    printk("audit clean\n");
+}
+
+/* As a shell counts: a signal is 128 and its number. */
+static uint32_t status_for_the_port(uint32_t status)
+{
+    uint32_t code = (status & 0x7F) != 0 ? 128 + (status & 0x7F) : status >> 8 & 0xFF;
+    return code < EXIT_PROGRAM_MAX ? code : EXIT_PROGRAM_MAX;
+}
+
+static void end_with_init(uint32_t status)
+{
+    init_pid = 0;
+    process_put_aside();
+    struct process *process;
+    while ((process = process_next(NULL)) != NULL) {
+        if (process->state != PROCESS_ZOMBIE)
+            process_exit(process, SIGKILL);
+        process_reap(process);
+    }
+    check_that_nothing_is_left();
+    machine_try_exit((enum exit_status)(EXIT_PROGRAM | status_for_the_port(status)));
+}
+
+void init_look_after(void)
+{
+    while (!list_is_empty(&zombies)) {
+        struct process *zombie = container_of(zombies.next, struct process, queue);
+        bool is_init = zombie->pid == init_pid;
+        uint32_t status = zombie->exit_status;
+        if (zombie->is_kernels_child)
+            say_how_it_ended(zombie);
+        process_reap(zombie);
+        if (is_init)
+            end_with_init(status);
+    }
+}
+
+/* ---- the option init= ---- */
+
+/* The words of the module string of NAME are its arguments. */
+static void start_init(const char *name)
+{
+    static char text[BOOT_MODULE_NAME_BYTES];
+    static const char *arguments[BOOT_MODULE_NAME_BYTES / 2];
+    unsigned count = 0;
+
+    text_copy(text, sizeof(text), name);
+    for (uint32_t i = 0; i < boot_info.module_count; i++) {
+        const char *string = boot_info.modules[i].name;
+        size_t bytes = strlen(name);
+        if (strncmp(string, name, bytes) == 0 && (string[bytes] == ' ' || string[bytes] == '\0'))
+            text_copy(text, sizeof(text), string);
+    }
+    for (char *at = text; *at != '\0';) {
+        arguments[count++] = at;
+        while (*at != ' ' && *at != '\0')
+            at++;
+        while (*at == ' ')
+            *at++ = '\0';
+    }
+    int32_t result = init_start_program(arguments, count, &init_pid);
+    if (result < 0) {
+        printk("init: can't start %s: error %d\n", name, (int)-result);
+        machine_try_exit(EXIT_FAIL);
+        return;
+    }
+    process_find(init_pid)->is_kernels_child = 1;
+    if (cpu_features.tsc)
+        printk("init: %s starts %llu cycles after kernel entry\n", name,
+               cpu_cycles() - cpu_cycles_at_entry);
+}
+
+static void main_loop_of_processes(void)
+{
+    char name[BOOT_MODULE_NAME_BYTES];
+    free_before = frame_available(&frame_pool);
+    if (boot_option(&boot_info, "init", name, sizeof(name)))
+        start_init(name);
+    process_run();
+}
+
+MAIN_LOOP(main_loop_of_processes);

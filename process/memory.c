@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. The memory of processes: made, copied, given back, and touched on their behalf.
+ *
+ * Nothing here knows of system calls. What a memory is charged with follows its regions
+ * (process/commit.c); what hangs on it is a space and nothing else.
+ */
+#include <mm/heap.h>
+#include <process/commit.h>
+#include <process/memory.h>
+
+const char memory_anonymous_name[] = "";
+const char memory_heap_name[] = "[heap]";
+
+enum { DEFAULT_STACK_PAGES = 8 * 1024 * 1024 / PAGE_BYTES };
+
+/* Where the kernel looks for room; what a copy does not take over from the regions. */
+static void set_bounds(struct space *space)
+{
+    space->room_first_page = USER_ROOM_BASE >> PAGE_SHIFT;
+    space->room_end_page = USER_ROOM_END >> PAGE_SHIFT;
+    space->stack_pages_max = DEFAULT_STACK_PAGES;
+    space->growable_pages = commit_account.mode == OVERCOMMIT_NEVER ? 0 : UINT32_MAX;
+}
+
+/* In mode 2 nobody ends so that another one gets what it was never promised. */
+static enum kerr lacks(enum kerr error)
+{
+    return commit_account.mode == OVERCOMMIT_NEVER ? KERR_NO_ROOM : error;
+}
+
+static enum kerr allocate(struct memory **memory)
+{
+    void *block;
+    enum kerr error = kmalloc(sizeof(**memory), &block);
+    if (error != KERR_OK)
+        return error;
+    *memory = block;
+    **memory = (struct memory){.references = 1};
+    return KERR_OK;
+}
+
+enum kerr memory_create(struct memory **memory)
+{
+    struct memory *new;
+    enum kerr error = allocate(&new);
+    if (error != KERR_OK)
+        return lacks(error);
+    error = space_create(&new->space, RIGHTS_USER);
+    if (error != KERR_OK) {
+        kfree(new);
+        return lacks(error);
+    }
+    set_bounds(&new->space);
+    *memory = new;
+    return KERR_OK;
+}
+
+/* COPY's books, but for the charge. */
+static enum kerr copy_memory(const struct memory *from, struct memory **copy)
+{
+    struct memory *new;
+    enum kerr error = allocate(&new);
+    if (error != KERR_OK)
+        return error;
+    error = space_fork(&new->space);
+    if (error != KERR_OK) {
+        kfree(new);
+        return error;
+    }
+    set_bounds(&new->space);
+    new->space.stack_pages_max = from->space.stack_pages_max;
+    new->heap_start = from->heap_start;
+    new->heap_end = from->heap_end;
+    new->stack_top = from->stack_top;
+    new->arguments_start = from->arguments_start;
+    new->arguments_end = from->arguments_end;
+    *copy = new;
+    return KERR_OK;
+}
+
+enum kerr memory_fork(struct memory *from, struct memory **copy)
+{
+    commit_follow(from);
+    /* Modes 0 and 1 let everything be copied that was accepted once. */
+    uint32_t charge = commit_account.mode == OVERCOMMIT_NEVER ? from->committed_pages : 0;
+    if (!commit_take(charge))
+        return KERR_NO_ROOM;
+    enum kerr error = copy_memory(from, copy);
+    commit_give(charge);
+    if (error != KERR_OK)
+        return lacks(error);
+    commit_follow(*copy);
+    return KERR_OK;
+}
+
+void memory_put(struct memory *memory)
+{
+    if (--memory->references > 0)
+        return;
+    space_destroy(&memory->space);
+    commit_set(memory, 0);
+    kfree(memory);
+}
+
+/* ---- touching ---- */
+
+enum kerr memory_touch_pages(uint32_t first_page, uint32_t last_page, enum access access)
+{
+    for (uint32_t page = first_page; page <= last_page; page++) {
+        switch (vma_touch(VADDR(page << PAGE_SHIFT), access, MODE_USER)) {
+        case FAULT_RESOLVED:
+        case FAULT_NOT_MINE: /* it is there already */
+            break;
+        case FAULT_NO_MEMORY:
+            return KERR_NO_MEMORY;
+        case FAULT_BAD_ACCESS:
+        case FAULT_BEYOND_END:
+            return KERR_BAD_ACCESS;
+        }
+    }
+    return KERR_OK;
+}
+
+enum kerr memory_populate(struct memory *memory, uint32_t first_page, uint32_t last_page)
+{
+    const struct vma *region = vma_at_or_above(&memory->space, VADDR(first_page << PAGE_SHIFT));
+    enum kerr first_error = KERR_OK;
+    for (; region != NULL && region->first_page <= last_page; region = vma_next(region)) {
+        uint32_t first = first_page > region->first_page ? first_page : region->first_page;
+        uint32_t last = last_page < region->last_page ? last_page : region->last_page;
+        bool writes = (region->rights & RIGHTS_WRITE) != 0 && !(region->flags & VMA_SHARED);
+        enum kerr error = memory_touch_pages(first, last, writes ? ACCESS_WRITE : ACCESS_READ);
+        if (error == KERR_NO_MEMORY)
+            return error;
+        if (first_error == KERR_OK)
+            first_error = error;
+    }
+    return first_error;
+}
+
+bool memory_allow_growth(struct memory *memory, vaddr_t address)
+{
+    struct space *space = &memory->space;
+    const struct vma *region = vma_at_or_above(space, address);
+    uint32_t page = address.v >> PAGE_SHIFT;
+    if (region == NULL || region->first_page <= page || !(region->flags & VMA_GROWS_DOWN) ||
+        region->last_page - page >= space->stack_pages_max)
+        return false;
+    return commit_growth(memory, region, page);
+}
+
+void memory_limit_growth(struct memory *memory, uint32_t limit)
+{
+    struct space *space = &memory->space;
+    uint32_t pages = limit >> PAGE_SHIFT;
+    if (commit_account.mode == OVERCOMMIT_NEVER)
+        return; /* it grows by what is charged, and no more */
+    space->growable_pages =
+        limit == UINT32_MAX ? UINT32_MAX
+                            : (pages > space->reserved_pages ? pages - space->reserved_pages : 0);
+}

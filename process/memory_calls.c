@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. What the memory calls have in common (memory_calls.h).
+ */
+#include "memory_calls.h"
+
+/* With so many frames left it is not frames that lack, but nodes, of which there is a fixed array. */
+enum { SHORTAGE_FRAMES = 16 };
+
+int32_t memory_call_failed(enum kerr error)
+{
+    if (error == KERR_NO_MEMORY && commit_account.mode != OVERCOMMIT_NEVER &&
+        frame_available(&frame_pool) < SHORTAGE_FRAMES)
+        return process_out_of_memory();
+    return error_number_of(error);
+}
+
+uint32_t count_pages_in(const struct space *space, uint32_t first_page, uint32_t last_page,
+                        uint32_t flags)
+{
+    uint32_t count = 0;
+    const struct vma *region = vma_at_or_above(space, VADDR(first_page << PAGE_SHIFT));
+    for (; region != NULL && region->first_page <= last_page; region = vma_next(region)) {
+        if ((region->flags & flags) != flags)
+            continue;
+        uint32_t first = first_page > region->first_page ? first_page : region->first_page;
+        uint32_t last = last_page < region->last_page ? last_page : region->last_page;
+        count += last - first + 1;
+    }
+    return count;
+}
+
+bool has_too_many_parts(const struct space *space, uint32_t first_page, uint32_t last_page)
+{
+    if (likely(space->region_count < REGIONS_MAX - 1))
+        return false;
+    const struct vma *first = vma_find(space, VADDR(first_page << PAGE_SHIFT));
+    const struct vma *last = vma_find(space, VADDR(last_page << PAGE_SHIFT));
+    return (first != NULL && first->first_page < first_page) ||
+           (last != NULL && last->last_page > last_page);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Private. Uses: layers 0-5, process. Used by: process/memory_map.c, memory_advice.c.
+ *
+ * What the memory calls have in common: pages of ranges, limits, and how a call fails.
+ */
+#ifndef PROCESS_MEMORY_CALLS_H
+#define PROCESS_MEMORY_CALLS_H
+
+#include <process/commit.h>
+#include <process/system_call.h>
+
+/* As in Linux (vm.max_map_count), so that no program takes all nodes. */
+enum { REGIONS_MAX = 65530 };
+
+/* Bytes to pages, rounded up, without overflow. */
+static inline uint32_t to_pages(uint32_t bytes)
+{
+    return (bytes >> PAGE_SHIFT) + ((bytes & (PAGE_BYTES - 1)) != 0);
+}
+
+/* [address, address + pages) lies below the kernel. */
+static inline bool is_below_kernel(uint32_t address, uint32_t pages)
+{
+    return pages <= KERNEL_BASE >> PAGE_SHIFT && address <= KERNEL_BASE - (pages << PAGE_SHIFT);
+}
+
+/* RESULT is an error_number negated, and no address. */
+static inline bool memory_is_error(int32_t result)
+{
+    return (uint32_t)result >= (uint32_t)-4095;
+}
+
+/* Nodes of MEMORY's regions may come and go now: what was remembered of them is not true any more. */
+static inline void memory_regions_change(struct memory *memory)
+{
+    memory->heap_region = NULL;
+}
+
+/*
+ * Layer 4 failed with ERROR and has changed nothing. What the handler returns: for want of a frame
+ * a victim is chosen and the call repeated; but not in mode 2, nor where it is nodes that lack.
+ */
+int32_t must_check memory_call_failed(enum kerr error);
+
+/* USED pages and MORE of them would exceed LIMIT, which is in bytes. */
+static inline bool exceeds(const struct process *self, enum limit limit, uint32_t used,
+                           uint32_t more)
+{
+    uint32_t soft = self->limits[limit].soft;
+    return soft != LIMIT_NONE && (more > soft >> PAGE_SHIFT || used > (soft >> PAGE_SHIFT) - more);
+}
+
+static inline bool may_lock(const struct process *self, uint32_t pages)
+{
+    return !exceeds(self, LIMIT_MEMLOCK, self->memory->space.locked_pages, pages);
+}
+
+/* Pages of [first_page, last_page] that regions hold, of those whose flags have all of FLAGS. */
+uint32_t count_pages_in(const struct space *space, uint32_t first_page, uint32_t last_page,
+                        uint32_t flags);
+
+/* An edge of the range lies inside a region, which would be cut, and there are too many already. */
+bool has_too_many_parts(const struct space *space, uint32_t first_page, uint32_t last_page);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Process records: creation, end, and the way from a pid to its record.
+ *
+ * The array is a promise; a page of it is real while one of its eight records is in use, and a
+ * record is in use if its bit says so. Numbers are given round and round, so that a pid that has
+ * just ended is not met again at once.
+ */
+#include <process/process.h>
+
+#include <arch/i386/page_ops.h>
+#include <file/file.h>
+#include <kernel/panic.h>
+#include <mm/kernel_pages.h>
+#include <process/fpu.h>
+#include <process/init.h>
+#include <process/schedule.h>
+#include <process/signal.h>
+#include <process/user.h>
+
+enum { FIRST_PID = 1, RECORDS_PER_PAGE = PAGE_BYTES / PROCESS_RECORD_BYTES };
+_Static_assert(RECORDS_PER_PAGE == 8, "a byte of the bitmap is a page");
+
+static uint32_t in_use[PROCESS_RECORDS_COUNT / 32];
+static uint32_t count;
+
+static vaddr_t record_address(uint32_t pid)
+{
+    return VADDR(PROCESS_RECORDS_BASE + pid * PROCESS_RECORD_BYTES);
+}
+
+static struct process *record(uint32_t pid)
+{
+    return vaddr_to_pointer(record_address(pid));
+}
+
+static bool is_in_use(uint32_t pid)
+{
+    return pid < PROCESS_RECORDS_COUNT && (in_use[pid / 32] >> pid % 32 & 1) != 0;
+}
+
+/* No record in the page of PID's is in use. */
+static bool page_is_unused(uint32_t pid)
+{
+    return (in_use[pid / 32] >> (pid % 32 & ~7u) & 0xFF) == 0;
+}
+
+uint32_t process_count(void)
+{
+    return count;
+}
+
+struct process *process_find(uint32_t pid)
+{
+    return is_in_use(pid) ? record(pid) : NULL;
+}
+
+struct process *process_next(const struct process *process)
+{
+    uint32_t pid = process != NULL ? process->pid + 1 : FIRST_PID;
+    while (pid < PROCESS_RECORDS_COUNT) {
+        uint32_t left = in_use[pid / 32] >> pid % 32;
+        if (left != 0)
+            return record(pid + (uint32_t)__builtin_ctz(left));
+        pid = (pid / 32 + 1) * 32;
+    }
+    return NULL;
+}
+
+/* The next number after the last one given that is free. There is one. */
+static uint32_t find_free_pid(void)
+{
+    static uint32_t last = FIRST_PID - 1;
+    do {
+        last++;
+        while (last % 32 == 0 && in_use[last / 32 % (PROCESS_RECORDS_COUNT / 32)] == ~0u)
+            last += 32;
+        if (last >= PROCESS_RECORDS_COUNT)
+            last = FIRST_PID;
+    } while (is_in_use(last));
+    return last;
+}
+
+enum kerr process_create(struct process *parent, struct process **process)
+{
+    if (count == PROCESS_RECORDS_COUNT - FIRST_PID)
+        return KERR_NO_ROOM;
+    uint32_t pid = find_free_pid();
+    if (page_is_unused(pid)) {
+        enum kerr error = kernel_pages_make_real(vaddr_to_page(record_address(pid)), 1);
+        if (error != KERR_OK)
+            return error;
+    }
+    in_use[pid / 32] |= 1u << pid % 32;
+    count++;
+
+    struct process *new = record(pid);
+    words_fill(new, 0, sizeof(*new) / sizeof(uint32_t));
+    new->pid = pid;
+    new->repeated_call = ~0u;
+    list_init(&new->children);
+    list_init(&new->sibling);
+    list_init(&new->queue);
+    new->parent = parent;
+    if (parent != NULL)
+        list_add_last(&parent->children, &new->sibling);
+    *process = new;
+    return KERR_OK;
+}
+_Static_assert(sizeof(struct process) % sizeof(uint32_t) == 0, "cleared by words");
+
+/* Give back what hangs on PROCESS; only the record is left. */
+static void drop_belongings(struct process *process)
+{
+    files_put(process->files);
+    signals_put(process->signals);
+    fpu_drop(process);
+    alarm_drop(process->pid);
+    process->files = NULL;
+    process->signals = NULL;
+    if (process->memory == NULL)
+        return;
+    if (process->memory->references == 1 && space_current() == &process->memory->space)
+        space_switch(&boot_space);
+    memory_put(process->memory);
+    process->memory = NULL;
+}
+
+static void free_record(struct process *process)
+{
+    uint32_t pid = process->pid;
+    list_remove(&process->sibling);
+    process->state = PROCESS_NONE;
+    in_use[pid / 32] &= ~(1u << pid % 32);
+    count--;
+    if (!page_is_unused(pid))
+        return;
+    kernel_pages_discard(vaddr_to_page(record_address(pid)), 1);
+}
+
+void process_discard(struct process *process)
+{
+    ASSERT(process->state == PROCESS_NONE, "process %u has started", process->pid);
+    drop_belongings(process);
+    free_record(process);
+}
+
+void process_start(struct process *process)
+{
+    process_enqueue(process);
+}
+
+void process_reap(struct process *zombie)
+{
+    ASSERT(zombie->state == PROCESS_ZOMBIE, "process %u is reaped alive", zombie->pid);
+    list_remove(&zombie->queue);
+    free_record(zombie);
+}
+
+/* ---- the end ---- */
+
+/* PROCESS is a zombie: its parent learns of it, or nobody will ask and it goes. */
+static void tell_parent(struct process *process)
+{
+    struct process *parent = process->parent;
+    if (parent == NULL || (process->exit_signal == SIGCHLD && signals_reap_children(parent)))
+        init_take_zombie(process);
+    else if (process->exit_signal != 0)
+        signal_send(parent, process->exit_signal, process->pid);
+    if (parent == NULL)
+        return;
+    list_remove(&process->sibling); /* zombies first: wait4() finds them at once */
+    list_add_first(&parent->children, &process->sibling);
+    process_wake(&parent->children);
+}
+
+/* The children of PROCESS go to process 1, or to the kernel. */
+static void hand_children_on(struct process *process)
+{
+    struct process *heir = init_process();
+    if (heir == process)
+        heir = NULL;
+    while (!list_is_empty(&process->children)) {
+        struct process *child = container_of(process->children.next, struct process, sibling);
+        list_remove(&child->sibling);
+        child->parent = heir;
+        child->exit_signal = SIGCHLD;
+        if (heir != NULL)
+            list_add_last(&heir->children, &child->sibling);
+        if (child->state == PROCESS_ZOMBIE)
+            tell_parent(child);
+    }
+}
+
+void process_exit(struct process *process, uint32_t status)
+{
+    ASSERT(process->state != PROCESS_NONE && process->state != PROCESS_ZOMBIE,
+           "process %u ends twice", process->pid);
+    bool is_current = process == process_current;
+    if (is_current)
+        process_count_faults();
+    process_dequeue(process);
+    process_end_vfork(process);
+    if (is_current && process->clear_tid != 0 && process->memory->references > 1) {
+        const uint32_t nobody = 0;
+        /* Whether the program still has that word is its own affair. */
+        enum kerr ignored = user_write(process->clear_tid, &nobody, sizeof(nobody));
+        (void)ignored;
+    }
+    drop_belongings(process);
+    hand_children_on(process);
+    process->state = PROCESS_ZOMBIE;
+    process->exit_status = status;
+    if (is_current)
+        process_current = NULL;
+    process_request_leave();
+    tell_parent(process);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Who runs: sleeping, waking, the time slice, and the one way out of the kernel.
+ *
+ * The current process is in no queue; others that can run wait in a ring, first come first served.
+ * Sleepers hang in buckets by the address that they sleep on. A wake-up by what was waited for lets
+ * the system call begin anew; one by a signal leaves `repeated_call` set, for signal.c to decide.
+ */
+#include <process/schedule.h>
+
+#include <arch/i386/alternate.h>
+#include <arch/i386/cpu.h>
+#include <arch/i386/gdt.h>
+#include <arch/i386/ledger.h>
+#include <kernel/layer.h>
+#include <kernel/panic.h>
+#include <process/attention.h>
+#include <process/exceptions.h>
+#include <process/fpu.h>
+#include <process/init.h>
+#include <process/signal.h>
+#include <process/timer.h>
+#include <process/victim.h>
+
+enum { BUCKETS = 1024, TIME_SLICE_TICKS = 5 };
+
+enum { INT_0X80_BYTES = 2 };
+
+/* Checked builds look at every way out: the books must be in order there. */
+enum { WORK = 1, WORK_RARE = 2, WORK_ALWAYS = CHECKED ? 4 : 0 };
+
+struct process *process_current;
+
+static struct list run_queue = {&run_queue, &run_queue};
+static struct list sleepers[BUCKETS];
+static bool slice_is_over, lacks_frame;
+static uint32_t slice_ticks;
+
+void process_request_leave(void)
+{
+    trap_leave_work |= WORK;
+}
+
+void process_request_rare_work(void)
+{
+    trap_leave_work |= WORK | WORK_RARE;
+}
+
+/* ---- queues ---- */
+
+static struct process *process_of(const struct list *link)
+{
+    return container_of(link, struct process, queue);
+}
+
+/* Channels are addresses of structures, often of one size: the lowest bits say little. */
+static struct list *bucket_of(const void *channel)
+{
+    uint32_t address = pointer_to_vaddr(channel).v;
+    return &sleepers[(address >> 3 ^ address >> 13) % BUCKETS];
+}
+
+void process_enqueue(struct process *process)
+{
+    process->state = PROCESS_RUNNABLE;
+    if (process != process_current)
+        list_add_last(&run_queue, &process->queue);
+}
+
+void process_dequeue(struct process *process)
+{
+    list_remove(&process->queue);
+    if (process->deadline != 0)
+        timer_remove(process);
+    process->channel = NULL;
+}
+
+/* ---- sleeping ---- */
+
+int32_t process_repeat(void)
+{
+    process_current->frame.eip -= INT_0X80_BYTES;
+    return (int32_t)process_current->frame.eax;
+}
+
+int32_t process_sleep(const void *channel, uint64_t deadline)
+{
+    struct process *self = process_current;
+    self->repeated_call = self->frame.eax;
+    process_request_leave();
+    if (signal_is_pending(self))
+        return process_repeat(); /* which ends the sleep before it begins */
+    self->state = PROCESS_SLEEPING;
+    self->channel = channel;
+    if (channel != NULL)
+        list_add_last(bucket_of(channel), &self->queue);
+    if (deadline != 0) {
+        self->deadline = deadline;
+        timer_add(self);
+    }
+    return process_repeat();
+}
+
+void process_request_room(void)
+{
+    lacks_frame = true;
+    process_request_rare_work();
+}
+
+int32_t process_out_of_memory(void)
+{
+    process_request_room();
+    struct trap_frame *frame = &process_current->frame;
+    return frame->vector == VECTOR_SYSTEM_CALL ? process_repeat() : (int32_t)frame->eax;
+}
+
+void process_wake_one(struct process *process)
+{
+    if (process->state != PROCESS_SLEEPING)
+        return;
+    process_dequeue(process);
+    process_enqueue(process);
+}
+
+void process_end_sleep(struct process *process)
+{
+    process->repeated_call = ~0u;
+    process_wake_one(process);
+}
+
+void process_wake(const void *channel)
+{
+    struct list *bucket = bucket_of(channel);
+    for (struct list *link = bucket->next, *next; link != bucket; link = next) {
+        next = link->next;
+        if (process_of(link)->channel == channel && process_of(link)->state == PROCESS_SLEEPING)
+            process_end_sleep(process_of(link));
+    }
+}
+
+void process_sleep_vforking(struct process *parent, const struct process *child)
+{
+    parent->state = PROCESS_VFORKING;
+    parent->channel = child;
+    process_request_leave();
+}
+
+void process_end_vfork(struct process *child)
+{
+    struct process *parent = child->parent;
+    if (!child->is_vfork_child)
+        return;
+    child->is_vfork_child = 0;
+    if (parent == NULL || parent->state != PROCESS_VFORKING || parent->channel != child)
+        return;
+    parent->channel = NULL;
+    process_enqueue(parent);
+}
+
+/* ---- stopping, yielding, ticks ---- */
+
+void process_stop(struct process *process)
+{
+    process_dequeue(process);
+    process->state = PROCESS_STOPPED;
+    process_request_leave();
+}
+
+void process_continue(struct process *process)
+{
+    if (process->state == PROCESS_STOPPED)
+        process_enqueue(process);
+}
+
+void process_notice_signals(void)
+{
+    process_request_leave();
+}
+
+void process_yield(void)
+{
+    slice_is_over = true;
+    process_request_leave();
+}
+
+void process_tick(void)
+{
+    process_current->ticks++;
+    if (++slice_ticks >= TIME_SLICE_TICKS && !list_is_empty(&run_queue))
+        process_yield();
+}
+
+void process_count_faults(void)
+{
+    static uint32_t counted;
+    if (process_current != NULL)
+        process_current->faults += fault_counters.total - counted;
+    counted = fault_counters.total;
+}
+
+/* ---- the way out ---- */
+
+void process_put_aside(void)
+{
+    struct process *self = process_current;
+    process_count_faults();
+    process_current = NULL;
+    if (self != NULL && self->state == PROCESS_RUNNABLE)
+        list_add_first(&run_queue, &self->queue);
+    space_switch(&boot_space);
+}
+
+static void switch_to(struct process *next)
+{
+    space_switch(&next->memory->space);
+    main_tss.esp0 = pointer_to_vaddr(&next->frame + 1).v;
+    gdt_set_tls(next->tls);
+    fpu_switch(next);
+    process_current = next;
+    slice_ticks = 0;
+}
+
+/* The current process can't go on, or has had its time: the next one; if there is none, wait. */
+static void switch_to_next(void)
+{
+    struct process *self = process_current;
+    process_count_faults();
+    slice_is_over = false;
+    if (self != NULL && self->state == PROCESS_RUNNABLE)
+        list_add_last(&run_queue, &self->queue);
+    if (list_is_empty(&run_queue)) {
+        process_current = NULL;
+        if (process_count() == 0)
+            attention_answer();
+        else
+            cpu_idle();
+        return;
+    }
+    struct process *next = process_of(run_queue.next);
+    list_remove(&next->queue);
+    switch_to(next);
+}
+
+/* What seldom happens, and may end the current process. */
+static void do_rare_work(void)
+{
+    if (lacks_frame && process_current != NULL)
+        victim_make_room(process_current);
+    lacks_frame = false;
+    init_look_after();
+    attention_answer();
+}
+
+static bool can_go_on(const struct process *self)
+{
+    return self != NULL && self->state == PROCESS_RUNNABLE && !slice_is_over;
+}
+
+/* Called with no locals of a caller to come back to: the stack begins anew at every trap. */
+static struct trap_frame *leave(struct trap_frame *frame)
+{
+    struct process *self;
+    (void)frame;
+    for (;;) {
+        uint32_t work = trap_leave_work;
+        trap_leave_work = WORK_ALWAYS;
+        if (work & WORK_RARE)
+            do_rare_work();
+        if (!can_go_on(process_current))
+            switch_to_next();
+        self = process_current;
+        if (self == NULL)
+            continue;
+        if (signal_is_pending(self))
+            signal_deliver(self);
+        else if ((trap_leave_work & WORK) == 0)
+            break;
+    }
+    if (CHECKED) {
+        ASSERT(!alternate_is_open(), "return to user mode with the alternate window open");
+        ledger_enter();
+        ledger_leave();
+        ASSERT(ledger_open() == 0, "return to user mode with %u debts", ledger_open());
+    }
+    return &self->frame;
+}
+
+void process_run(void)
+{
+    trap_resume(leave(NULL));
+}
+
+static enum kerr schedule_init(const struct boot_info *boot)
+{
+    (void)boot;
+    static const struct trap_user_client client = {
+        .exception = user_exception, .page_fault = user_page_fault, .leave = leave};
+    for (unsigned i = 0; i < BUCKETS; i++)
+        list_init(&sleepers[i]);
+    trap_leave_work = WORK_ALWAYS;
+    trap_set_user_client(&client);
+    trap_open_system_calls();
+    return KERR_OK;
+}
+
+LAYER(6b, "processes", schedule_init);

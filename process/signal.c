@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Signals: who gets one, and what comes of it (signal.h).
+ *
+ * A signal is a bit in the record of its process. On the way out to that process one pending bit
+ * at a time becomes what the table of actions says. A table is shared by fork until one side
+ * changes it; no table at all means that every action is the default.
+ *
+ * A process that slept in a system call is about to repeat it (process_sleep()): its EIP is at the
+ * int 0x80, its EAX the number. A handler comes in between, and the call is repeated behind it, or
+ * ends with EINTR. What it slept for clears `repeated_call`; `restart` not being 0 says as well
+ * that a call is under way.
+ */
+#include <process/signal.h>
+
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/heap.h>
+#include <process/init.h>
+#include <process/schedule.h>
+#include <process/signal_table.h>
+#include <process/system_call.h>
+#include <process/timer.h>
+#include <process/victim.h>
+
+enum { NO_CALL = ~0u, INT_0X80_BYTES = 2 };
+
+/* What a signal does to a process that says nothing about it; else it ends it. */
+#define IGNORED_BY_DEFAULT                                                                         \
+    (1ull << (SIGCHLD - 1) | 1ull << (SIGCONT - 1) | 1ull << (SIGURG - 1) | 1ull << (SIGWINCH - 1))
+
+static const struct signal_action default_action;
+
+const char *signal_name(unsigned signal)
+{
+    static const char *const names[] = {
+        "signal 0",  "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+        "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+        "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+        "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
+    };
+    return signal < ARRAY_LENGTH(names) ? names[signal] : "real-time signal";
+}
+
+/* ---- the table of actions ---- */
+
+const struct signal_action *signal_action(const struct process *process, unsigned signal)
+{
+    return process->signals == NULL ? &default_action : &process->signals->actions[signal - 1];
+}
+
+struct signals *signals_get(struct signals *signals)
+{
+    if (signals != NULL)
+        signals->references++;
+    return signals;
+}
+
+void signals_put(struct signals *signals)
+{
+    if (signals != NULL && --signals->references == 0)
+        kfree(signals);
+}
+
+/* SELF's table can be changed: it is SELF's alone. */
+static enum kerr own_table(struct process *self)
+{
+    struct signals *old = self->signals;
+    if (old != NULL && old->references == 1)
+        return KERR_OK;
+    void *block;
+    if (kmalloc(sizeof(struct signals), &block) != KERR_OK)
+        return KERR_NO_MEMORY;
+    struct signals *table = block;
+    if (old != NULL)
+        *table = *old;
+    else
+        memset(table, 0, sizeof(*table));
+    table->references = 1;
+    signals_put(old);
+    self->signals = table;
+    return KERR_OK;
+}
+
+/* A signal that is ignored from now on is not pending any more. */
+static void forget_if_ignored(struct process *self, unsigned signal, uint32_t handler)
+{
+    uint64_t bit = signal_bit(signal);
+    if (handler == HANDLER_IGNORE ||
+        (handler == HANDLER_DEFAULT && (IGNORED_BY_DEFAULT & bit) != 0))
+        self->signals_pending &= ~bit;
+}
+
+enum kerr signal_set_action(struct process *self, unsigned signal,
+                            const struct signal_action *action)
+{
+    enum kerr error = own_table(self);
+    if (error != KERR_OK)
+        return error;
+    self->signals->actions[signal - 1] = *action;
+    self->signals->actions[signal - 1].mask &= ~SIGNALS_ABSOLUTE;
+    forget_if_ignored(self, signal, action->handler);
+    return KERR_OK;
+}
+
+enum kerr signals_reset_for_exec(struct process *self)
+{
+    if (self->signals == NULL)
+        return KERR_OK;
+    enum kerr error = own_table(self);
+    if (error != KERR_OK)
+        return error;
+    for (unsigned i = 0; i < SIGNALS_MAX; i++) {
+        struct signal_action *action = &self->signals->actions[i];
+        bool stays = action->handler == HANDLER_IGNORE;
+        *action = (struct signal_action){.handler = stays ? HANDLER_IGNORE : HANDLER_DEFAULT};
+    }
+    return KERR_OK;
+}
+
+bool signals_reap_children(const struct process *process)
+{
+    const struct signal_action *action = signal_action(process, SIGCHLD);
+    return action->handler == HANDLER_IGNORE || (action->flags & ACTION_NO_CHILD_WAIT) != 0;
+}
+
+/* ---- sending ---- */
+
+/* Process 1 is what orphans hang on: nobody but the kernel ends or stops it by a signal. */
+static bool is_protected(const struct process *process, uint32_t sender)
+{
+    return sender != 0 && process == init_process();
+}
+
+/* PROCESS, which has no handler for it, does not want SIGNAL. */
+static bool is_ignored(const struct process *process, unsigned signal, uint32_t sender)
+{
+    uint64_t bit = signal_bit(signal);
+    if ((bit & SIGNALS_ABSOLUTE) != 0)
+        return is_protected(process, sender);
+    if ((process->signals_blocked & bit) != 0)
+        return false; /* it may think otherwise by the time it looks */
+    return signal_action(process, signal)->handler == HANDLER_IGNORE ||
+           (IGNORED_BY_DEFAULT & bit) != 0 || is_protected(process, sender);
+}
+
+/* The parent learns that PROCESS has stopped, or goes on. */
+static void tell_parent(struct process *process, enum wait_event event)
+{
+    struct process *parent = process->parent;
+    process->wait_event = (uint8_t)event;
+    if (parent == NULL)
+        return;
+    if ((signal_action(parent, SIGCHLD)->flags & ACTION_NO_CHILD_STOP) == 0)
+        signal_send(parent, SIGCHLD, process->pid);
+    process_wake(&parent->children);
+}
+
+/*
+ * What happens at once, whether or not there is a handler: SIGKILL ends another process, stopping
+ * and continuing undo each other. Returns true if that was all.
+ */
+static __attribute__((noinline)) bool settle(struct process *process, unsigned signal,
+                                             uint32_t sender)
+{
+    if (signal == SIGKILL) {
+        if (process == process_current || is_protected(process, sender))
+            return false;
+        process_exit(process, SIGKILL);
+        return true;
+    }
+    if (signal != SIGCONT) {
+        process->signals_pending &= ~signal_bit(SIGCONT);
+        return false;
+    }
+    process->signals_pending &= ~SIGNALS_STOPPING;
+    if (process->state == PROCESS_STOPPED) {
+        process_continue(process);
+        tell_parent(process, WAIT_CONTINUED);
+    }
+    return false;
+}
+
+/* PROCESS, which is not the current one or blocks SIGNAL, has it to look at. */
+static void wake_for(struct process *process, bool is_blocked)
+{
+    if (!is_blocked)
+        process_wake_one(process);
+    else if (process->channel == &process->signals_pending)
+        process_end_sleep(process); /* rt_sigtimedwait */
+}
+
+/* Those that do something at once: a bit each. */
+#define SETTLED_AT_ONCE                                                                            \
+    (1u << (SIGKILL - 1) | 1u << (SIGSTOP - 1) | 1u << (SIGTSTP - 1) | 1u << (SIGTTIN - 1) |       \
+     1u << (SIGTTOU - 1) | 1u << (SIGCONT - 1))
+
+void signal_send(struct process *process, unsigned signal, uint32_t sender)
+{
+    uint32_t bit = signal_word_bit(signal), word = signal_word(signal);
+    if (process->state == PROCESS_ZOMBIE || process->state == PROCESS_NONE)
+        return;
+    if ((bit & SETTLED_AT_ONCE) != 0 && word == 0 && settle(process, signal, sender))
+        return;
+    if (signal_action(process, signal)->handler <= HANDLER_IGNORE &&
+        is_ignored(process, signal, sender))
+        return;
+    if ((process->signals_pending_words[word] & bit) == 0) {
+        unsigned slot = signal < ARRAY_LENGTH(process->senders) ? signal : 0;
+        process->senders[slot] = (uint16_t)sender;
+        process->sent_by_tkill &= ~(1u << slot);
+        process->signals_pending_words[word] |= bit;
+    }
+    bool is_blocked = (process->signals_blocked_words[word] & bit) != 0;
+    if (process == process_current && !is_blocked)
+        process_notice_signals();
+    else
+        wake_for(process, is_blocked);
+}
+_Static_assert(PROCESS_RECORDS_COUNT <= 0x10000, "a pid fits in 16 bits");
+
+void signal_send_by_tkill(struct process *process, unsigned signal, uint32_t sender)
+{
+    unsigned slot = signal < ARRAY_LENGTH(process->senders) ? signal : 0;
+    bool was_pending = (process->signals_pending & signal_bit(signal)) != 0;
+    signal_send(process, signal, sender);
+    if (!was_pending)
+        process->sent_by_tkill |= 1u << slot;
+}
+
+/* For a person: a program that ends by its own mistake. A few lines a second at the most. */
+static void say_end(const struct process *self, unsigned signal, uint32_t address)
+{
+    enum { LINES_PER_SECOND = 10 };
+    static uint64_t second_end;
+    static uint32_t lines;
+
+    if (timer_ticks() >= second_end) {
+        second_end = timer_ticks() + TIMER_HZ;
+        lines = 0;
+    }
+    if (lines++ < LINES_PER_SECOND)
+        printk("process %u (%s): %s, address " PRI_VADDR ", EIP " PRI_VADDR ", ESP " PRI_VADDR
+               ", %s\n",
+               self->pid, self->name, signal_name(signal), address, self->frame.eip,
+               self->frame.user_esp, trap_name(self->frame.vector));
+}
+
+void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address)
+{
+    uint64_t bit = signal_bit(signal);
+    if ((self->signals_blocked & bit) != 0 ||
+        signal_action(self, signal)->handler <= HANDLER_IGNORE) {
+        say_end(self, signal, address);
+        process_exit(self, signal);
+        return;
+    }
+    self->fault_signal = signal;
+    self->fault_code = code;
+    self->fault_address = address;
+    self->signals_pending |= bit;
+    process_notice_signals();
+}
+
+void signal_set_blocked(struct process *self, uint64_t mask)
+{
+    self->signals_blocked = mask & ~SIGNALS_ABSOLUTE;
+    if (signal_is_pending(self))
+        process_notice_signals();
+}
+
+/* ---- what a signal tells of itself ---- */
+
+/* A child that ended, stopped or goes on. It may be gone by now. */
+static void describe_child(uint32_t pid, struct signal_info *info)
+{
+    enum { EXIT_SIGNAL_MASK = 0x7F, EXIT_CODE_SHIFT = 8 };
+    const struct process *child = process_find(pid);
+    info->code = CLD_EXITED;
+    if (child == NULL)
+        return;
+    info->user_time = child->ticks;
+    uint32_t status = child->exit_status;
+    if (child->state == PROCESS_ZOMBIE && (status & EXIT_SIGNAL_MASK) != 0) {
+        info->code = CLD_KILLED;
+        info->status = status & EXIT_SIGNAL_MASK;
+    } else if (child->state == PROCESS_ZOMBIE) {
+        info->status = status >> EXIT_CODE_SHIFT & 0xFF;
+    } else {
+        bool stopped = child->state == PROCESS_STOPPED;
+        info->code = stopped ? CLD_STOPPED : CLD_CONTINUED;
+        info->status = stopped ? status : SIGCONT;
+    }
+}
+
+void signal_describe(const struct process *self, unsigned signal, struct signal_info *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->signal = (int32_t)signal;
+    if (self->fault_signal == signal) {
+        info->code = (int32_t)self->fault_code;
+        info->address = self->fault_address;
+        return;
+    }
+    unsigned slot = signal < ARRAY_LENGTH(self->senders) ? signal : 0;
+    info->pid = self->senders[slot];
+    if (info->pid == 0)
+        info->code = SI_KERNEL;
+    else if (signal == SIGCHLD)
+        describe_child(info->pid, info);
+    else
+        info->code = (self->sent_by_tkill >> slot & 1) != 0 ? SI_TKILL : SI_USER;
+}
+
+void signal_take(struct process *self, unsigned signal)
+{
+    self->signals_pending &= ~signal_bit(signal);
+    if (self->fault_signal == signal)
+        self->fault_signal = 0;
+}
+
+/* ---- delivering ---- */
+
+/* The pending signal to take; 0: none. Mistakes of the program come first: their registers are
+ * those of the mistake. */
+static inline unsigned choose(const struct process *self)
+{
+    uint32_t ready = self->signals_pending_words[0] & ~self->signals_blocked_words[0];
+    if ((ready & signal_word_bit(SIGKILL)) != 0)
+        return SIGKILL;
+    if (self->fault_signal != 0)
+        return self->fault_signal;
+    if (ready != 0)
+        return (unsigned)__builtin_ctz(ready) + 1;
+    ready = self->signals_pending_words[1] & ~self->signals_blocked_words[1];
+    return ready != 0 ? (unsigned)__builtin_ctz(ready) + 33 : 0;
+}
+
+static void stop(struct process *self, unsigned signal)
+{
+    self->exit_status = signal; /* while it is stopped */
+    process_stop(self);
+    tell_parent(self, WAIT_STOPPED);
+}
+
+/* No handler wants SIGNAL. */
+static __attribute__((noinline)) void act_by_default(struct process *self, unsigned signal,
+                                                     uint32_t handler)
+{
+    uint64_t bit = signal_bit(signal);
+    uint32_t sender = self->senders[signal < ARRAY_LENGTH(self->senders) ? signal : 0];
+    signal_take(self, signal);
+    if (!signal_is_pending(self))
+        self->repeated_call = NO_CALL; /* the call is repeated as if nothing had happened */
+    if (handler == HANDLER_IGNORE || (bit & IGNORED_BY_DEFAULT) != 0 || is_protected(self, sender))
+        return;
+    if ((bit & SIGNALS_STOPPING) != 0)
+        stop(self, signal);
+    else
+        process_exit(self, signal);
+}
+
+static bool is_sleep(uint32_t call)
+{
+    return call == 162 || call == 267 || call == 407; /* nanosleep, clock_nanosleep */
+}
+
+/* Calls that never go on behind a handler. source: Linux manual page signal(7) */
+static bool never_goes_on(uint32_t call)
+{
+    static const uint16_t calls[] = {
+        29,  /* pause */
+        72,  /* sigsuspend */
+        82,  /* select */
+        142, /* _newselect */
+        168, /* poll */
+        177, /* rt_sigtimedwait */
+        179, /* rt_sigsuspend */
+        308, /* pselect6 */
+        309, /* ppoll */
+        413, /* pselect6_time64 */
+        414, /* ppoll_time64 */
+        421, /* rt_sigtimedwait_time64 */
+    };
+    for (unsigned i = 0; i < ARRAY_LENGTH(calls); i++)
+        if (calls[i] == call)
+            return true;
+    return is_sleep(call);
+}
+
+/* A handler comes between SELF and the call that it is about to repeat. */
+static __attribute__((noinline)) void interrupt_call(struct process *self, uint32_t action_flags)
+{
+    uint32_t call = self->frame.eax;
+    int32_t result = -EINTR;
+    bool goes_on = (action_flags & ACTION_RESTART) != 0 && !never_goes_on(call);
+    if ((self->restart & RESTART_BYTES) != 0)
+        result = (int32_t)(self->restart & ~RESTART_BYTES);
+    else if (is_sleep(call))
+        result = time_sleep_interrupted(self);
+    else if (goes_on && self->restart == 0)
+        result = 0;
+    self->repeated_call = NO_CALL;
+    self->restart = 0;
+    if (result == 0)
+        return;
+    self->frame.eip += INT_0X80_BYTES;
+    self->frame.eax = (uint32_t)result;
+}
+
+/* The handler runs now: SIGNAL is done, and more is blocked until it returns. */
+static inline void enter_handler(struct process *self, unsigned signal,
+                                 const struct signal_action *action)
+{
+    uint32_t bit = signal_word_bit(signal), word = signal_word(signal);
+    self->signals_pending_words[word] &= ~bit;
+    self->signals_blocked |= action->mask; /* which holds nothing absolute */
+    if ((action->flags & ACTION_NO_DEFER) == 0)
+        self->signals_blocked_words[word] |= bit;
+    self->restore_blocked = 0;
+    if (self->fault_signal == signal)
+        self->fault_signal = 0;
+    if ((action->flags & ACTION_RESET_HANDLER) != 0)
+        self->signals->actions[signal - 1].handler = HANDLER_DEFAULT;
+}
+
+/* The stack can't take the frame of SIGNAL: that is SIGSEGV, and for SIGSEGV the end. */
+static __attribute__((noinline)) void stack_is_bad(struct process *self, unsigned signal)
+{
+    signal_take(self, signal);
+    if (signal == SIGSEGV) {
+        say_end(self, signal, self->frame.user_esp);
+        process_exit(self, signal);
+        return;
+    }
+    signal_send_fault(self, SIGSEGV, SI_KERNEL, 0);
+}
+
+/* SELF goes on in the handler of SIGNAL. */
+static void run_handler(struct process *self, unsigned signal, const struct signal_action *action)
+{
+    enum kerr error = KERR_OK;
+    if (self->repeated_call != NO_CALL || self->restart != 0)
+        interrupt_call(self, action->flags);
+    if ((action->flags & ACTION_RESET_HANDLER) != 0) {
+        error = own_table(self);
+        action = signal_action(self, signal);
+    }
+    if (error == KERR_OK)
+        error = signal_frame_enter(self, signal, action,
+                                   self->restore_blocked ? self->signals_to_restore
+                                                         : self->signals_blocked);
+    if (likely(error == KERR_OK))
+        enter_handler(self, signal, action);
+    else if (error == KERR_NO_MEMORY)
+        victim_make_room(self); /* the signal is still pending: the way out tries again */
+    else
+        stack_is_bad(self, signal);
+}
+
+void signal_deliver(struct process *self)
+{
+    unsigned signal = choose(self);
+    if (signal == 0)
+        return;
+    const struct signal_action *action = signal_action(self, signal);
+    if (action->handler <= HANDLER_IGNORE)
+        act_by_default(self, signal, action->handler);
+    else
+        run_handler(self, signal, action);
+}

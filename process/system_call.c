@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. The table of system calls, gathered from a linker set (system_call.h).
+ */
+#include <process/system_call.h>
+
+#include <kernel/layer.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+
+const char *system_call_name(uint32_t number)
+{
+    for (const struct system_call *call = system_calls_first; call < system_calls_end; call++)
+        if (call->number == number)
+            return call->name;
+    return NULL;
+}
+
+/* A call that is not there: said once for each number. */
+static int32_t unknown(struct trap_frame *frame)
+{
+    static uint32_t said[SYSTEM_CALLS / 32];
+    uint32_t number = frame->eax;
+    uint32_t bit = number < SYSTEM_CALLS ? number : 0;
+    if ((said[bit / 32] >> bit % 32 & 1) == 0) {
+        said[bit / 32] |= 1u << bit % 32;
+        printk("process %u (%s): system call %u is not known\n", process_current->pid,
+               process_current->name, number);
+    }
+    return -ENOSYS;
+}
+
+int32_t error_number_of(enum kerr error)
+{
+    switch (error) {
+    case KERR_OK:
+        return 0;
+    case KERR_NO_MEMORY:
+    case KERR_NO_ROOM:
+        return -ENOMEM;
+    case KERR_EXISTS:
+        return -EEXIST;
+    case KERR_NOT_FOUND:
+        return -ENOENT;
+    case KERR_BAD_ACCESS:
+        return -EFAULT;
+    case KERR_UNSUPPORTED:
+        return -ENOSYS;
+    case KERR_BAD_RANGE:
+    case KERR_BAD_VALUE:
+        break;
+    }
+    return -EINVAL;
+}
+
+static enum kerr system_call_init(const struct boot_info *boot)
+{
+    (void)boot;
+    for (uint32_t number = 0; number < SYSTEM_CALLS; number++)
+        trap_system_calls[number] = unknown;
+    for (const struct system_call *call = system_calls_first; call < system_calls_end; call++) {
+        ASSERT(call->number < SYSTEM_CALLS && trap_system_calls[call->number] == unknown,
+               "system call %u (%s) is there twice, or too large", call->number, call->name);
+        trap_system_calls[call->number] = call->handler;
+    }
+    return KERR_OK;
+}
+
+LAYER(6a, "system calls", system_call_init);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Ticks, and the tree of deadlines (timer.h).
+ *
+ * A process with a deadline hangs in a red-black tree, the earliest leftmost: a tick looks at one.
+ */
+#include <process/timer.h>
+
+#include <arch/i386/pic.h>
+#include <arch/i386/pit.h>
+#include <process/attention.h>
+#include <process/schedule.h>
+#include <process/signal.h>
+
+static uint64_t ticks;
+static struct rb_tree deadlines;
+
+uint64_t timer_ticks(void)
+{
+    return ticks;
+}
+
+static struct process *process_of(const struct rb_node *node)
+{
+    return container_of(node, struct process, timer);
+}
+
+/* Nodes have no values that depend on their children's. */
+static bool no_value(struct rb_node *node)
+{
+    (void)node;
+    return false;
+}
+
+void timer_add(struct process *process)
+{
+    struct rb_node *parent = NULL, *node = deadlines.root;
+    enum rb_side side = RB_LEFT;
+    while (node != NULL) {
+        parent = node;
+        side = process->deadline < process_of(node)->deadline ? RB_LEFT : RB_RIGHT;
+        node = node->child[side];
+    }
+    rb_insert(&deadlines, parent, side, &process->timer, no_value);
+}
+
+void timer_remove(struct process *process)
+{
+    rb_remove(&deadlines, &process->timer, no_value);
+    process->deadline = 0;
+}
+
+static void tick(struct trap_frame *frame)
+{
+    ticks++;
+    struct rb_node *first;
+    while ((first = rb_first(&deadlines)) != NULL && process_of(first)->deadline <= ticks)
+        process_end_sleep(process_of(first));
+    alarms_tick(ticks);
+    if (trap_from_user(frame))
+        process_tick();
+    attention_poll_keys();
+}
+
+void timer_start(void)
+{
+    static bool runs;
+    if (runs)
+        return;
+    runs = true;
+    trap_register(PIC_FIRST_VECTOR + PIT_IRQ, tick);
+    pit_start(TIMER_HZ);
+}

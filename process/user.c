@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Copies to and from a program (user.h): what is not inline.
+ */
+#include <process/user.h>
+
+enum kerr user_error_of(enum fault_result result)
+{
+    return result == FAULT_NO_MEMORY ? KERR_NO_MEMORY : KERR_BAD_ACCESS;
+}
+
+enum kerr user_clear(uint32_t to, uint32_t bytes)
+{
+    if (!user_range_is_valid(to, bytes))
+        return KERR_BAD_ACCESS;
+    enum fault_result result = user_fill_zero(vaddr_to_pointer(VADDR(to)), bytes);
+    return result == FAULT_RESOLVED ? KERR_OK : user_error_of(result);
+}
+
+/* The next piece to fetch: a string may end just before a page that is not there. */
+static uint32_t piece_bytes(uint32_t from, uint32_t room)
+{
+    enum { PIECE_BYTES = 64 };
+    uint32_t bytes = PIECE_BYTES - from % PIECE_BYTES;
+    return bytes < room ? bytes : room;
+}
+_Static_assert(PAGE_BYTES % 64 == 0, "no piece crosses the end of a page");
+
+enum kerr user_read_string(char *to, uint32_t from, uint32_t room, uint32_t *length)
+{
+    uint32_t done = 0;
+
+    while (done < room) {
+        uint32_t bytes = piece_bytes(from + done, room - done);
+        enum kerr error = user_read(to + done, from + done, bytes);
+        if (error != KERR_OK)
+            return error;
+        for (; bytes != 0; bytes--, done++) {
+            if (to[done] == '\0') {
+                *length = done;
+                return KERR_OK;
+            }
+        }
+    }
+    return KERR_NO_ROOM;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. When frames run out: what is given back first, and who ends.
+ *
+ * The rule: the memory with the largest footprint goes, that is, the one whose end gives most
+ * frames back: tables and pages that nobody shares, its directory, and its part of shared anonymous
+ * objects. Of equals, the one whose process has the higher number. All processes that use it end.
+ * Process 1 is spared while there is anyone else. Every end gives at least a directory back, so no
+ * choice is made for nothing. Exit and report take no frame, so none is set aside for them.
+ * In overcommit mode 2 what was promised is there, and only who wants more of the kernel ends.
+ */
+#include <process/victim.h>
+
+#include <arch/i386/entry.h>
+#include <kernel/printk.h>
+#include <mm/frame.h>
+#include <mm/heap.h>
+#include <mm/object.h>
+#include <process/commit.h>
+#include <process/init.h>
+#include <process/signal.h>
+
+enum {
+    ENOUGH_FRAMES = 16, /* free ones: then whoever lacked a frame goes on */
+    CANDIDATES = 8,     /* of one look at all processes; small ones go several at a time */
+};
+
+static uint32_t kib(uint32_t frames)
+{
+    return frames * (PAGE_BYTES / 1024);
+}
+
+/* ---- footprints, in frames ---- */
+
+/* Frames below TABLE that only it refers to, and which are not a file's. */
+static uint32_t count_sole_frames(frame_t table)
+{
+    const uint32_t *entries = temp_map(TEMP_FRAME, table);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
+        pte_t entry = {entries[i]};
+        if (pte_holds_frame(entry) && !(entry.bits & PTE_SHARED_MAPPING) &&
+            frame_references(&frame_pool, pte_frame(entry)) == 1)
+            count++;
+    }
+    temp_unmap(TEMP_FRAME);
+    return count;
+}
+
+/* Tables of directory ID that nobody shares, and what of them comes back at most, or exactly. */
+enum count_how { COUNT_AT_MOST, COUNT_EXACTLY };
+
+static uint32_t count_tables(uint32_t id, enum count_how how)
+{
+    uint32_t count = 0;
+    for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
+        pde_t pde = directory_pde_read(id, slot);
+        slot += directory_pde_run(id, slot, KERNEL_FIRST_SLOT - slot);
+        if (!pde_is_table(pde) || frame_references(&frame_pool, pde_frame(pde)) != 1)
+            continue;
+        frame_t table = pde_frame(pde);
+        count += 1 + (how == COUNT_EXACTLY ? count_sole_frames(table)
+                                           : frame_record(&frame_pool, table)->used_entries);
+    }
+    return count;
+}
+
+/* The part of shared anonymous memory that regions of SPACE stand for. */
+static uint32_t count_object_frames(const struct space *space)
+{
+    uint32_t count = 0;
+    for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
+        if (region->object != NULL && region->object->kind == OBJECT_ANONYMOUS)
+            count += region->object->real_pages / region->object->references;
+    return count;
+}
+
+static uint32_t footprint(const struct memory *memory, enum count_how how)
+{
+    return 1 + count_tables(memory->space.directory, how) + count_object_frames(&memory->space);
+}
+
+/* ---- the choice ---- */
+
+struct candidate {
+    struct memory *memory;
+    uint32_t frames;
+};
+
+struct choice {
+    struct candidate list[CANDIDATES]; /* the largest first */
+    uint32_t count;
+};
+
+/* CANDIDATE is at least as large as the last of the full list. */
+static void choice_add(struct choice *choice, struct candidate candidate)
+{
+    uint32_t i = choice->count < CANDIDATES ? choice->count++ : CANDIDATES - 1;
+    for (; i > 0 && choice->list[i - 1].frames <= candidate.frames; i--)
+        choice->list[i] = choice->list[i - 1];
+    choice->list[i] = candidate;
+}
+
+static bool choice_has(const struct choice *choice, const struct memory *memory)
+{
+    for (uint32_t i = 0; i < choice->count; i++)
+        if (choice->list[i].memory == memory)
+            return true;
+    return false;
+}
+
+/*
+ * The largest footprints but SPARED's. What can't be among them by the entries in use of its tables
+ * is not counted exactly.
+ */
+static void choose(struct choice *choice, const struct memory *spared)
+{
+    choice->count = 0;
+    for (struct process *process = process_next(NULL); process != NULL;
+         process = process_next(process)) {
+        struct memory *memory = process->memory;
+        if (memory == NULL || memory == spared || choice_has(choice, memory))
+            continue;
+        uint32_t least = choice->count < CANDIDATES ? 0 : choice->list[CANDIDATES - 1].frames;
+        if (footprint(memory, COUNT_AT_MOST) < least)
+            continue;
+        uint32_t frames = footprint(memory, COUNT_EXACTLY);
+        if (frames >= least)
+            choice_add(choice, (struct candidate){memory, frames});
+    }
+}
+
+/* ---- the end ---- */
+
+static struct process *find_user(const struct memory *memory)
+{
+    struct process *process = process_next(NULL);
+    while (process != NULL && process->memory != memory)
+        process = process_next(process);
+    return process;
+}
+
+/* All that use CANDIDATE's memory end. The end of one may take other records with it. */
+static void end(const struct candidate *candidate, uint32_t asker)
+{
+    struct process *process;
+    while ((process = find_user(candidate->memory)) != NULL) {
+        printk("out of memory: process %u (%s) ends, the largest footprint: %u KiB; "
+               "process %u lacked a frame\n",
+               process->pid, process->name, kib(candidate->frames), asker);
+        process_exit(process, SIGKILL);
+    }
+}
+
+/* Frames that the kernel keeps for its own comfort. */
+static void give_reserves_back(void)
+{
+    heap_trim(&kernel_heap, 0);
+    vma_trim();
+}
+
+static bool is_enough(void)
+{
+    return frame_available(&frame_pool) >= ENOUGH_FRAMES;
+}
+
+/* The kernel has to stay within what mode 2 leaves to it. */
+static bool may_grow(void)
+{
+    return commit_account.mode != OVERCOMMIT_NEVER || frame_can_grow(&frame_pool, ENOUGH_FRAMES);
+}
+
+/* In mode 2 what lacks is never what was promised: nobody but SELF, who wants it, has to go. */
+static void end_alone(struct process *self)
+{
+    printk("out of memory: process %u (%s) ends: the kernel has no frame left for it that is not "
+           "promised\n",
+           self->pid, self->name);
+    process_exit(self, SIGKILL);
+}
+
+void victim_make_room(struct process *self)
+{
+    uint32_t asker = self->pid, before = frame_available(&frame_pool);
+    give_reserves_back();
+    if (is_enough() && may_grow() && frame_available(&frame_pool) > before)
+        return;
+    if (commit_account.mode == OVERCOMMIT_NEVER) {
+        end_alone(self);
+        return;
+    }
+    const struct process *first = init_process();
+    struct choice choice;
+    choose(&choice, first != NULL ? first->memory : NULL);
+    if (choice.count == 0)
+        choose(&choice, NULL);
+    for (uint32_t i = 0; i < choice.count; i++) {
+        end(&choice.list[i], asker);
+        give_reserves_back();
+        if (is_enough())
+            return;
+    }
+}
