@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+# Programs that do not end by themselves, and longer runs of those that do. Sourced by tests/run and
+# tests/hostile, after queue.sh, boot.sh, user.sh and talk.sh.
+
+# A program of tests/user/ with other arguments: it exits with 0, and the kernel is what it was.
+hostile_run() { # MEMORY SECONDS NAME "ARGUMENTS" "OPTIONS"
+    local log disk
+    talk_disk "init=$3 $5" "$user_bin/$3=$3 $4"
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    TIME_LIMIT=$2 wants_status 129 qemu "${with_serial[@]}" "${disk[@]}" -m "$1" -cpu pentium3 |
+        tee "$log"
+    found_in "$log" '^audit clean'
+    echo "note: $(grep -ac '^ok' "$log") checks"
+}
+
+# A program that forks for ever: processes or memory run out, the prompt answers to its key, `ps` and
+# `kill` work, and all that was taken is back (the kernel audits itself when process 1 has ended).
+fork_bomb() { # MEMORY OPTIONS PROCESSES: to wait for
+    talk_disk "init=hostile_forkbomb $2" $user_bin/hostile_forkbomb=hostile_forkbomb
+    talk_begin "${disk[@]}" -m "$1" -cpu pentium3
+    await 'init: .* starts'
+    await_processes "$3"
+    ask mem promises
+    ask ps hostile_forkbom
+    say 'resume\n'
+    press_key
+    say 'kill 1\nresume\n'
+    talk_end 255 # killed by signal 9: more than the port can say, which then says 63
+    found_in "$talk_log" '^audit clean'
+}
+
+# The same, started at the prompt: it is reached when all are dead, and memory is what it was.
+fork_bomb_at_prompt() { # MEMORY PROCESSES
+    talk_disk "" build/user/hello=hello $user_bin/hostile_forkbomb=hostile_forkbomb
+    talk_begin "${disk[@]}" -m "$1" -cpu pentium3
+    await 'droste> '
+    ask 'run hello one two' 'argument 2: two'
+    ask mem 'overcommit mode'
+    say 'run hostile_forkbomb\n'
+    await_processes "$2"
+    ask 'kill all' 'processes ended; frames given back'
+    ask resume 'killed by signal 9 .SIGKILL'
+    ask mem 'overcommit mode'
+    ask audit 'processes: 0, .*memories: 0'
+    ask audit 'nothing is broken'
+    say 'halt\n'
+    talk_end $STATUS_HALT
+    [ "$(grep -acE '^  [.A-Z] free ' "$talk_log")" = 2 ]
+    [ "$(grep -aE '^  [.A-Z] free ' "$talk_log" | sort -u | wc -l)" = 1 ]
+}
+
+hostile_checks() {
+    check hostile-forkbomb fork_bomb 64 "" 1000
+    check hostile-forkbomb-always fork_bomb 32 overcommit=1 1000
+    check hostile-forkbomb-strict fork_bomb 48 overcommit=2 30
+    check hostile-forkbomb-prompt fork_bomb_at_prompt 32 1000
+}
+
+# What takes minutes.
+hostile_long_checks() {
+    local seed
+    check many-children-60000 hostile_run 3500 900 many_children 60000 ""
+    check calls-strict hostile_run 64 900 hostile_calls "7 10000" overcommit=2
+    for seed in 1 2 3; do
+        check calls-$seed hostile_run 64 1800 hostile_calls "$((seed * 1000000)) 20000" ""
+        check code-$seed hostile_run 64 1800 hostile_code "$((seed * 1000000)) 10000" ""
+    done
+    for seed in 1 2 3 4 5 6 7 8; do
+        check strict-$seed hostile_run $((16 + seed * 8)) 900 random_strict "$seed 5000" overcommit=2
+    done
+}

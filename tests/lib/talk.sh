@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+# Conversations with a machine that runs: what is said is waited for, not slept for. Sourced by
+# tests/run and tests/hostile, after queue.sh and boot.sh.
+
+# A machine whose serial line is written to $talk_log, and reads what `say` says.
+talk_begin() { # QEMU-ARGUMENTS...
+    talk_log=$(mktemp "$queue_dir/XXXXXX.img")
+    talk_seen=0
+    mkfifo "$talk_log.pipe"
+    qemu "${with_serial[@]}" "$@" < "$talk_log.pipe" > "$talk_log" &
+    talk_id=$!
+    exec 8> "$talk_log.pipe"
+    rm "$talk_log.pipe"
+}
+
+say() { # TEXT, for printf
+    # shellcheck disable=SC2059
+    printf "$1" >&8
+}
+
+# Wait until TEXT (an extended regular expression) is said after what was awaited before.
+await() { # TEXT
+    local place
+    while :; do
+        place=$(tail -c +$((talk_seen + 1)) "$talk_log" | grep -aobE -m 1 -- "$1" | head -n 1) ||
+            true # not yet; or tail was cut short
+        [ -n "$place" ] && break
+        if ! kill -0 $talk_id 2> /dev/null; then
+            cat "$talk_log"
+            echo "### the machine ended before it said: $1"
+            return 1
+        fi
+        sleep 0.05
+    done
+    talk_seen=$((talk_seen + ${place%%:*} + 1))
+}
+
+talk_end() { # STATUS
+    wants_status "$1" wait $talk_id
+    exec 8>&-
+    tail -n 30 "$talk_log"
+}
+
+# The key of the prompt; it may come while a program writes.
+press_key() {
+    say '\035'
+    await 'droste> '
+}
+
+# One line at the prompt: its answer holds TEXT.
+ask() { # LINE TEXT
+    say "$1\n"
+    await "$2"
+    await 'droste> '
+}
+
+# Let the programs run until there are so many; then the prompt is open.
+await_processes() { # NUMBER
+    local number
+    press_key
+    while :; do
+        ask 'ps 1' 'zombies: '
+        number=$(grep -aoE '^ +=  *[0-9]+' "$talk_log" | tail -n 1 | grep -oE '[0-9]+')
+        [ "$number" -ge "$1" ] && break
+        say 'resume\n'
+        sleep 0.2 # only so that the prompt is not reached too often
+        press_key
+    done
+}
+
+# ---- sessions ----
+
+# A disk that starts the checked kernel, with programs beside it: $disk, as QEMU's arguments.
+talk_disk() { # "COMMAND LINE" MODULE..., as tools/disk has them
+    local image
+    image=$(mktemp "$queue_dir/XXXXXX.img")
+    tools/disk build/droste-checked.elf "$image" "$@"
+    disk=(-boot c -drive "format=raw,snapshot=on,file=$image")
+}
+
+# A family of processes is looked at while it waits, loses a member, and goes on.
+family_at_prompt() {
+    talk_disk init=family build/user/family=family
+    talk_begin "${disk[@]}" -m 64 -cpu pentium3
+    await '^all wait'
+    press_key
+    ask ps '2 +1 S .* family'
+    ask 'maps 2' '08048000-.* r--p .* /family'
+    ask 'maps 2' '\[heap\]'
+    ask 'maps 2' 'rw-s '
+    ask 'maps 2' '\[stack\]'
+    ask 'space 2' '0x40000000  o'
+    ask 'space 1 256' '4 KiB each'
+    ask forest ' 258 +0x40800000 .* 1 2 3 5'
+    ask 'walk 2 0x08048000' 'a write: refused'
+    ask 'walk 2 0x40400000' 'a write: answered'
+    ask 'walk 9 0x08048000' 'there is no process 9'
+    ask 'kill 2' 'process 2 .family. ended; frames given back: [1-9]'
+    ask forest ' 258 +0x40800000 .* 1 3 5'
+    ask audit 'nothing is broken'
+    say 'resume\n\n' # and Enter, which the family waits for
+    await '^all have ended'
+    talk_end 129
+    found_in "$talk_log" '^audit clean'
+}
+
+# Programs are started at the prompt, one after another; names and numbers may be wrong.
+run_at_prompt() {
+    talk_disk "" build/user/hello=hello build/user/segv=segv build/user/lines=lines
+    talk_begin "${disk[@]}" -m 64 -cpu pentium3
+    await 'droste> '
+    ask resume 'there are no processes'
+    ask 'run nobody' 'there is no such file'
+    ask 'run hello one two' 'hello: exited with status 2'
+    ask 'run segv' 'segv: exited with status 0'
+    say 'run lines\none\ntwo\n\004'
+    await 'lines: exited with status 2'
+    await 'droste> '
+    ask 'kill 1' 'there is no process 1'
+    ask ps 'zombies: 0'
+    ask audit 'nothing is broken'
+    say 'halt\n'
+    talk_end $STATUS_HALT
+}
+
+talk_checks() {
+    check prompt-family family_at_prompt
+    check prompt-run run_at_prompt
+}

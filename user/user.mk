@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# Programs for user mode, and the media that bring them. Included by the Makefile.
+#
+# All are static programs for i386, by a packaged C library (tools/setup user): the same binary runs
+# on Linux. -O1 and i686 in the tests: what they do to memory is what they say.
+
+USER       := build/user
+USER_CC    := i686-linux-gnu-gcc -std=gnu11 -march=i686 -Wall -Wextra -Wshadow -Wstrict-prototypes \
+    -Werror -static -no-pie -s
+# Tests hand out bad pointers on purpose.
+TEST_NO_WARNING := $(addprefix -Wno-,nonnull array-bounds stringop-overread stringop-overflow)
+USER_PROGRAMS := $(patsubst user/%.c,$(USER)/%,$(wildcard user/*.c))
+TEST_PROGRAMS := $(patsubst tests/user/%.c,$(USER)/tests/%,$(wildcard tests/user/*.c))
+
+.PHONY: user test-programs setup-user
+
+#: make user           the example programs (user/) in build/user/
+#: make run INIT=FILE  boot with that static program as process 1; its status N is make's "Error N":
+#:                     ARGS="..." its arguments, FILES="..." more files for it, CHECKED=1
+
+user: $(USER_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(USER)/tests/bad.made
+
+setup-user:
+	@tools/setup user
+
+$(USER_PROGRAMS): $(USER)/%: user/%.c user/user.mk | setup-user
+	$(call say,USER)
+	$(Q)mkdir -p $(@D) && $(USER_CC) -O2 $< -o $@
+
+$(TEST_PROGRAMS): $(USER)/tests/%: tests/user/%.c tests/user/check.h user/user.mk | setup-user
+	$(call say,USER)
+	$(Q)mkdir -p $(@D) && $(USER_CC) -O1 -D_GNU_SOURCE= $(TEST_NO_WARNING) $< -o $@
+
+# Files that are no good programs, for tests/user/exec_bad_elf.c.
+$(USER)/tests/bad.made: tests/user/make/bad_elfs.c tests/user/bad_elfs.h user/user.mk | setup-user
+	$(call say,USER)
+	$(Q)mkdir -p $(@D)/bad && gcc -std=gnu11 -Wall -Wextra -Werror $< -o $(@D)/make_bad_elfs
+	$(Q)$(@D)/make_bad_elfs $(@D)/bad && touch $@
+
+# ---- make run INIT= ----
+# An ISO of its own, since the other one is the same on every machine. The entry of the menu is the
+# plain kernel's or the checked one's.
+ifdef INIT
+$(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(INIT) $(FILES) FORCE
+	$(call say,ISO)
+	$(Q)COMMAND_LINE="init=$(notdir $(INIT)) $(CMDLINE)" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \
+	    tools/iso $@ $(KERNELS) iso/grub.cfg "$(INIT)=$(notdir $(INIT)) $(ARGS)" \
+	    $(foreach file,$(FILES),$(file)=$(notdir $(file)))
+endif
