@@ -204,9 +204,10 @@ static bool pte_is_of_its_object(const struct table_entry *at)
 {
     const struct vma *region = at->region;
     frame_t frame;
-    bool must_be = (region->flags & VMA_SHARED) != 0 ||
-                   frame_kind(&frame_pool, pte_frame(at->pte)) == FRAME_FILE;
-    if (region->kind != VMA_OBJECT || !must_be)
+    if (region->kind != VMA_OBJECT)
+        return true;
+    if ((region->flags & VMA_SHARED) == 0 &&
+        frame_kind(&frame_pool, pte_frame(at->pte)) != FRAME_FILE)
         return true;
     uint32_t page = region->object_page + ((at->page.v >> PAGE_SHIFT) - region->first_page);
     return object_find_frame(region->object, page, &frame) == KERR_OK &&

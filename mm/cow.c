@@ -57,8 +57,7 @@ static inline void take_frames(vaddr_t page, pte_t pte)
     for (uint32_t pages = left < TAKEN_AT_ONCE ? left : TAKEN_AT_ONCE;;) {
         frame_t frame = pte_frame(pte);
         pte_t own = pte_make(frame, (pte.bits & ENTRY_USER) | flags);
-        /* It may be known as read-only: then its write would fault once more, for nothing. */
-        tlb_invalidate_page(pte_replace(page, pte, own));
+        tlb_unneeded(pte_replace(page, pte, own), TLB_MORE_RIGHTS);
         cow_counters.frames_taken++;
         if (--pages == 0)
             return;

@@ -146,3 +146,13 @@ program_session() { # PROGRAM "INPUT" STATUS TEXT...
     echo "### status $status, wanted $3"
     return 1
 }
+
+# With 4 MiB a program runs, if it is small: GRUB must find room for it beside the kernel.
+tiny_program() { # KERNEL
+    local disk
+    "${cross}gcc" -O1 -nostdlib -static -no-pie -s tests/boot/tiny.c -o "$queue_dir/tiny"
+    disk=$(mktemp "$queue_dir/XXXXXX.img")
+    tools/disk "$1" "$disk" init=tiny "$queue_dir/tiny=tiny"
+    run_and_find 143 '^tiny: here' '^init: exited with status 7' -- -boot c \
+        -drive "format=raw,snapshot=on,file=$disk" -m 4 -cpu 486
+}
