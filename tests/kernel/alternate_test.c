@@ -153,7 +153,7 @@ TEST("alternate", "a kernel entry changes in all directories while one is seen: 
     end_others();
 }
 
-TEST("alternate", "closed without a flush: that is owed, by the entry, its window page and all below")
+TEST("alternate", "closed without a flush: that is owed: the entry, its window page, all below")
 {
     if (!CHECKED)
         SKIP("the plain kernel has no ledger");
