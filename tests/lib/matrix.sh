@@ -120,7 +120,7 @@ panic: action=fatal
 log: $image.bochs.img
 END
     echo c > "$image.start.img" # Debian's Bochs has the debugger: "continue"
-    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy timeout -k 5 $((2 * TIME_LIMIT)) bochs -q \
+    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy timeout -k 5 $((5 * TIME_LIMIT)) bochs -q \
         -f "$image.rc.img" -rc "$image.start.img" > "$image.out.img" || status=$?
     cat "$log"
     [ $status = 1 ] && return 0
