@@ -54,6 +54,7 @@ EFLAGS_ID            equ 1 << 21
 ; CPUID.1:EDX bits that come with a bit in CR4 (VME DE PSE TSC PAE MCE PGE FXSR): with none of
 ; them there is no CR4, and touching it is an invalid opcode.
 CPUID_HAS_CR4        equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 24
+CPUID_HAS_TSC        equ 1 << 4           ; EDX of leaf 1, as in cpu.c
 
 ; Multiboot2 Specification 2.0, "OS image format". No framebuffer tag: with one, GRUB would leave a
 ; BIOS machine in a graphics mode. Where there is no text mode (UEFI), it warns that there will be
@@ -79,6 +80,8 @@ global boot_directory, boot_image_table, boot_temp_table
 boot_directory:   resd ENTRIES
 boot_image_table: resd ENTRIES
 boot_temp_table:  resd ENTRIES
+global cpu_cycles_at_entry
+cpu_cycles_at_entry: resd 2
 
 section .data align=8
 boot_gdt:
@@ -175,7 +178,8 @@ fill_boot_tables:
     mov [PHYS(boot_directory) + WINDOW_SLOT * ENTRY_BYTES], eax
     ret
 
-; clear_cr4 -- CR4 = 0 where there is a CR4: no PAE, no PSE, no global pages yet
+; clear_cr4 -- CR4 = 0 where there is a CR4: no PAE, no PSE, no global pages yet; and note the time
+; OUT   cpu_cycles_at_entry, 0 without a time-stamp counter
 ; SDM vol. 2A, "CPUID": the instruction is there if EFLAGS.ID can be changed
 ; CLOBBERS eax, ecx, edx
 clear_cr4:
@@ -202,6 +206,14 @@ clear_cr4:
     cpuid
 .flags:
     pop ebx
+    test edx, CPUID_HAS_TSC
+    jz .no_counter
+    push edx
+    rdtsc
+    mov [PHYS(cpu_cycles_at_entry)], eax
+    mov [PHYS(cpu_cycles_at_entry) + 4], edx
+    pop edx
+.no_counter:
     test edx, CPUID_HAS_CR4
     jz .done
     xor eax, eax

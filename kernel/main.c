@@ -97,7 +97,6 @@ static void obey_command_line(void)
 
 asmlinkage void kernel_entry(uint32_t information)
 {
-    cpu_note_entry();
     gdt_init();
     double_fault_init();
     trap_init();

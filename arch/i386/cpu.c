@@ -110,15 +110,6 @@ static void read_name(void)
                 (unsigned)(version & 0xF));
 }
 
-uint64_t cpu_cycles_at_entry;
-
-void cpu_note_entry(void)
-{
-    if (has_cpuid() && cpuid(LEAF_VENDOR).eax >= LEAF_FEATURES &&
-        (cpuid(LEAF_FEATURES).edx & FEATURE_TSC) != 0)
-        __asm__ volatile("rdtsc" : "=A"(cpu_cycles_at_entry));
-}
-
 void cpu_init(const char *disable)
 {
     cpu_features = (struct cpu_features){.name = "486 or compatible, without CPUID"};

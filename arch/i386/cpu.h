@@ -66,8 +66,7 @@ extern struct cpu_features cpu_features;
  */
 void cpu_init(const char *disable);
 
-/* Note the time-stamp counter, if there is one, before anything else: when the kernel began. */
-void cpu_note_entry(void);
+/* The time-stamp counter when the kernel began (boot/boot.asm); 0 if there is none. */
 extern uint64_t cpu_cycles_at_entry;
 
 /*
