@@ -253,6 +253,18 @@ static void protect_part(const struct part *part, enum rights rights)
         protect_pages(part, rights);
 }
 
+/* CHANGE what lies in PARTS, which are prepared. */
+static void change_parts(const struct parts *parts, enum rights rights,
+                         void (*change)(const struct part *part, enum rights rights))
+{
+    change(&parts->head, rights);
+    for (uint32_t i = 0; i < parts->slots; i++) {
+        struct part part = whole_part(parts->slot + i);
+        change(&part, rights);
+    }
+    change(&parts->tail, rights);
+}
+
 enum kerr cow_protect(vaddr_t first, uint32_t pages, enum rights rights)
 {
     struct part part;
@@ -270,12 +282,7 @@ enum kerr cow_protect(vaddr_t first, uint32_t pages, enum rights rights)
     }
     if (error != KERR_OK)
         return error;
-    protect_part(&parts.head, rights);
-    for (uint32_t i = 0; i < parts.slots; i++) {
-        part = whole_part(parts.slot + i);
-        protect_part(&part, rights);
-    }
-    protect_part(&parts.tail, rights);
+    change_parts(&parts, rights, protect_part);
     return KERR_OK;
 }
 
@@ -342,11 +349,6 @@ enum kerr cow_discard(vaddr_t first, uint32_t pages, enum rights rights)
     enum kerr error = prepare_ends(&parts);
     if (error != KERR_OK)
         return error;
-    discard_part(&parts.head, rights);
-    for (uint32_t i = 0; i < parts.slots; i++) {
-        part = whole_part(parts.slot + i);
-        discard_part(&part, rights);
-    }
-    discard_part(&parts.tail, rights);
+    change_parts(&parts, rights, discard_part);
     return KERR_OK;
 }

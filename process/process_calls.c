@@ -18,7 +18,7 @@
 enum clone_flags {
     CLONE_EXIT_SIGNAL = 0xFF, /* a mask */
     CLONE_VM = 0x100,
-    CLONE_FS = 0x200, /* working directory, umask: there is one of each */
+    CLONE_FS = 0x200, /* working directory, umask: the child has a copy all the same */
     CLONE_VFORK = 0x4000,
     CLONE_SYSVSEM = 0x40000,
     CLONE_SETTLS = 0x80000,
@@ -47,8 +47,7 @@ static void copy_plain_fields(struct process *child, const struct process *paren
     child->group = parent->group;
     child->session = parent->session;
     child->signals_blocked = parent->signals_blocked;
-    for (unsigned i = 0; i < ARRAY_LENGTH(child->tls); i++)
-        child->tls[i] = parent->tls[i];
+    memcpy(child->tls, parent->tls, sizeof(child->tls));
     memcpy(child->limits, parent->limits, sizeof(child->limits));
     memcpy(child->name, parent->name, sizeof(child->name));
 }

@@ -77,7 +77,8 @@ void process_dequeue(struct process *process)
 
 /* ---- sleeping ---- */
 
-int32_t process_repeat(void)
+/* The current process repeats its system call: what the handler is to return. */
+static int32_t process_repeat(void)
 {
     process_current->frame.eip -= INT_0X80_BYTES;
     return (int32_t)process_current->frame.eax;
@@ -170,11 +171,6 @@ void process_continue(struct process *process)
 {
     if (process->state == PROCESS_STOPPED)
         process_enqueue(process);
-}
-
-void process_notice_signals(void)
-{
-    process_request_leave();
 }
 
 void process_yield(void)

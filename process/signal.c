@@ -214,7 +214,7 @@ void signal_send(struct process *process, unsigned signal, uint32_t sender)
     }
     bool is_blocked = (process->signals_blocked_words[word] & bit) != 0;
     if (process == process_current && !is_blocked)
-        process_notice_signals();
+        process_request_leave();
     else
         wake_for(process, is_blocked);
 }
@@ -260,14 +260,14 @@ void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uin
     self->fault_code = code;
     self->fault_address = address;
     self->signals_pending |= bit;
-    process_notice_signals();
+    process_request_leave();
 }
 
 void signal_set_blocked(struct process *self, uint64_t mask)
 {
     self->signals_blocked = mask & ~SIGNALS_ABSOLUTE;
     if (signal_is_pending(self))
-        process_notice_signals();
+        process_request_leave();
 }
 
 /* ---- what a signal tells of itself ---- */

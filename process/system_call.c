@@ -8,14 +8,6 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 
-const char *system_call_name(uint32_t number)
-{
-    for (const struct system_call *call = system_calls_first; call < system_calls_end; call++)
-        if (call->number == number)
-            return call->name;
-    return NULL;
-}
-
 /* A call that is not there: said once for each number. */
 static int32_t unknown(struct trap_frame *frame)
 {

@@ -156,9 +156,6 @@ uint32_t process_count(void);
  */
 int32_t process_sleep(const void *channel, uint64_t deadline) must_check;
 
-/* The current process is to repeat its system call at once; as above. */
-int32_t process_repeat(void) must_check;
-
 /*
  * The current process found no frame: on the way out a victim is chosen (process/victim.h) and
  * ended, and the system call (or, called for a fault, the instruction) repeated. As above.
@@ -177,9 +174,6 @@ void process_wake_one(struct process *process);
 /* Take PROCESS, live, out of running and sleeping; and back. */
 void process_stop(struct process *process);
 void process_continue(struct process *process);
-
-/* PROCESS got a reason to look at its signals: if it is the current one, before it goes on. */
-void process_notice_signals(void);
 
 /* The current process lets others run first. */
 void process_yield(void);

@@ -45,9 +45,6 @@ struct system_call {
 /* The set; from linker.ld. */
 extern const struct system_call system_calls_first[], system_calls_end[];
 
-/* The name of call NUMBER, or NULL. */
-const char *system_call_name(uint32_t number);
-
 /* The error_number, negated, that ERROR stands for. KERR_NO_MEMORY: ENOMEM. */
 int32_t error_number_of(enum kerr error);
 
