@@ -19,16 +19,16 @@ SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c
 SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/vma_change.c \
     mm/vma_end.c mm/vma_fault.c mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
-SRC_6 := kernel/line.c kernel/prompt.c kernel/commands_address.c kernel/commands_memory.c \
-    kernel/commands_promise.c kernel/commands_system.c kernel/commands_run.c kernel/commands_process.c \
-    kernel/commands_space.c \
+SRC_6 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_memory.c \
+    prompt/commands_promise.c prompt/commands_system.c prompt/commands_run.c prompt/commands_process.c \
+    prompt/commands_space.c \
     process/process.c process/schedule.c process/process_calls.c process/system_call.c \
-    process/timer.c process/init.c process/attention.c process/user.c process/exceptions.c \
+    process/timer.c program/init.c prompt/attention.c process/user.c process/exceptions.c \
     process/signal.c process/signal_frame.c process/signal_calls.c process/alarm.c \
     process/fpu.c process/tls.c process/time_calls.c process/system_calls_misc.c \
-    process/random.c process/elf.c process/exec.c process/exec_texts.c \
-    process/memory.c process/memory_calls.c process/memory_map.c process/memory_advice.c \
-    process/memory_peer.c process/commit.c process/limits.c process/victim.c process/audit.c \
+    process/random.c program/elf.c program/exec.c program/exec_texts.c \
+    process/memory.c program/memory_calls.c program/memory_map.c program/memory_advice.c \
+    program/memory_peer.c process/commit.c process/limits.c process/victim.c process/audit.c \
     file/file.c file/path.c file/transfer.c file/pipe.c file/modules.c file/devices.c \
     file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_transfer.c \
     file/calls_status.c file/calls_poll.c

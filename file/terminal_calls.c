@@ -9,9 +9,9 @@
 
 #include <kernel/console.h>
 #include <kernel/string.h>
-#include <process/attention.h>
 #include <process/signal.h>
 #include <process/timer.h>
+#include <prompt/attention.h>
 
 enum { PIECE_BYTES = 256, TICKS_PER_TENTH = TIMER_HZ / 10 };
 

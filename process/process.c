@@ -13,10 +13,10 @@
 #include <kernel/panic.h>
 #include <mm/kernel_pages.h>
 #include <process/fpu.h>
-#include <process/init.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/user.h>
+#include <program/init.h>
 
 enum { FIRST_PID = 1, RECORDS_PER_PAGE = PAGE_BYTES / PROCESS_RECORD_BYTES };
 _Static_assert(RECORDS_PER_PAGE == 8, "a byte of the bitmap is a page");

@@ -9,11 +9,11 @@
 #include <file/file.h>
 #include <kernel/string.h>
 #include <process/fpu.h>
-#include <process/init.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/system_call.h>
 #include <process/tls.h>
+#include <program/init.h>
 
 enum clone_flags {
     CLONE_EXIT_SIGNAL = 0xFF, /* a mask */

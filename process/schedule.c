@@ -14,13 +14,13 @@
 #include <arch/i386/ledger.h>
 #include <kernel/layer.h>
 #include <kernel/panic.h>
-#include <process/attention.h>
 #include <process/exceptions.h>
 #include <process/fpu.h>
-#include <process/init.h>
 #include <process/signal.h>
 #include <process/timer.h>
 #include <process/victim.h>
+#include <program/init.h>
+#include <prompt/attention.h>
 
 enum { BUCKETS = 1024, TIME_SLICE_TICKS = 5 };
 

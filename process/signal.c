@@ -17,12 +17,12 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/heap.h>
-#include <process/init.h>
 #include <process/schedule.h>
 #include <process/signal_table.h>
 #include <process/system_call.h>
 #include <process/timer.h>
 #include <process/victim.h>
+#include <program/init.h>
 
 enum { NO_CALL = ~0u, INT_0X80_BYTES = 2 };
 

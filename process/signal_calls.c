@@ -7,11 +7,11 @@
  * Old values are told before new ones are set: so a bad address changes nothing.
  */
 #include <process/clock.h>
-#include <process/init.h>
 #include <process/schedule.h>
 #include <process/signal_table.h>
 #include <process/system_call.h>
 #include <process/timer.h>
+#include <program/init.h>
 
 enum { MASK_BYTES = sizeof(uint64_t) };
 enum mask_change { MASK_BLOCK, MASK_UNBLOCK, MASK_SET };

@@ -13,11 +13,11 @@
 #include <kernel/string.h>
 #include <mm/frame.h>
 #include <process/clock.h>
-#include <process/init.h>
 #include <process/random.h>
 #include <process/schedule.h>
 #include <process/system_call.h>
 #include <process/timer.h>
+#include <program/init.h>
 
 static int32_t write_all(uint32_t to, const void *from, uint32_t bytes)
 {

@@ -8,9 +8,9 @@
 
 #include <arch/i386/pic.h>
 #include <arch/i386/pit.h>
-#include <process/attention.h>
 #include <process/schedule.h>
 #include <process/signal.h>
+#include <prompt/attention.h>
 
 static uint64_t ticks;
 static struct rb_tree deadlines;

@@ -17,8 +17,8 @@
 #include <mm/heap.h>
 #include <mm/object.h>
 #include <process/commit.h>
-#include <process/init.h>
 #include <process/signal.h>
+#include <program/init.h>
 
 enum {
     ENOUGH_FRAMES = 16, /* free ones: then whoever lacked a frame goes on */

@@ -3,7 +3,7 @@
  * Host test, for libFuzzer: ELF files. Whatever a file says, it is refused, or mapped below the
  * kernel as far as it goes; the file itself stays what it was, and every frame comes back.
  *
- * process/elf.c is a part of this file, as the host build ends with layer 5: what it needs of layer
+ * program/elf.c is a part of this file, as the host build ends with layer 5: what it needs of layer
  * 6 is below.
  */
 #include <mm/frame.h>
@@ -14,7 +14,7 @@
 #include "audit.h"
 #include "machine.h"
 
-#include "../../process/elf.c"
+#include "../../program/elf.c"
 
 enum { FILE_BYTES_MAX = 4 * PAGE_BYTES, RAM_BYTES = 8 << 20 };
 

@@ -5,14 +5,14 @@
  */
 #include <kernel/boot_info.h>
 #include <kernel/console.h>
-#include <kernel/prompt.h>
+#include <prompt/prompt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "machine.h"
 
-#include "../../kernel/line.h"
 #include "../../kernel/memmap.h"
+#include "../../prompt/line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 bool parse_u32(const char *text, uint32_t *value) must_check;

@@ -4,18 +4,18 @@
  * never run: they are made, forked and written to by the test. What the commands print stands in
  * the log; judged is what they count, and what they leave behind.
  */
-#include "kernel/commands.h"
+#include "prompt/commands.h"
 
 #include "vm_testing.h"
 
 #include <arch/i386/alternate.h>
 #include <kernel/fault.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
 #include <mm/object.h>
 #include <process/audit.h>
 #include <process/schedule.h>
+#include <prompt/prompt.h>
 
 enum {
     LINE_BYTES_MAX = 64,

@@ -5,10 +5,10 @@
  */
 #include <kernel/fault.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
 #include <mm/space.h>
+#include <prompt/prompt.h>
 
 enum { LINE_BYTES_MAX = 64 };
 

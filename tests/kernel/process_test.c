@@ -6,9 +6,9 @@
 #include <kernel/panic.h>
 #include <kernel/test.h>
 #include <mm/frame.h>
-#include <process/init.h>
 #include <process/schedule.h>
 #include <process/signal.h>
+#include <program/init.h>
 
 enum { SOME_CALL = 3, SOME_EIP = 0x08048002 };
 

@@ -3,9 +3,9 @@
  * Layer 6. Tests of the line editor, and of how a line becomes a command.
  */
 #include <kernel/console.h>
-#include <kernel/line.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
+#include <prompt/line.h>
+#include <prompt/prompt.h>
 
 enum { SHOWN_BYTES = 80 };
 

@@ -2,7 +2,7 @@
 /*
  * Layer 6. Keys while processes run, and the key that stops them (attention.h).
  */
-#include <process/attention.h>
+#include <prompt/attention.h>
 
 #include <arch/i386/keyboard.h>
 #include <arch/i386/pic.h>
@@ -10,10 +10,10 @@
 #include <file/file.h>
 #include <kernel/console.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <mm/heap.h>
 #include <mm/vma.h>
 #include <process/schedule.h>
+#include <prompt/prompt.h>
 
 enum { NO_KEY = -1 };
 

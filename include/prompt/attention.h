@@ -5,8 +5,8 @@
  * Keys while processes run: all go to the terminal but ^] (and a break on the serial line), which
  * freezes the processes and opens the prompt. `resume` there lets them go on.
  */
-#ifndef PROCESS_ATTENTION_H
-#define PROCESS_ATTENTION_H
+#ifndef PROMPT_ATTENTION_H
+#define PROMPT_ATTENTION_H
 
 #include <process/process.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5. Used by: kernel/commands_*.c.
+ * Layer 6. Uses: layers 0-5. Used by: prompt/commands_*.c.
  *
  * The prompt: reads a line, finds the command, runs it. Commands stand in a linker set; whoever
  * has one to offer writes it where it belongs.
  */
-#ifndef KERNEL_PROMPT_H
-#define KERNEL_PROMPT_H
+#ifndef PROMPT_PROMPT_H
+#define PROMPT_PROMPT_H
 
 #include <kernel/test.h>
 

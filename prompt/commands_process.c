@@ -10,11 +10,11 @@
 #include <arch/i386/alternate.h>
 #include <file/file.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
 #include <mm/object.h>
 #include <process/signal.h>
+#include <prompt/prompt.h>
 
 enum { PROCESSES_SHOWN = 40 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: kernel/commands_*.c.
+ * Layer 6. Uses: layers 0-5, process. Used by: prompt/commands_*.c.
  *
  * What several commands look up.
  */
-#ifndef KERNEL_COMMANDS_H
-#define KERNEL_COMMANDS_H
+#ifndef PROMPT_COMMANDS_H
+#define PROMPT_COMMANDS_H
 
 #include <mm/paging.h>
 #include <process/process.h>

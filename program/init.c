@@ -5,7 +5,7 @@
  * When process 1 ends, the others are ended; then the kernel must be what it was before: checked
  * builds audit it and compare the free frames. The status leaves the machine by the debug port.
  */
-#include <process/init.h>
+#include <program/init.h>
 
 #include <arch/i386/cpu.h>
 #include <file/file.h>
@@ -18,14 +18,14 @@
 #include <mm/audit.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
-#include <process/attention.h>
 #include <process/audit.h>
 #include <process/errno.h>
-#include <process/exec.h>
 #include <process/limits.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/timer.h>
+#include <program/exec.h>
+#include <prompt/attention.h>
 
 static struct list zombies = {&zombies, &zombies}; /* nobody will ask for them */
 static uint32_t init_pid;                          /* of the option init=; 0: none */

@@ -7,13 +7,13 @@
 #include <arch/i386/ledger.h>
 #include <kernel/fault.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
 #include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
 #include <mm/space.h>
 #include <process/commit.h>
+#include <prompt/prompt.h>
 
 enum {
     BAR_COLUMNS = 32,

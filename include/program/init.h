@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/schedule.c, kernel/prompt.c.
+ * Layer 6. Uses: layers 0-5, process. Used by: process/schedule.c, prompt/prompt.c.
  *
  * The first process, by the option init=FILE, and those that the prompt starts: the kernel is the
  * parent of both.
  */
-#ifndef PROCESS_INIT_H
-#define PROCESS_INIT_H
+#ifndef PROGRAM_INIT_H
+#define PROGRAM_INIT_H
 
 #include <process/process.h>
 

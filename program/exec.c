@@ -15,12 +15,12 @@
 #include <file/file.h>
 #include <kernel/string.h>
 #include <mm/heap.h>
-#include <process/elf.h>
-#include <process/exec.h>
 #include <process/fpu.h>
 #include <process/random.h>
 #include <process/schedule.h>
 #include <process/signal.h>
+#include <program/elf.h>
+#include <program/exec.h>
 
 enum {
     PATH_BYTES_MAX = 4096,

@@ -5,8 +5,8 @@
  * A line of text that is typed, edited and remembered. Keys go in, echo comes out; it reads no
  * device and so can be tested.
  */
-#ifndef KERNEL_LINE_H
-#define KERNEL_LINE_H
+#ifndef PROMPT_LINE_H
+#define PROMPT_LINE_H
 
 #include <kernel/types.h>
 

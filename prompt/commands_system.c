@@ -4,11 +4,11 @@
  */
 #include <kernel/machine.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
 #include <mm/audit.h>
 #include <mm/heap.h>
 #include <process/audit.h>
+#include <prompt/prompt.h>
 
 enum { USAGE_COLUMNS = 21 };
 

@@ -5,9 +5,9 @@
 #include "commands.h"
 
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <process/errno.h>
-#include <process/init.h>
+#include <program/init.h>
+#include <prompt/prompt.h>
 
 static const char *why(int32_t error)
 {

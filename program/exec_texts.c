@@ -7,8 +7,8 @@
  */
 #include <kernel/string.h>
 #include <mm/heap.h>
-#include <process/exec.h>
 #include <process/system_call.h>
+#include <program/exec.h>
 
 enum {
     STRING_BYTES_MAX = 128 * 1024,

@@ -3,14 +3,14 @@
  * Layer 6. The prompt, main loop of a kernel that was asked for nothing else.
  *
  * It runs one command at a time on the kernel stack and knows none by name: `help` and all others
- * stand in a linker set (kernel/commands_*.c).
+ * stand in a linker set (prompt/commands_*.c).
  */
 #include "line.h"
 
 #include <kernel/console.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
+#include <prompt/prompt.h>
 
 void words_split(char *line, struct words *words)
 {

@@ -7,10 +7,10 @@
 #include <arch/i386/alternate.h>
 #include <kernel/early.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <mm/frame.h>
 #include <mm/space.h>
 #include <mm/zero.h>
+#include <prompt/prompt.h>
 
 enum { REGIONS_SHOWN_MAX = 40 };
 

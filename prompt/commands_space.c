@@ -9,9 +9,9 @@
 
 #include <arch/i386/alternate.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
+#include <prompt/prompt.h>
 
 enum {
     CELLS_PER_LINE = 64,

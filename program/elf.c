@@ -14,9 +14,9 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <process/commit.h>
-#include <process/elf.h>
 #include <process/errno.h>
 #include <process/user.h>
+#include <program/elf.h>
 
 enum {
     ELF_CLASS = 4, /* indices of the identification */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Private. Uses: layers 0-5, process. Used by: process/memory_map.c, memory_advice.c.
+ * Layer 6. Private. Uses: layers 0-5, process. Used by: program/memory_map.c, memory_advice.c.
  *
  * What the memory calls have in common: pages of ranges, limits, and how a call fails.
  */
-#ifndef PROCESS_MEMORY_CALLS_H
-#define PROCESS_MEMORY_CALLS_H
+#ifndef PROGRAM_MEMORY_CALLS_H
+#define PROGRAM_MEMORY_CALLS_H
 
 #include <process/commit.h>
 #include <process/system_call.h>

@@ -7,9 +7,9 @@
  */
 #include <kernel/fault.h>
 #include <kernel/printk.h>
-#include <kernel/prompt.h>
 #include <mm/frame.h>
 #include <mm/space.h>
+#include <prompt/prompt.h>
 
 enum {
     NAMES = 16, /* so many reservations side by side stay apart */

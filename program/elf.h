@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Private to process/elf.c and process/exec.c.
+ * Layer 6. Private to program/elf.c and program/exec.c.
  *
  * ELF files, read from the frames of a module. Nothing in a file is believed: every number is
  * compared with what it may be first, by subtraction, so that nothing can wrap.
  */
-#ifndef PROCESS_ELF_H
-#define PROCESS_ELF_H
+#ifndef PROGRAM_ELF_H
+#define PROGRAM_ELF_H
 
 #include <mm/object.h>
 #include <process/memory.h>

@@ -5,8 +5,8 @@
  * Programs: static ELF32 files for i386 (ET_EXEC, and ET_DYN without an interpreter), and scripts
  * whose first line names one.
  */
-#ifndef PROCESS_EXEC_H
-#define PROCESS_EXEC_H
+#ifndef PROGRAM_EXEC_H
+#define PROGRAM_EXEC_H
 
 #include <process/process.h>
 
