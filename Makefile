@@ -22,7 +22,7 @@ SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_memory.c \
     prompt/commands_promise.c prompt/commands_system.c prompt/commands_run.c prompt/commands_process.c \
     prompt/commands_space.c \
-    process/process.c process/schedule.c process/process_calls.c process/system_call.c \
+    process/process.c process/part.c process/client.c process/schedule.c process/process_calls.c process/system_call.c \
     process/timer.c program/init.c prompt/attention.c process/user.c process/exceptions.c \
     process/signal.c process/signal_frame.c process/signal_calls.c process/alarm.c \
     process/fpu.c process/tls.c process/time_calls.c process/system_calls_misc.c \

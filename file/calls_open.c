@@ -92,11 +92,11 @@ SYSTEM_CALL(436, close_range)
     enum kerr error = files_copy_for_write(self);
     if (error != KERR_OK)
         return file_allocation_failed(error);
-    for (uint32_t i = first; i <= last && i < self->files->capacity; i++) {
+    for (uint32_t i = first; i <= last && i < files_of(self)->capacity; i++) {
         if (file_at(self, i) == NULL)
             continue;
         if (flags & CLOSE_RANGE_CLOEXEC)
-            self->files->slots[i].at_exec = DESCRIPTOR_CLOSE_ON_EXEC;
+            files_of(self)->slots[i].at_exec = DESCRIPTOR_CLOSE_ON_EXEC;
         else if (descriptor_close(self, i) != 0)
             break;
     }
@@ -207,12 +207,12 @@ enum fcntl_command {
 static int32_t set_close_on_exec(struct process *self, uint32_t descriptor,
                                  enum descriptor_end at_exec)
 {
-    if (self->files->slots[descriptor].at_exec == at_exec)
+    if (files_of(self)->slots[descriptor].at_exec == at_exec)
         return 0;
     enum kerr error = files_copy_for_write(self);
     if (error != KERR_OK)
         return file_allocation_failed(error);
-    self->files->slots[descriptor].at_exec = at_exec;
+    files_of(self)->slots[descriptor].at_exec = at_exec;
     return 0;
 }
 
@@ -241,7 +241,8 @@ static int32_t fcntl(struct process *self)
         return duplicate(self, file, argument,
                          ARG2 == F_DUPFD ? DESCRIPTOR_STAYS : DESCRIPTOR_CLOSE_ON_EXEC);
     case F_GETFD:
-        return self->files->slots[descriptor].at_exec == DESCRIPTOR_CLOSE_ON_EXEC ? FD_CLOEXEC : 0;
+        return files_of(self)->slots[descriptor].at_exec == DESCRIPTOR_CLOSE_ON_EXEC ? FD_CLOEXEC
+                                                                                     : 0;
     case F_SETFD:
         return set_close_on_exec(
             self, descriptor, argument & FD_CLOEXEC ? DESCRIPTOR_CLOSE_ON_EXEC : DESCRIPTOR_STAYS);
@@ -389,7 +390,7 @@ static int32_t set_directory(struct process *self, const struct node *node)
     enum kerr error = files_copy_for_write(self);
     if (error != KERR_OK)
         return file_allocation_failed(error);
-    self->files->directory = node;
+    files_of(self)->directory = node;
     return 0;
 }
 
@@ -408,7 +409,7 @@ SYSTEM_CALL(133, fchdir)
 
 SYSTEM_CALL(183, getcwd)
 {
-    const char *path = self->files->directory->path;
+    const char *path = files_of(self)->directory->path;
     uint32_t bytes = (uint32_t)strlen(path) + 1;
     if (bytes > ARG2)
         return -ERANGE;
@@ -419,13 +420,13 @@ SYSTEM_CALL(183, getcwd)
 SYSTEM_CALL(60, umask)
 {
     enum { MASK_BITS = 0777 };
-    uint32_t old = self->files->mask, new = ARG1 &MASK_BITS;
+    uint32_t old = files_of(self)->mask, new = ARG1 &MASK_BITS;
     if (new == old)
         return (int32_t)old;
     enum kerr error = files_copy_for_write(self);
     if (error != KERR_OK)
         return file_allocation_failed(error);
-    self->files->mask = new;
+    files_of(self)->mask = new;
     return (int32_t)old;
 }
 

@@ -319,8 +319,8 @@ static int32_t select(struct process *self, struct select_wish wish)
     uint32_t ticks, ready;
     if ((int32_t)wish.count < 0)
         return finish(self, -EINVAL);
-    if (wish.count > self->files->capacity)
-        wish.count = self->files->capacity;
+    if (wish.count > files_of(self)->capacity)
+        wish.count = files_of(self)->capacity;
     int32_t result = read_timeout(wish.timeout, wish.layout, &ticks);
     if (result == 0)
         result = select_round(self, &wish, SELECT_COUNT, &ready);

@@ -95,7 +95,7 @@ int32_t file_status_at(struct process *self, int32_t directory, uint32_t path, u
     if (text[0] == '\0' && (flags & AT_EMPTY_PATH)) {
         if (directory != AT_FDCWD)
             return status_of_descriptor(self, (uint32_t)directory, status);
-        *status = status_of_node(self->files->directory);
+        *status = status_of_node(files_of(self)->directory);
         return 0;
     }
     if (text[0] == '\0')

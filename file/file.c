@@ -22,9 +22,6 @@ enum {
 
 static uint32_t file_count, slot_count;
 
-/* The table of a process that has lost its own; the one reference more keeps it for ever. */
-static struct files no_files = {.references = 1, .directory = &root_node};
-
 /* ---- files ---- */
 
 enum kerr file_create(const struct file_operations *operations, const struct node *node,
@@ -87,7 +84,8 @@ static kerr_t table_resize(struct files *table, uint32_t capacity, struct files 
     return KERR_OK;
 }
 
-enum kerr files_create(struct files **files)
+/* The table for process 1: 0, 1 and 2 are the terminal. */
+static kerr_t create_table(struct files **files)
 {
     struct file *terminal;
     struct files *table;
@@ -111,15 +109,10 @@ enum kerr files_create(struct files **files)
     return KERR_OK;
 }
 
-struct files *files_get(struct files *files)
+/* One user fewer; the last one closes all. */
+static void table_put(struct files *files)
 {
-    files->references++;
-    return files;
-}
-
-void files_put(struct files *files)
-{
-    if (files == NULL || --files->references > 0)
+    if (--files->references > 0)
         return;
     for (uint32_t i = 0; i < files->capacity; i++)
         if (files->slots[i].file != NULL)
@@ -130,7 +123,7 @@ void files_put(struct files *files)
 
 enum kerr files_copy_for_write(struct process *self)
 {
-    struct files *old = self->files, *copy;
+    struct files *old = files_of(self), *copy;
     if (old->references == 1)
         return KERR_OK;
     uint32_t capacity = old->capacity > 0 ? old->capacity : SLOTS_AT_FIRST;
@@ -144,7 +137,7 @@ enum kerr files_copy_for_write(struct process *self)
         if (copy->slots[i].file != NULL)
             copy->slots[i].file->references++;
     old->references--;
-    self->files = copy;
+    process_set_state(self, files_place, copy);
     return KERR_OK;
 }
 
@@ -166,25 +159,62 @@ static bool closes_any_on_exec(const struct files *files)
     return false;
 }
 
-enum kerr files_prepare_exec(struct process *process)
+/* ---- as a part of a process ---- */
+
+uint32_t files_place;
+
+static int32_t begin_part(struct process *process)
 {
-    return closes_any_on_exec(process->files) ? files_copy_for_write(process) : KERR_OK;
+    struct files *files;
+    if (create_table(&files) != KERR_OK)
+        return -ENOMEM;
+    process_set_state(process, files_place, files);
+    return 0;
 }
 
-void files_close_on_exec(struct process *process)
+/* The table is shared until one side changes it. */
+static int32_t fork_part(struct process *parent, struct process *child,
+                         const struct clone_wish *wish)
 {
-    if (!closes_any_on_exec(process->files))
-        return;
-    if (files_copy_for_write(process) != KERR_OK) {
-        files_put(process->files);
-        process->files = files_get(&no_files);
-        return;
-    }
-    struct files *files = process->files;
+    (void)wish;
+    struct files *files = files_of(parent);
+    files->references++;
+    process_set_state(child, files_place, files);
+    return 0;
+}
+
+/* Descriptors marked so are closed in a table of PROCESS's own: it gets one while execve may fail. */
+static enum kerr prepare_exec_part(struct process *process)
+{
+    return closes_any_on_exec(files_of(process)) ? files_copy_for_write(process) : KERR_OK;
+}
+
+static void exec_part(struct process *process)
+{
+    struct files *files = files_of(process);
     for (uint32_t i = 0; i < files->capacity; i++)
         if (files->slots[i].at_exec == DESCRIPTOR_CLOSE_ON_EXEC)
             close_slot(files, i);
 }
+
+static void drop_part(struct process *process)
+{
+    if (files_of(process) != NULL)
+        table_put(files_of(process));
+    process_set_state(process, files_place, NULL);
+}
+
+static const char *audit_part(const struct process *process)
+{
+    const struct files *files = files_of(process);
+    return files == NULL || (files->references > 0 && files->first_free <= files->capacity)
+               ? NULL
+               : "a table of files in use has references";
+}
+
+PROCESS_PART(files, .place = &files_place, .begin = begin_part, .fork = fork_part,
+             .prepare_exec = prepare_exec_part, .exec = exec_part, .drop = drop_part,
+             .audit = audit_part);
 
 /* ---- descriptors ---- */
 
@@ -198,12 +228,16 @@ uint32_t descriptor_limit(const struct process *self)
 static kerr_t reach(struct process *self, uint32_t descriptor)
 {
     enum kerr error = files_copy_for_write(self);
-    if (error != KERR_OK || descriptor < self->files->capacity)
+    if (error != KERR_OK || descriptor < files_of(self)->capacity)
         return error;
-    uint32_t capacity = self->files->capacity;
+    uint32_t capacity = files_of(self)->capacity;
     while (capacity <= descriptor)
         capacity *= 2;
-    return table_resize(self->files, capacity, &self->files);
+    struct files *files;
+    error = table_resize(files_of(self), capacity, &files);
+    if (error == KERR_OK)
+        process_set_state(self, files_place, files);
+    return error;
 }
 
 static uint32_t find_free(const struct files *files, uint32_t first)
@@ -217,7 +251,7 @@ static uint32_t find_free(const struct files *files, uint32_t first)
 int32_t descriptor_add(struct process *self, struct file *file, uint32_t first,
                        enum descriptor_end at_exec, uint32_t *descriptor)
 {
-    uint32_t found = find_free(self->files, first);
+    uint32_t found = find_free(files_of(self), first);
     if (found >= descriptor_limit(self)) {
         file_put(file);
         return -EMFILE;
@@ -227,9 +261,9 @@ int32_t descriptor_add(struct process *self, struct file *file, uint32_t first,
         file_put(file);
         return file_allocation_failed(error);
     }
-    self->files->slots[found] = (struct descriptor){file, at_exec};
-    if (first <= self->files->first_free)
-        self->files->first_free = found + 1;
+    files_of(self)->slots[found] = (struct descriptor){file, at_exec};
+    if (first <= files_of(self)->first_free)
+        files_of(self)->first_free = found + 1;
     *descriptor = found;
     return 0;
 }
@@ -242,7 +276,7 @@ int32_t descriptor_replace(struct process *self, uint32_t descriptor, struct fil
         file_put(file);
         return file_allocation_failed(error);
     }
-    struct descriptor *slot = &self->files->slots[descriptor];
+    struct descriptor *slot = &files_of(self)->slots[descriptor];
     if (slot->file != NULL)
         file_put(slot->file);
     *slot = (struct descriptor){file, at_exec};
@@ -256,6 +290,6 @@ int32_t descriptor_close(struct process *self, uint32_t descriptor)
     enum kerr error = files_copy_for_write(self);
     if (error != KERR_OK)
         return file_allocation_failed(error);
-    close_slot(self->files, descriptor);
+    close_slot(files_of(self), descriptor);
     return 0;
 }

@@ -11,6 +11,7 @@
 #define FILE_OPEN_FILE_H
 
 #include <file/file.h>
+#include <process/part.h>
 #include <process/system_call.h>
 
 enum open_flags {
@@ -266,11 +267,21 @@ struct files {
     struct descriptor slots[];
 };
 
+extern uint32_t files_place; /* process/part.h */
+
+static inline struct files *files_of(const struct process *process)
+{
+    return process_state(process, files_place);
+}
+
 static inline struct file *file_at(const struct process *process, uint32_t descriptor)
 {
-    const struct files *files = process->files;
+    const struct files *files = files_of(process);
     return descriptor < files->capacity ? files->slots[descriptor].file : NULL;
 }
+
+/* Before a change: SELF gets a table of its own. Returns KERR_OK, KERR_NO_MEMORY, KERR_NO_ROOM. */
+kerr_t files_copy_for_write(struct process *self);
 
 /*
  * These return 0; or an error negated, or what else the call must return, which is never 0.

@@ -173,7 +173,7 @@ int32_t path_read(uint32_t address, const char **path)
 int32_t path_base(const struct process *self, int32_t descriptor, const char *path,
                   const struct node **base)
 {
-    *base = self->files->directory;
+    *base = files_of(self)->directory;
     if (descriptor == AT_FDCWD || path[0] == '/')
         return 0;
     const struct file *file = file_at(self, (uint32_t)descriptor);
@@ -203,7 +203,7 @@ int32_t file_find(const char *path, struct object **object, uint32_t *bytes)
 {
     const struct process *self = process_current;
     const struct node *node;
-    const struct node *base = self != NULL ? self->files->directory : &root_node;
+    const struct node *base = self != NULL ? files_of(self)->directory : &root_node;
     int32_t result = path_find(self, base, path, LINKS_FOLLOW, &node);
     if (result < 0)
         return result;

@@ -9,9 +9,9 @@
 
 #include <kernel/console.h>
 #include <kernel/string.h>
+#include <process/client.h>
 #include <process/signal.h>
 #include <process/timer.h>
-#include <prompt/attention.h>
 
 enum { PIECE_BYTES = 256, TICKS_PER_TENTH = TIMER_HZ / 10 };
 
@@ -32,7 +32,7 @@ static int32_t terminal_write(struct process *self, struct file *file, struct tr
         done += bytes;
         if (transfer->bytes == 0)
             break;
-        attention_poll_keys();
+        process_clients_poll();
         if (signal_is_pending(self))
             break;
     }

@@ -9,6 +9,7 @@
 #include <kernel/list.h>
 #include <mm/heap.h>
 #include <process/clock.h>
+#include <process/part.h>
 #include <process/signal.h>
 #include <process/system_call.h>
 #include <process/timer.h>
@@ -48,12 +49,14 @@ static void drop(struct alarm *alarm)
     kfree(alarm);
 }
 
-void alarm_drop(uint32_t process)
+static void drop_part(struct process *process)
 {
-    struct alarm *alarm = find(process);
+    struct alarm *alarm = find(process->pid);
     if (alarm != NULL)
         drop(alarm);
 }
+
+PROCESS_PART(alarm, .drop = drop_part);
 
 /* Its process gets the signal; it begins anew, or is gone. */
 static void go_off(struct alarm *alarm, uint64_t now)
@@ -115,11 +118,11 @@ static struct itimerval current_value(const struct process *self)
 }
 
 /* 0 ticks: no alarm. Returns KERR_OK, KERR_NO_MEMORY. */
-static enum kerr set(const struct process *self, uint64_t ticks, uint64_t interval)
+static enum kerr set(struct process *self, uint64_t ticks, uint64_t interval)
 {
     struct alarm *alarm = find(self->pid);
     if (ticks == 0) {
-        alarm_drop(self->pid);
+        drop_part(self);
         return KERR_OK;
     }
     if (alarm == NULL) {

@@ -11,6 +11,7 @@
 
 #include <kernel/printk.h>
 #include <mm/object.h>
+#include <process/part.h>
 
 static void broken(struct process_audit *audit, const char *sentence, const struct process *process)
 {
@@ -43,8 +44,12 @@ static bool has_memory_until_it_ends(const struct process *process)
 
 static bool zombie_has_nothing(const struct process *process)
 {
-    return process->state != PROCESS_ZOMBIE ||
-           (process->files == NULL && process->signals == NULL && process->fpu == NULL);
+    if (process->state != PROCESS_ZOMBIE)
+        return true;
+    for (uint32_t place = 0; place < PROCESS_STATES; place++)
+        if (process->states[place] != NULL)
+            return false;
+    return process->signals == NULL && process->fpu == NULL;
 }
 
 static bool parent_is_alive(const struct process *process)
@@ -115,6 +120,9 @@ static void check_record(struct process_audit *audit, const struct process *proc
     for (unsigned i = 0; i < ARRAY_LENGTH(rules) && audit->broken == NULL; i++)
         if (!rules[i].holds(process))
             broken(audit, rules[i].sentence, process);
+    const char *part_broken = process_parts_audit(process);
+    if (part_broken != NULL)
+        broken(audit, part_broken, process);
 }
 
 static void check_records(struct process_audit *audit)

@@ -11,6 +11,8 @@
 #include <arch/i386/fpu.h>
 #include <kernel/layer.h>
 #include <mm/heap.h>
+#include <process/errno.h>
+#include <process/part.h>
 #include <process/user.h>
 
 struct fpu {
@@ -90,17 +92,19 @@ enum kerr fpu_take(struct process *self)
     return KERR_OK;
 }
 
-enum kerr fpu_fork(struct process *parent, struct process *child)
+/* ---- as a part of a process ---- */
+
+static int32_t fork_part(struct process *parent, struct process *child,
+                         const struct clone_wish *wish)
 {
-    child->fpu = NULL;
+    (void)wish;
     if (parent->fpu == NULL)
-        return KERR_OK;
-    enum kerr error = allocate(child);
-    if (error != KERR_OK)
-        return error;
+        return 0;
+    if (allocate(child) != KERR_OK)
+        return -ENOMEM;
     bring_home(parent);
     *child->fpu = *parent->fpu;
-    return KERR_OK;
+    return 0;
 }
 
 void fpu_drop(struct process *process)
@@ -112,6 +116,15 @@ void fpu_drop(struct process *process)
     kfree(process->fpu);
     process->fpu = NULL;
 }
+
+static const char *audit_part(const struct process *process)
+{
+    return owner != process || process->fpu != NULL
+               ? NULL
+               : "whose state is in the unit has an image of it";
+}
+
+PROCESS_PART(fpu, .fork = fork_part, .exec = fpu_drop, .drop = fpu_drop, .audit = audit_part);
 
 /* ---- errors ---- */
 

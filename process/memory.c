@@ -7,7 +7,8 @@
  */
 #include <mm/heap.h>
 #include <process/commit.h>
-#include <process/memory.h>
+#include <process/errno.h>
+#include <process/part.h>
 
 const char memory_anonymous_name[] = "";
 const char memory_heap_name[] = "[heap]";
@@ -160,3 +161,28 @@ void memory_limit_growth(struct memory *memory, uint32_t limit)
         limit == UINT32_MAX ? UINT32_MAX
                             : (pages > space->reserved_pages ? pages - space->reserved_pages : 0);
 }
+
+/* ---- as a part of a process ---- */
+
+static int32_t fork_part(struct process *parent, struct process *child,
+                         const struct clone_wish *wish)
+{
+    if (!(wish->flags & CLONE_VM))
+        return memory_fork(parent->memory, &child->memory) == KERR_OK ? 0 : -ENOMEM;
+    child->memory = parent->memory;
+    child->memory->references++;
+    return 0;
+}
+
+static void drop_part(struct process *process)
+{
+    struct memory *memory = process->memory;
+    if (memory == NULL)
+        return;
+    if (memory->references == 1 && space_current() == &memory->space)
+        space_switch(&boot_space);
+    process->memory = NULL;
+    memory_put(memory);
+}
+
+PROCESS_PART(memory, .fork = fork_part, .drop = drop_part);

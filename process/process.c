@@ -9,14 +9,13 @@
 #include <process/process.h>
 
 #include <arch/i386/page_ops.h>
-#include <file/file.h>
 #include <kernel/panic.h>
 #include <mm/kernel_pages.h>
-#include <process/fpu.h>
+#include <process/client.h>
+#include <process/part.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/user.h>
-#include <program/init.h>
 
 enum { FIRST_PID = 1, RECORDS_PER_PAGE = PAGE_BYTES / PROCESS_RECORD_BYTES };
 _Static_assert(RECORDS_PER_PAGE == 8, "a byte of the bitmap is a page");
@@ -109,23 +108,6 @@ enum kerr process_create(struct process *parent, struct process **process)
 }
 _Static_assert(sizeof(struct process) % sizeof(uint32_t) == 0, "cleared by words");
 
-/* Give back what hangs on PROCESS; only the record is left. */
-static void drop_belongings(struct process *process)
-{
-    files_put(process->files);
-    signals_put(process->signals);
-    fpu_drop(process);
-    alarm_drop(process->pid);
-    process->files = NULL;
-    process->signals = NULL;
-    if (process->memory == NULL)
-        return;
-    if (process->memory->references == 1 && space_current() == &process->memory->space)
-        space_switch(&boot_space);
-    memory_put(process->memory);
-    process->memory = NULL;
-}
-
 static void free_record(struct process *process)
 {
     uint32_t pid = process->pid;
@@ -141,7 +123,7 @@ static void free_record(struct process *process)
 void process_discard(struct process *process)
 {
     ASSERT(process->state == PROCESS_NONE, "process %u has started", process->pid);
-    drop_belongings(process);
+    process_parts_drop(process);
     free_record(process);
 }
 
@@ -157,6 +139,38 @@ void process_reap(struct process *zombie)
     free_record(zombie);
 }
 
+/* ---- process 1, and zombies that nobody will ask for ---- */
+
+static uint32_t reaper_pid; /* 0: there is none */
+static struct list orphans = {&orphans, &orphans};
+
+void process_set_reaper(uint32_t pid)
+{
+    reaper_pid = pid;
+}
+
+struct process *process_reaper(void)
+{
+    struct process *process = process_find(reaper_pid);
+    return process == NULL || process->state == PROCESS_ZOMBIE ? NULL : process;
+}
+
+static void take_orphan(struct process *zombie)
+{
+    list_remove(&zombie->queue); /* it may have been taken when its parent still lived */
+    list_add_last(&orphans, &zombie->queue);
+    process_request_rare_work();
+}
+
+void process_reap_orphans(void)
+{
+    while (!list_is_empty(&orphans)) {
+        struct process *zombie = container_of(orphans.next, struct process, queue);
+        process_clients_ended(zombie);
+        process_reap(zombie);
+    }
+}
+
 /* ---- the end ---- */
 
 /* PROCESS is a zombie: its parent learns of it, or nobody will ask and it goes. */
@@ -164,7 +178,7 @@ static void tell_parent(struct process *process)
 {
     struct process *parent = process->parent;
     if (parent == NULL || (process->exit_signal == SIGCHLD && signals_reap_children(parent)))
-        init_take_zombie(process);
+        take_orphan(process);
     else if (process->exit_signal != 0)
         signal_send(parent, process->exit_signal, process->pid);
     if (parent == NULL)
@@ -177,7 +191,7 @@ static void tell_parent(struct process *process)
 /* The children of PROCESS go to process 1, or to the kernel. */
 static void hand_children_on(struct process *process)
 {
-    struct process *heir = init_process();
+    struct process *heir = process_reaper();
     if (heir == process)
         heir = NULL;
     while (!list_is_empty(&process->children)) {
@@ -207,7 +221,7 @@ void process_exit(struct process *process, uint32_t status)
         enum kerr ignored = user_write(process->clear_tid, &nobody, sizeof(nobody));
         (void)ignored;
     }
-    drop_belongings(process);
+    process_parts_drop(process);
     hand_children_on(process);
     process->state = PROCESS_ZOMBIE;
     process->exit_status = status;

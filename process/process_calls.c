@@ -6,80 +6,30 @@
  * supported: what a child may share is its memory (CLONE_VM), as posix_spawn() wants it.
  * Source: Linux manual pages fork(2), vfork(2), clone(2), wait4(2), _exit(2).
  */
-#include <file/file.h>
 #include <kernel/string.h>
-#include <process/fpu.h>
+#include <process/part.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/system_call.h>
-#include <process/tls.h>
 #include <program/init.h>
-
-enum clone_flags {
-    CLONE_EXIT_SIGNAL = 0xFF, /* a mask */
-    CLONE_VM = 0x100,
-    CLONE_FS = 0x200, /* working directory, umask: the child has a copy all the same */
-    CLONE_VFORK = 0x4000,
-    CLONE_SYSVSEM = 0x40000,
-    CLONE_SETTLS = 0x80000,
-    CLONE_PARENT_SETTID = 0x100000,
-    CLONE_CHILD_CLEARTID = 0x200000,
-    CLONE_DETACHED = 0x400000, /* ignored, as in Linux */
-    CLONE_CHILD_SETTID = 0x1000000,
-    CLONE_IO = 0x80000000,
-    CLONE_KNOWN = CLONE_EXIT_SIGNAL | CLONE_VM | CLONE_FS | CLONE_VFORK | CLONE_SYSVSEM |
-                  CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |
-                  CLONE_CHILD_SETTID | (int)CLONE_IO,
-};
-
-/* What clone() is asked for; addresses are the program's. */
-struct clone_wish {
-    uint32_t flags, stack, parent_tid, tls, child_tid;
-};
 
 /* ---- fork ---- */
 
-/* What a child has of its parent and no count stands behind. */
-static void copy_plain_fields(struct process *child, const struct process *parent)
+/* What a child has of its parent beside its parts. */
+static void copy_plain_fields(struct process *child, const struct process *parent,
+                              const struct clone_wish *wish)
 {
     child->frame = parent->frame;
     child->frame.eax = 0;
-    child->group = parent->group;
-    child->session = parent->session;
-    child->signals_blocked = parent->signals_blocked;
-    memcpy(child->tls, parent->tls, sizeof(child->tls));
-    memcpy(child->limits, parent->limits, sizeof(child->limits));
-    memcpy(child->name, parent->name, sizeof(child->name));
-}
-
-static enum kerr share_or_copy_memory(struct process *child, struct process *parent, uint32_t flags)
-{
-    if (!(flags & CLONE_VM))
-        return memory_fork(parent->memory, &child->memory);
-    child->memory = parent->memory;
-    child->memory->references++;
-    return KERR_OK;
-}
-
-/* The child is complete when this ends; nothing of it was seen by a program yet. */
-static enum kerr build_child(struct process *child, struct process *parent,
-                             const struct clone_wish *wish)
-{
-    copy_plain_fields(child, parent);
-    child->exit_signal = wish->flags & CLONE_EXIT_SIGNAL;
     if (wish->stack != 0)
         child->frame.user_esp = wish->stack;
-    if (!(wish->flags & CLONE_VM) || (wish->flags & CLONE_VFORK)) {
-        child->alternate_stack = parent->alternate_stack;
-        child->alternate_stack_bytes = parent->alternate_stack_bytes;
-        child->alternate_stack_flags = parent->alternate_stack_flags;
-    }
+    child->exit_signal = wish->flags & CLONE_EXIT_SIGNAL;
+    child->group = parent->group;
+    child->session = parent->session;
     if (wish->flags & CLONE_CHILD_CLEARTID)
         child->clear_tid = wish->child_tid;
-    child->files = files_get(parent->files);
-    child->signals = signals_get(parent->signals);
-    enum kerr error = fpu_fork(parent, child);
-    return error == KERR_OK ? share_or_copy_memory(child, parent, wish->flags) : error;
+    memcpy(child->limits, parent->limits, sizeof(child->limits));
+    memcpy(child->name, parent->name, sizeof(child->name));
 }
 
 /* The child finds its own number in its memory. What it can't be told there, it is not told. */
@@ -92,12 +42,12 @@ static void tell_child(const struct process *child, uint32_t address)
     space_switch(mine);
 }
 
-/* What WISH wants of the program's memory. 0, or what the call answers instead of a child. */
-static int32_t obey_addresses(struct process *child, const struct clone_wish *wish)
+/* The child is complete when this ends; nothing of it was seen by a program yet. */
+static int32_t build_child(struct process *child, struct process *parent,
+                           const struct clone_wish *wish)
 {
-    int32_t answer = 0;
-    if (wish->flags & CLONE_SETTLS)
-        answer = tls_set(child, wish->tls, TLS_GIVEN_ENTRY);
+    copy_plain_fields(child, parent, wish);
+    int32_t answer = process_parts_fork(parent, child, wish);
     if (answer != 0 || !(wish->flags & CLONE_PARENT_SETTID))
         return answer;
     enum kerr error = user_write(wish->parent_tid, &child->pid, sizeof(child->pid));
@@ -112,9 +62,7 @@ static int32_t clone(struct process *self, const struct clone_wish *wish)
     enum kerr error = process_create(self, &child);
     if (error != KERR_OK)
         return error == KERR_NO_ROOM ? -EAGAIN : -ENOMEM;
-    int32_t answer = build_child(child, self, wish) == KERR_OK ? 0 : -ENOMEM;
-    if (answer == 0)
-        answer = obey_addresses(child, wish);
+    int32_t answer = build_child(child, self, wish);
     if (answer != 0) {
         process_discard(child);
         return answer;

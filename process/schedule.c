@@ -14,13 +14,12 @@
 #include <arch/i386/ledger.h>
 #include <kernel/layer.h>
 #include <kernel/panic.h>
+#include <process/client.h>
 #include <process/exceptions.h>
 #include <process/fpu.h>
 #include <process/signal.h>
 #include <process/timer.h>
 #include <process/victim.h>
-#include <program/init.h>
-#include <prompt/attention.h>
 
 enum { BUCKETS = 1024, TIME_SLICE_TICKS = 5 };
 
@@ -227,7 +226,7 @@ static void switch_to_next(void)
     if (list_is_empty(&run_queue)) {
         process_current = NULL;
         if (process_count() == 0)
-            attention_answer();
+            process_clients_rare_work();
         else
             cpu_idle();
         return;
@@ -243,8 +242,8 @@ static void do_rare_work(void)
     if (lacks_frame && process_current != NULL)
         victim_make_room(process_current);
     lacks_frame = false;
-    init_look_after();
-    attention_answer();
+    process_reap_orphans();
+    process_clients_rare_work();
 }
 
 static bool can_go_on(const struct process *self)

@@ -17,12 +17,12 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/heap.h>
+#include <process/part.h>
 #include <process/schedule.h>
 #include <process/signal_table.h>
 #include <process/system_call.h>
 #include <process/timer.h>
 #include <process/victim.h>
-#include <program/init.h>
 
 enum { NO_CALL = ~0u, INT_0X80_BYTES = 2 };
 
@@ -50,14 +50,7 @@ const struct signal_action *signal_action(const struct process *process, unsigne
     return process->signals == NULL ? &default_action : &process->signals->actions[signal - 1];
 }
 
-struct signals *signals_get(struct signals *signals)
-{
-    if (signals != NULL)
-        signals->references++;
-    return signals;
-}
-
-void signals_put(struct signals *signals)
+static void signals_put(struct signals *signals)
 {
     if (signals != NULL && --signals->references == 0)
         kfree(signals);
@@ -104,7 +97,8 @@ enum kerr signal_set_action(struct process *self, unsigned signal,
     return KERR_OK;
 }
 
-enum kerr signals_reset_for_exec(struct process *self)
+/* Handlers become default; what is ignored stays so. */
+static enum kerr reset_for_exec(struct process *self)
 {
     if (self->signals == NULL)
         return KERR_OK;
@@ -125,12 +119,45 @@ bool signals_reap_children(const struct process *process)
     return action->handler == HANDLER_IGNORE || (action->flags & ACTION_NO_CHILD_WAIT) != 0;
 }
 
+/* ---- as a part of a process ---- */
+
+/* A child that shares the memory, and goes on beside its parent, can't share the stack for signals. */
+static int32_t fork_part(struct process *parent, struct process *child,
+                         const struct clone_wish *wish)
+{
+    child->signals = parent->signals;
+    if (child->signals != NULL)
+        child->signals->references++;
+    child->signals_blocked = parent->signals_blocked;
+    if ((wish->flags & CLONE_VM) && !(wish->flags & CLONE_VFORK))
+        return 0;
+    child->alternate_stack = parent->alternate_stack;
+    child->alternate_stack_bytes = parent->alternate_stack_bytes;
+    child->alternate_stack_flags = parent->alternate_stack_flags;
+    return 0;
+}
+
+static void exec_part(struct process *process)
+{
+    process->alternate_stack = process->alternate_stack_bytes = 0;
+    process->alternate_stack_flags = 0;
+}
+
+static void drop_part(struct process *process)
+{
+    signals_put(process->signals);
+    process->signals = NULL;
+}
+
+PROCESS_PART(signals, .fork = fork_part, .prepare_exec = reset_for_exec, .exec = exec_part,
+             .drop = drop_part);
+
 /* ---- sending ---- */
 
 /* Process 1 is what orphans hang on: nobody but the kernel ends or stops it by a signal. */
 static bool is_protected(const struct process *process, uint32_t sender)
 {
-    return sender != 0 && process == init_process();
+    return sender != 0 && process == process_reaper();
 }
 
 /* PROCESS, which has no handler for it, does not want SIGNAL. */

@@ -11,7 +11,6 @@
 #include <process/signal_table.h>
 #include <process/system_call.h>
 #include <process/timer.h>
-#include <program/init.h>
 
 enum { MASK_BYTES = sizeof(uint64_t) };
 enum mask_change { MASK_BLOCK, MASK_UNBLOCK, MASK_SET };
@@ -313,7 +312,7 @@ static int32_t send_to_group(struct process *self, uint32_t group, uint32_t sign
     uint32_t pid = self->pid;
     for (struct process *target = process_next(NULL), *next; target != NULL; target = next) {
         next = process_next(target);
-        bool is_meant = group == GROUP_ALL ? target != init_process() && target->pid != pid
+        bool is_meant = group == GROUP_ALL ? target != process_reaper() && target->pid != pid
                                            : target->group == group;
         if (!is_meant || target->state == PROCESS_NONE)
             continue;

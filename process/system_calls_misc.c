@@ -17,7 +17,6 @@
 #include <process/schedule.h>
 #include <process/system_call.h>
 #include <process/timer.h>
-#include <program/init.h>
 
 static int32_t write_all(uint32_t to, const void *from, uint32_t bytes)
 {
@@ -137,7 +136,7 @@ static bool is_second_magic(uint32_t word)
 /* For process 1 alone: other programs end themselves, not the machine. */
 SYSTEM_CALL(88, reboot)
 {
-    if (self != init_process())
+    if (self != process_reaper())
         return -EPERM;
     if (ARG1 != REBOOT_MAGIC || !is_second_magic(ARG2))
         return -EINVAL;

@@ -8,9 +8,9 @@
 
 #include <arch/i386/pic.h>
 #include <arch/i386/pit.h>
+#include <process/client.h>
 #include <process/schedule.h>
 #include <process/signal.h>
-#include <prompt/attention.h>
 
 static uint64_t ticks;
 static struct rb_tree deadlines;
@@ -59,7 +59,7 @@ static void tick(struct trap_frame *frame)
     alarms_tick(ticks);
     if (trap_from_user(frame))
         process_tick();
-    attention_poll_keys();
+    process_clients_poll();
 }
 
 void timer_start(void)

@@ -8,6 +8,8 @@
 #include <process/tls.h>
 
 #include <arch/i386/gdt.h>
+#include <kernel/string.h>
+#include <process/part.h>
 #include <process/signal.h>
 #include <process/system_call.h>
 
@@ -162,6 +164,22 @@ int32_t tls_set(struct process *process, uint32_t address, enum tls_entry entry)
     }
     return 0;
 }
+
+static int32_t fork_part(struct process *parent, struct process *child,
+                         const struct clone_wish *wish)
+{
+    memcpy(child->tls, parent->tls, sizeof(child->tls));
+    return wish->flags & CLONE_SETTLS ? tls_set(child, wish->tls, TLS_GIVEN_ENTRY) : 0;
+}
+
+static void exec_part(struct process *process)
+{
+    memset(process->tls, 0, sizeof(process->tls));
+    if (process == process_current)
+        gdt_set_tls(process->tls);
+}
+
+PROCESS_PART(tls, .fork = fork_part, .exec = exec_part);
 
 SYSTEM_CALL(243, set_thread_area)
 {

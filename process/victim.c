@@ -18,7 +18,6 @@
 #include <mm/object.h>
 #include <process/commit.h>
 #include <process/signal.h>
-#include <program/init.h>
 
 enum {
     ENOUGH_FRAMES = 16, /* free ones: then whoever lacked a frame goes on */
@@ -189,7 +188,7 @@ void victim_make_room(struct process *self)
         end_alone(self);
         return;
     }
-    const struct process *first = init_process();
+    const struct process *first = process_reaper();
     struct choice choice;
     choose(&choice, first != NULL ? first->memory : NULL);
     if (choice.count == 0)

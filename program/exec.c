@@ -15,7 +15,7 @@
 #include <file/file.h>
 #include <kernel/string.h>
 #include <mm/heap.h>
-#include <process/fpu.h>
+#include <process/part.h>
 #include <process/random.h>
 #include <process/schedule.h>
 #include <process/signal.h>
@@ -354,16 +354,10 @@ static void change_over(struct process *process, const char *path, struct memory
         process_end_vfork(process);
     if (old != NULL)
         memory_put(old);
-    files_close_on_exec(process);
-    fpu_drop(process);
+    process_parts_exec(process);
     process->exit_signal = SIGCHLD;
     process->clear_tid = 0;
     process->restart = 0;
-    process->alternate_stack = process->alternate_stack_bytes = 0;
-    process->alternate_stack_flags = 0;
-    memset(process->tls, 0, sizeof(process->tls));
-    if (process == process_current)
-        gdt_set_tls(process->tls);
     reset_registers(&process->frame, program.image.entry, esp);
 }
 
@@ -379,9 +373,7 @@ static int32_t begin_anew(struct process *process, const char *path)
     space_switch(&memory->space);
     int32_t result = fill_memory(process, path, memory, &stack);
     if (result == 0) {
-        error = files_prepare_exec(process);
-        if (error == KERR_OK)
-            error = signals_reset_for_exec(process);
+        error = process_parts_prepare_exec(process);
         if (error != KERR_OK)
             result = failed(process, error);
     }

@@ -19,23 +19,19 @@
 #include <mm/frame.h>
 #include <mm/heap.h>
 #include <process/audit.h>
+#include <process/client.h>
 #include <process/errno.h>
 #include <process/limits.h>
+#include <process/part.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/timer.h>
 #include <program/exec.h>
-#include <prompt/attention.h>
 
-static struct list zombies = {&zombies, &zombies}; /* nobody will ask for them */
-static uint32_t init_pid;                          /* of the option init=; 0: none */
-static uint32_t free_before;                       /* frames, before there was a process */
-
-struct process *init_process(void)
-{
-    struct process *process = init_pid != 0 ? process_find(init_pid) : NULL;
-    return process == NULL || process->state == PROCESS_ZOMBIE ? NULL : process;
-}
+static uint32_t init_pid;    /* of the option init=; 0: none */
+static uint32_t init_status; /* how it ended, if it did */
+static bool init_has_ended;
+static uint32_t free_before; /* frames, before there was a process */
 
 /* ---- the start ---- */
 
@@ -51,15 +47,14 @@ int32_t init_start_program(const char *const *arguments, unsigned count, uint32_
     }
     limits_init(process);
     process->group = process->session = process->pid;
-    int32_t result = files_create(&process->files) == KERR_OK
-                         ? exec_program(process, arguments[0], &texts)
-                         : -ENOMEM;
+    int32_t result = process_parts_begin(process);
+    if (result == 0)
+        result = exec_program(process, arguments[0], &texts);
     exec_texts_free(&texts);
     if (result < 0) {
         process_discard(process);
         return result;
     }
-    attention_start();
     timer_start();
     terminal_set_group(process->group);
     *pid = process->pid;
@@ -68,13 +63,6 @@ int32_t init_start_program(const char *const *arguments, unsigned count, uint32_
 }
 
 /* ---- the end ---- */
-
-void init_take_zombie(struct process *zombie)
-{
-    list_remove(&zombie->queue); /* it may have been taken when its parent still lived */
-    list_add_last(&zombies, &zombie->queue);
-    process_request_rare_work();
-}
 
 static void say_how_it_ended(const struct process *process)
 {
@@ -112,9 +100,24 @@ static uint32_t status_for_the_port(uint32_t status)
     return code < EXIT_PROGRAM_MAX ? code : EXIT_PROGRAM_MAX;
 }
 
-static void end_with_init(uint32_t status)
+static void note_end(const struct process *zombie)
 {
+    if (zombie->is_kernels_child)
+        say_how_it_ended(zombie);
+    if (zombie->pid == init_pid) {
+        init_has_ended = true;
+        init_status = zombie->exit_status;
+    }
+}
+
+/* If process 1 has ended, that is the end of all. */
+static void end_with_init(void)
+{
+    if (!init_has_ended)
+        return;
+    init_has_ended = false;
     init_pid = 0;
+    process_set_reaper(0);
     process_put_aside();
     struct process *process;
     while ((process = process_next(NULL)) != NULL) {
@@ -123,22 +126,10 @@ static void end_with_init(uint32_t status)
         process_reap(process);
     }
     check_that_nothing_is_left();
-    machine_try_exit((enum exit_status)(EXIT_PROGRAM | status_for_the_port(status)));
+    machine_try_exit((enum exit_status)(EXIT_PROGRAM | status_for_the_port(init_status)));
 }
 
-void init_look_after(void)
-{
-    while (!list_is_empty(&zombies)) {
-        struct process *zombie = container_of(zombies.next, struct process, queue);
-        bool is_init = zombie->pid == init_pid;
-        uint32_t status = zombie->exit_status;
-        if (zombie->is_kernels_child)
-            say_how_it_ended(zombie);
-        process_reap(zombie);
-        if (is_init)
-            end_with_init(status);
-    }
-}
+PROCESS_CLIENT(10, .ended = note_end, .rare_work = end_with_init);
 
 /* ---- the option init= ---- */
 
@@ -169,19 +160,17 @@ static void start_init(const char *name)
         machine_try_exit(EXIT_FAIL);
         return;
     }
+    process_set_reaper(init_pid);
     process_find(init_pid)->is_kernels_child = 1;
     if (cpu_features.tsc)
         printk("init: %s starts %llu cycles after kernel entry\n", name,
                cpu_cycles() - cpu_cycles_at_entry);
 }
 
-static void main_loop_of_processes(void)
+void init_start_by_option(void)
 {
     char name[BOOT_MODULE_NAME_BYTES];
     free_before = frame_available(&frame_pool);
     if (boot_option(&boot_info, "init", name, sizeof(name)))
         start_init(name);
-    process_run();
 }
-
-MAIN_LOOP(main_loop_of_processes);

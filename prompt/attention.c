@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Keys while processes run, and the key that stops them (attention.h).
+ * Layer 6. Keys while processes run, and the key that stops them: all go to the terminal
+ * but ^] (and a break on the serial line), which freezes the processes and opens the prompt.
+ * `resume` there lets them go on.
  */
-#include <prompt/attention.h>
 
 #include <arch/i386/keyboard.h>
 #include <arch/i386/pic.h>
 #include <arch/i386/serial.h>
 #include <file/file.h>
 #include <kernel/console.h>
+#include <kernel/layer.h>
 #include <kernel/printk.h>
 #include <mm/heap.h>
 #include <mm/vma.h>
+#include <process/client.h>
 #include <process/schedule.h>
+#include <program/init.h>
 #include <prompt/prompt.h>
 
 enum { NO_KEY = -1 };
@@ -21,7 +25,8 @@ static bool is_wanted;        /* somebody pressed ^] */
 static bool prompt_is_open;   /* keys are the prompt's */
 static int held_key = NO_KEY; /* the terminal had no room for it */
 
-void attention_poll_keys(void)
+/* Hand waiting keys on. While the prompt is open they are the prompt's. */
+static void poll_keys(void)
 {
     if (prompt_is_open)
         return;
@@ -46,17 +51,19 @@ void attention_poll_keys(void)
 static void key_interrupt(struct trap_frame *frame)
 {
     console_interrupt(frame->vector - PIC_FIRST_VECTOR);
-    attention_poll_keys();
+    poll_keys();
 }
 
-void attention_start(void)
+/* Keys come by interrupt from now on. */
+static void listen(void)
 {
     trap_register(PIC_FIRST_VECTOR + KEYBOARD_IRQ, key_interrupt);
     trap_register(PIC_FIRST_VECTOR + SERIAL_IRQ, key_interrupt);
     console_listen();
 }
 
-void attention_answer(void)
+/* If somebody asked for the prompt, or no process is left: open it. */
+static void answer(void)
 {
     bool is_last = process_count() == 0;
     if (!is_wanted && !is_last)
@@ -73,3 +80,14 @@ void attention_answer(void)
     prompt_run();
     prompt_is_open = false;
 }
+
+PROCESS_CLIENT(11, .poll = poll_keys, .rare_work = answer);
+
+static void main_loop_of_processes(void)
+{
+    listen();
+    init_start_by_option();
+    process_run();
+}
+
+MAIN_LOOP(main_loop_of_processes);

@@ -15,23 +15,6 @@
 
 struct file;
 
-/* The table for process 1: 0, 1 and 2 are the terminal. */
-kerr_t files_create(struct files **files);
-struct files *files_get(struct files *files); /* one more user: fork shares it until a change */
-void files_put(struct files *files);          /* the last one closes all; NULL: nothing */
-
-/* Before a change: SELF gets a table of its own. Returns KERR_OK, KERR_NO_MEMORY, KERR_NO_ROOM. */
-kerr_t files_copy_for_write(struct process *self);
-
-/*
- * What execve does with descriptors marked close-on-exec. files_prepare_exec(), called while execve
- * may still fail, gives PROCESS a table of its own where that is needed (KERR_NO_MEMORY,
- * KERR_NO_ROOM); then files_close_on_exec() closes exactly those. Without it, it closes all
- * descriptors where it can't have a table of its own.
- */
-kerr_t files_prepare_exec(struct process *process);
-void files_close_on_exec(struct process *process);
-
 /* The open file behind DESCRIPTOR, or NULL; not counted. */
 struct file *file_of(const struct process *process, uint32_t descriptor);
 

@@ -13,10 +13,7 @@
 /* TO runs next: the unit is closed (CR0.TS) unless its registers are TO's. */
 void fpu_switch(const struct process *to);
 
-/* CHILD gets a copy of the current process's state. Returns KERR_OK, KERR_NO_MEMORY. */
-kerr_t fpu_fork(struct process *parent, struct process *child);
-
-/* PROCESS ends, or begins anew (execve): its state is gone. */
+/* PROCESS has no state any more: the unit's registers are nobody's if they were its. */
 void fpu_drop(struct process *process);
 
 /* Trap 7 from user mode: the current process wants the unit. Returns KERR_OK, KERR_NO_MEMORY,

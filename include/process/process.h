@@ -61,9 +61,10 @@ struct limit_pair {
  */
 #define RESTART_BYTES 0x80000000u
 
-struct files;   /* file/file.h: the table of open files, counted */
 struct signals; /* process/signal.h: the table of actions, counted; NULL: all default */
 struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
+
+enum { PROCESS_STATES = 1 }; /* parts of layers above that keep something in the record */
 
 struct process {
     struct trap_frame frame; /* first: the CPU and the stubs push the user's registers here */
@@ -82,8 +83,8 @@ struct process {
     uint32_t repeated_call; /* the call that it sleeps in, to be repeated; ~0: none */
     uint32_t restart;       /* progress of that call, kept over repetitions; 0: none */
     uint32_t group, session;
-    struct memory *memory; /* NULL: a zombie */
-    struct files *files;
+    struct memory *memory;        /* NULL: a zombie */
+    void *states[PROCESS_STATES]; /* of parts of layers above: process/part.h */
     struct signals *signals;
     struct fpu *fpu;
     union {
@@ -142,6 +143,10 @@ void process_exit(struct process *process, uint32_t status);
 
 /* Free a zombie's record. */
 void process_reap(struct process *zombie);
+
+/* The process that orphans go to, and whom no other program's signal ends: process 1. PID 0: none. */
+void process_set_reaper(uint32_t pid);
+struct process *process_reaper(void); /* NULL: there is none, or it has ended */
 
 /* The process PID, zombies included, or NULL; and all in order of pid (after NULL: the first). */
 struct process *process_find(uint32_t pid);

@@ -28,6 +28,10 @@ void process_tick(void);
 /* Page faults that were not counted yet were the current process's, or for it in the kernel. */
 void process_count_faults(void);
 
+/* Reap the zombies that nobody will ask for: the kernel's own children, and those whose parents
+ * said so (process/process.c). */
+void process_reap_orphans(void);
+
 /* The way out has something to look at; or something rare: a zombie of the kernel's, a key. */
 void process_request_leave(void);
 void process_request_rare_work(void);

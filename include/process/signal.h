@@ -98,11 +98,6 @@ void signal_deliver(struct process *self);
 /* SELF blocks what MASK says, from now on; SIGKILL and SIGSTOP can't be blocked. */
 void signal_set_blocked(struct process *self, uint64_t mask);
 
-/* What fork, execve and exit do with the table of actions, which is copied before a change. */
-struct signals *signals_get(struct signals *signals); /* one more user; NULL stays NULL */
-void signals_put(struct signals *signals);
-kerr_t signals_reset_for_exec(struct process *self); /* handlers become default; ignored stays */
-
 /* PROCESS ignores SIGCHLD, or said SA_NOCLDWAIT: its children leave no zombies. */
 bool signals_reap_children(const struct process *process);
 
@@ -110,8 +105,5 @@ bool signals_reap_children(const struct process *process);
 
 /* NOW, in ticks, has come: SIGALRM for those who asked. Called at each tick. */
 void alarms_tick(uint64_t now);
-
-/* PROCESS, a pid, ends. */
-void alarm_drop(uint32_t process);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/schedule.c, prompt/prompt.c.
+ * Layer 6. Uses: layers 0-5, process. Used by: prompt/.
  *
  * The first process, by the option init=FILE, and those that the prompt starts: the kernel is the
  * parent of both.
@@ -16,13 +16,7 @@
  */
 int32_t init_start_program(const char *const *arguments, unsigned count, uint32_t *pid);
 
-/* The process that orphans go to: process 1, or NULL. */
-struct process *init_process(void);
-
-/* PROCESS, whose parent is the kernel (or does not want to know), is a zombie. */
-void init_take_zombie(struct process *zombie);
-
-/* On the way out: reap what init_take_zombie() took; the end of process 1 ends the machine. */
-void init_look_after(void);
+/* Start the program that the option init=FILE names, if there is one: process 1. */
+void init_start_by_option(void);
 
 #endif

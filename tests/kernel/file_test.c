@@ -15,15 +15,22 @@ static struct process parent, child;
 static bool begin(struct process *process, uint32_t limit)
 {
     process->limits[LIMIT_NOFILE] = (struct limit_pair){limit, limit};
-    bool made = files_create(&process->files) == KERR_OK;
+    bool made = process_parts_begin(process) == 0;
     EXPECT(made);
     return made;
 }
 
 static void end(struct process *process)
 {
-    files_put(process->files);
-    process->files = NULL;
+    process_parts_drop(process);
+}
+
+/* The child has the parent's table, as after a fork. */
+static void share_table(void)
+{
+    child = (struct process){0};
+    process_set_state(&child, files_place, files_of(&parent));
+    files_of(&parent)->references++;
 }
 
 /* A new descriptor of PROCESS for FILE. */
@@ -72,12 +79,12 @@ TEST("file", "a table shared by fork: a change gives the changer one of its own"
     if (!begin(&parent, 1024))
         return;
     struct file *file = file_at(&parent, 0);
-    child = (struct process){.files = files_get(parent.files)};
+    share_table();
     child.limits[LIMIT_NOFILE] = parent.limits[LIMIT_NOFILE];
-    EXPECT(child.files == parent.files);
+    EXPECT(files_of(&child) == files_of(&parent));
     EXPECT_EQUAL(file->references, 3);
     EXPECT_EQUAL(descriptor_close(&child, 1), 0);
-    EXPECT(child.files != parent.files);
+    EXPECT(files_of(&child) != files_of(&parent));
     EXPECT_EQUAL(file->references, 5);
     EXPECT(file_at(&child, 1) == NULL && file_at(&parent, 1) == file);
     EXPECT_EQUAL(add(&parent, file, 0), 3);
@@ -92,20 +99,20 @@ TEST("file", "close on exec: a shared table is left as it is, others are closed"
     if (!begin(&parent, 1024))
         return;
     struct file *file = file_at(&parent, 0);
-    parent.files->slots[1].at_exec = DESCRIPTOR_CLOSE_ON_EXEC;
-    child = (struct process){.files = files_get(parent.files)};
-    EXPECT(files_prepare_exec(&child) == KERR_OK);
-    EXPECT(child.files != parent.files);
-    files_close_on_exec(&child);
+    files_of(&parent)->slots[1].at_exec = DESCRIPTOR_CLOSE_ON_EXEC;
+    share_table();
+    EXPECT(process_parts_prepare_exec(&child) == KERR_OK);
+    EXPECT(files_of(&child) != files_of(&parent));
+    process_parts_exec(&child);
     EXPECT(file_at(&child, 0) == file && file_at(&child, 1) == NULL && file_at(&child, 2) == file);
     EXPECT(file_at(&parent, 1) == file);
     end(&child);
 
-    parent.files->slots[1].at_exec = DESCRIPTOR_STAYS;
-    child = (struct process){.files = files_get(parent.files)};
-    EXPECT(files_prepare_exec(&child) == KERR_OK);
-    files_close_on_exec(&child);
-    EXPECT(child.files == parent.files);
+    files_of(&parent)->slots[1].at_exec = DESCRIPTOR_STAYS;
+    share_table();
+    EXPECT(process_parts_prepare_exec(&child) == KERR_OK);
+    process_parts_exec(&child);
+    EXPECT(files_of(&child) == files_of(&parent));
     end(&child);
     end(&parent);
 }

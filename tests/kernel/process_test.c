@@ -8,7 +8,6 @@
 #include <mm/frame.h>
 #include <process/schedule.h>
 #include <process/signal.h>
-#include <program/init.h>
 
 enum { SOME_CALL = 3, SOME_EIP = 0x08048002 };
 
@@ -116,7 +115,7 @@ TEST("process", "end of a parent without process 1: its children are the kernel'
     EXPECT_EQUAL(dead->state, PROCESS_ZOMBIE);
     process_exit(parent, 0);
     EXPECT(alive->parent == NULL);
-    init_look_after();
+    process_reap_orphans();
     EXPECT_EQUAL(process_count(), 1);
     end_all();
 }
