@@ -19,19 +19,21 @@ SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c
 SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/vma_change.c \
     mm/vma_end.c mm/vma_fault.c mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
-SRC_6 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_memory.c \
-    prompt/commands_promise.c prompt/commands_system.c prompt/commands_run.c prompt/commands_process.c \
-    prompt/commands_space.c \
-    process/process.c process/part.c process/client.c process/schedule.c process/process_calls.c process/system_call.c \
-    process/timer.c program/init.c prompt/attention.c process/user.c process/exceptions.c \
+# Layers 6 and 7 are kept for devices and for what stands behind pages.
+SRC_8 := process/process.c process/part.c process/client.c process/schedule.c process/process_calls.c \
+    process/system_call.c process/timer.c process/user.c process/exceptions.c \
     process/signal.c process/signal_frame.c process/signal_calls.c process/alarm.c \
     process/fpu.c process/tls.c process/time_calls.c process/system_calls_misc.c \
-    process/random.c program/elf.c program/exec.c program/exec_texts.c \
-    process/memory.c program/memory_calls.c program/memory_map.c program/memory_advice.c \
-    program/memory_peer.c process/commit.c process/limits.c process/victim.c process/audit.c \
-    file/file.c file/path.c file/transfer.c file/pipe.c file/modules.c file/devices.c \
+    process/random.c process/memory.c process/commit.c process/limits.c process/victim.c \
+    process/audit.c
+SRC_9 := file/file.c file/path.c file/transfer.c file/pipe.c file/modules.c file/devices.c \
     file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_transfer.c \
     file/calls_status.c file/calls_poll.c
+SRC_10 := program/elf.c program/exec.c program/exec_texts.c program/memory_calls.c \
+    program/memory_map.c program/memory_advice.c program/memory_peer.c program/init.c
+SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_memory.c \
+    prompt/commands_promise.c prompt/commands_system.c prompt/commands_run.c \
+    prompt/commands_process.c prompt/commands_space.c prompt/attention.c
 
 # Self-tests and measurements belong to the layer that they test and are linked with it.
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
@@ -42,17 +44,16 @@ TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
 TESTS_4 := $(call unit_tests,vma vma_change object space fork audit)
 TESTS_5 := $(call unit_tests,heap shortage)
-TESTS_6 := $(call unit_tests,line prompt commands commands_process process schedule user_copy \
-    commit file pipe terminal)
+TESTS_8 := $(call unit_tests,process schedule user_copy)
+TESTS_9 := $(call unit_tests,file pipe terminal)
+TESTS_10 := $(call unit_tests,commit)
+TESTS_11 := $(call unit_tests,line prompt commands commands_process)
 
-# What a kernel of layers 0..N alone is made of.
-KERNEL_0 := $(SRC_0) $(TESTS_0)
-KERNEL_1 := $(KERNEL_0) $(SRC_1) $(TESTS_1)
-KERNEL_2 := $(KERNEL_1) $(SRC_2) $(TESTS_2)
-KERNEL_3 := $(KERNEL_2) $(SRC_3) $(TESTS_3)
-KERNEL_4 := $(KERNEL_3) $(SRC_4) $(TESTS_4)
-KERNEL_5 := $(KERNEL_4) $(SRC_5) $(TESTS_5)
-KERNEL_6 := $(KERNEL_5) $(SRC_6) $(TESTS_6)
+# What a kernel of layers 0..N alone is made of; the whole kernel is the highest one.
+LAYERS := 0 1 2 3 4 5 8 9 10 11
+sources_so_far :=
+$(foreach n,$(LAYERS),$(eval sources_so_far += $(SRC_$(n)) $(TESTS_$(n)))\
+    $(eval KERNEL_$(n) := $(sources_so_far)))
 
 # Tools. A cross compiler of one's own is preferred, Debian's is as good; LLVM=1 builds with clang.
 export STRIP = $(CROSS)strip
@@ -106,7 +107,7 @@ KERNELS := $(OUT)/droste.elf $(OUT)/droste-checked.elf
 ISO     := $(OUT)/droste.iso
 RUN_ISO := $(if $(INIT),$(OUT)/init.iso,$(ISO))
 FLOPPY  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).img
-LAYER_KERNELS := $(foreach n,1 2 3 4 5,$(OUT)/layer-$(n).elf)
+LAYER_KERNELS := $(foreach n,$(filter-out 0 11,$(LAYERS)),$(OUT)/layer-$(n).elf)
 TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.elf
 
 Q := $(if $(V),,@)
@@ -180,7 +181,7 @@ print-%:
 
 # "LAYER FILE" lines, for the layer proofs.
 sources:
-	@$(foreach n,0 1 2 3 4 5 6,$(foreach file,$(SRC_$(n)) $(TESTS_$(n)),echo $(n) $(file);))
+	@$(foreach n,$(LAYERS),$(foreach file,$(SRC_$(n)) $(TESTS_$(n)),echo $(n) $(file);))
 
 setup:
 	@tools/setup run
@@ -222,9 +223,9 @@ $(OUT)/$(1).elf: $(3:%=$(OUT)/$(2)/%.o) linker.ld tools/link
 endef
 
 $(foreach variant,plain checked unpaged,$(eval $(call variant_rules,$(variant))))
-$(eval $(call kernel_rules,droste,plain,$(KERNEL_6)))
-$(eval $(call kernel_rules,droste-checked,checked,$(KERNEL_6)))
-$(foreach n,1 2 3 4 5,$(eval $(call kernel_rules,layer-$(n),checked,$(KERNEL_$(n)))))
+$(eval $(call kernel_rules,droste,plain,$(KERNEL_11)))
+$(eval $(call kernel_rules,droste-checked,checked,$(KERNEL_11)))
+$(foreach n,$(filter-out 0 11,$(LAYERS)),$(eval $(call kernel_rules,layer-$(n),checked,$(KERNEL_$(n)))))
 $(eval $(call kernel_rules,layer-1-unpaged,unpaged,$(KERNEL_1)))
 $(eval $(call kernel_rules,wrong-magic,plain,$(KERNEL_0) tests/boot/multiboot1.asm))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. System calls about names and descriptors: open, close, dup, pipe, fcntl, access and the
+ * Layer 9. System calls about names and descriptors: open, close, dup, pipe, fcntl, access and the
  * working directory.
  *
  * The tree of names is read-only: what would change it is EROFS.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Waiting for several files: poll, select and their variants with a signal mask.
+ * Layer 9. Waiting for several files: poll, select and their variants with a signal mask.
  *
  * Each round asks every file for the events that hold. If there are none, the caller sleeps, and a
  * change of any file that somebody has asked lets all sleepers ask again. Results are written only

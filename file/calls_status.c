@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. System calls that tell what a file is: the stat family, directories, offsets.
+ * Layer 9. System calls that tell what a file is: the stat family, directories, offsets.
  *
  * The three layouts of the i386 ABI are filled from one small structure. Times are 0, the owner is
  * the superuser, and each file has one name.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. System calls that move bytes: read, write and their relatives, sendfile.
+ * Layer 9. System calls that move bytes: read, write and their relatives, sendfile.
  *
  * They check descriptor, access and range, and leave the rest to the kind of file. Structures and
  * lists of a program are read into memory of the kernel's that all calls share: one call is handled

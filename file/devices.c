@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. /dev/null, /dev/zero, and what a directory does when it is read as a file.
+ * Layer 9. /dev/null, /dev/zero, and what a directory does when it is read as a file.
  *
  * Both devices take whatever is written and never look at it: the address may be a bad one, as in
  * Linux. mmap() treats /dev/zero as anonymous memory (file_for_mapping()).

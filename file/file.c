@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Open files and tables of descriptors (include/file/file.h).
+ * Layer 9. Open files and tables of descriptors (include/file/file.h).
  *
  * A table is shared by fork until one side changes it: every change goes through
  * files_copy_for_write() first. A file counts the descriptors that name it, a shared table's once.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The modules of the boot loader as read-only files.
+ * Layer 9. The modules of the boot loader as read-only files.
  *
  * A module is a run of frames that the loader has filled: its object takes them over as they are,
  * so that a program can be mapped straight onto them. That needs whole frames: one that begins in
@@ -214,4 +214,4 @@ static enum kerr files_init(const struct boot_info *boot)
     return error;
 }
 
-LAYER(6a, "files", files_init);
+LAYER(09a, "files", files_init);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. What the units of file/ share: open files and what each kind can do, the tree of names,
+ * Layer 9. What the units of file/ share: open files and what each kind can do, the tree of names,
  * and transfers between a file and a program.
  *
  * An open file is a structure of the heap, counted by the descriptors that name it. What it does is

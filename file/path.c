@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Names of files: a tree that is complete at boot.
+ * Layer 9. Names of files: a tree that is complete at boot.
  *
  *   /                    the modules of the boot loader, by name
  *   /dev                 null, zero, console, tty

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Pipes: a ring of up to 16 pages between two open files.
+ * Layer 9. Pipes: a ring of up to 16 pages between two open files.
  *
  * Pages come from the heap when they are first written to; a page that was read to its end is kept
  * as a spare, so that a pipe in use allocates nothing. A pipe may always have one page; those

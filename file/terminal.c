@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The terminal's input: from keys to the characters that programs read.
+ * Layer 9. The terminal's input: from keys to the characters that programs read.
  *
  * Keys become characters, special ones signals or edits of the line, the others wait in a ring. In
  * canonical mode a line is handed out when it is complete; in the other one each character is.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. What terminal.c (the line) and terminal_calls.c (what programs see of it) share.
+ * Layer 9. What terminal.c (the line) and terminal_calls.c (what programs see of it) share.
  *
  * Constants and layouts: Linux manual pages termios(3), ioctl_tty(2), and the i386 ABI.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The terminal as a file: reading, writing, and the requests of tcgetattr() and relatives.
+ * Layer 9. The terminal as a file: reading, writing, and the requests of tcgetattr() and relatives.
  *
  * Output goes to the console as it is, which adds the carriage returns. There is no SIGTTIN and no
  * SIGTTOU: every process may read and write.

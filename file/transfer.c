@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Transfers between a file and the pieces of memory of a read or write (open_file.h).
+ * Layer 9. Transfers between a file and the pieces of memory of a read or write (open_file.h).
  *
  * The usual transfer has one piece and is done by one copy; what spans pieces takes the longer way.
  */

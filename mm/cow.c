@@ -279,4 +279,4 @@ static enum kerr cow_layer_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(3b, "cow", cow_layer_init);
+LAYER(03b, "cow", cow_layer_init);

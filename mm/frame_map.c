@@ -217,4 +217,4 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(1a, "frame", frame_layer_init);
+LAYER(01a, "frame", frame_layer_init);

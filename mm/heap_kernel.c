@@ -48,4 +48,4 @@ static enum kerr heap_layer_init(const struct boot_info *boot)
     return heap_build(&kernel_heap, room, ROOM_PAGES, &backing);
 }
 
-LAYER(5a, "heap", heap_layer_init);
+LAYER(05a, "heap", heap_layer_init);

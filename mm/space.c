@@ -163,4 +163,4 @@ static enum kerr space_layer_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(4b, "space", space_layer_init);
+LAYER(04b, "space", space_layer_init);

@@ -207,4 +207,4 @@ static enum kerr vma_layer_init(const struct boot_info *boot)
     return error == KERR_OK ? nodes_prepare(1) : error;
 }
 
-LAYER(4a, "vma", vma_layer_init);
+LAYER(04a, "vma", vma_layer_init);

@@ -124,4 +124,4 @@ static enum kerr zero_layer_init(const struct boot_info *boot)
     return error;
 }
 
-LAYER(3a, "zero", zero_layer_init);
+LAYER(03a, "zero", zero_layer_init);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Alarms: alarm, setitimer and getitimer (ITIMER_REAL).
+ * Layer 8. Alarms: alarm, setitimer and getitimer (ITIMER_REAL).
  *
  * Few programs set one, so it has no place in the process record: a block of the heap in a list,
  * the earliest first. The timers that count a program's own time (VIRTUAL, PROF) are not there.

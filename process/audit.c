@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The audit of processes (process/audit.h).
+ * Layer 8. The audit of processes (process/audit.h).
  *
  * First each record by the rules below, then what only all together can show: the rings of children
  * against the parents; the references of memories and of shared memory, which are taken out one by

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The account of promises.
+ * Layer 8. The account of promises.
  *
  * Modes 0 and 1 only count. In mode 2 one sum stays below one limit (layer 1 keeps both):
  *
@@ -164,4 +164,4 @@ static enum kerr commit_layer_init(const struct boot_info *boot)
 }
 
 /* After all others: what they took for good is not to be promised. */
-LAYER(6z, "commit", commit_layer_init);
+LAYER(08z, "commit", commit_layer_init);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. What the CPU refuses to a program becomes a signal, as Linux has it on i386.
+ * Layer 8. What the CPU refuses to a program becomes a signal, as Linux has it on i386.
  *
  *   page fault     region there: SIGSEGV SEGV_ACCERR; none: SEGV_MAPERR; behind the end of a file:
  *                  SIGBUS BUS_ADRERR; no frame left: somebody ends, and the instruction is repeated
@@ -137,4 +137,4 @@ static enum kerr exceptions_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(6a_exceptions, "exceptions of programs", exceptions_init);
+LAYER(08a_exceptions, "exceptions of programs", exceptions_init);

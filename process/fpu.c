@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. x87 and SSE state of processes (fpu.h).
+ * Layer 8. x87 and SSE state of processes (fpu.h).
  *
  * The unit's registers are those of `owner`, or of nobody; it is open only while the owner runs.
  * So a switch between processes costs nothing here, and one back to the owner, too. A state is
@@ -220,4 +220,4 @@ static enum kerr fpu_layer_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(6a_fpu, "floating-point unit", fpu_layer_init);
+LAYER(08a_fpu, "floating-point unit", fpu_layer_init);

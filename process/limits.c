@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Resource limits: kept in the record, inherited with it, asked for where they bind.
+ * Layer 8. Resource limits: kept in the record, inherited with it, asked for where they bind.
  *
  * A process here has no privileges: it may lower its limits, and raise soft ones up to hard ones.
  * What no limit can bind, since there is nothing to count (queues, real-time), is kept all the same.

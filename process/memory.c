@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The memory of processes: made, copied, given back, and touched on their behalf.
+ * Layer 8. The memory of processes: made, copied, given back, and touched on their behalf.
  *
  * Nothing here knows of system calls. What a memory is charged with follows its regions
  * (process/commit.c); what hangs on it is a space and nothing else.

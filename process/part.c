@@ -68,4 +68,4 @@ static enum kerr parts_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(6a_parts, "parts of a process", parts_init);
+LAYER(08a_parts, "parts of a process", parts_init);

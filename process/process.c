@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Process records: creation, end, and the way from a pid to its record.
+ * Layer 8. Process records: creation, end, and the way from a pid to its record.
  *
  * The array is a promise; a page of it is real while one of its eight records is in use, and a
  * record is in use if its bit says so. Numbers are given round and round, so that a pid that has

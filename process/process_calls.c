@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. System calls that make, end and wait for processes.
+ * Layer 8. System calls that make, end and wait for processes.
  *
  * fork, vfork and clone are one: flags say what the child shares with its parent. Threads are not
  * supported: what a child may share is its memory (CLONE_VM), as posix_spawn() wants it.
@@ -11,7 +11,6 @@
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/system_call.h>
-#include <program/init.h>
 
 /* ---- fork ---- */
 

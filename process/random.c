@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Numbers that look like chance (getrandom, AT_RANDOM).
+ * Layer 8. Numbers that look like chance (getrandom, AT_RANDOM).
  *
  * A Weyl sequence through a mixing function, stirred with the clocks at every call. It tells a
  * program's runs apart; it is no source of secrets, and says so here only: a machine without a

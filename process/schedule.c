@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Who runs: sleeping, waking, the time slice, and the one way out of the kernel.
+ * Layer 8. Who runs: sleeping, waking, the time slice, and the one way out of the kernel.
  *
  * The current process is in no queue; others that can run wait in a ring, first come first served.
  * Sleepers hang in buckets by the address that they sleep on. A wake-up by what was waited for lets
@@ -298,4 +298,4 @@ static enum kerr schedule_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(6b, "processes", schedule_init);
+LAYER(08b, "processes", schedule_init);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Signals: who gets one, and what comes of it (signal.h).
+ * Layer 8. Signals: who gets one, and what comes of it (signal.h).
  *
  * A signal is a bit in the record of its process. On the way out to that process one pending bit
  * at a time becomes what the table of actions says. A table is shared by fork until one side

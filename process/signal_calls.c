@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. System calls about signals, process groups and sessions.
+ * Layer 8. System calls about signals, process groups and sessions.
  *
  * Source: Linux manual pages sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2),
  * sigtimedwait(2), sigaltstack(2), signal(2), kill(2), tkill(2), pause(2), setpgid(2), setsid(2).

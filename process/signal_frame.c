@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The frame of a handler on the program's stack, and the way back (sigreturn).
+ * Layer 8. The frame of a handler on the program's stack, and the way back (sigreturn).
  *
  * The layouts are Linux's (struct sigframe and rt_sigframe of i386): debuggers, unwinders and
  * handlers know them. They are built here and written with few copies.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The table of actions, and the frame of a handler: what the units about signals share.
+ * Layer 8. The table of actions, and the frame of a handler: what the units about signals share.
  */
 #ifndef PROCESS_SIGNAL_TABLE_H
 #define PROCESS_SIGNAL_TABLE_H

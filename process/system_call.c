@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The table of system calls, gathered from a linker set (system_call.h).
+ * Layer 8. The table of system calls, gathered from a linker set (system_call.h).
  */
 #include <process/system_call.h>
 
@@ -58,4 +58,4 @@ static enum kerr system_call_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(6a, "system calls", system_call_init);
+LAYER(08a, "system calls", system_call_init);

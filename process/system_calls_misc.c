@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Small system calls: who and where am I, what is this machine, and stubs.
+ * Layer 8. Small system calls: who and where am I, what is this machine, and stubs.
  *
  * There is one user, 0, and one CPU. The kernel names itself Linux with a release of its own: what
  * asks for the name wants to know which calls there are, and those are Linux's; C libraries refuse

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Clocks and sleeping.
+ * Layer 8. Clocks and sleeping.
  *
  * Time is ticks of the PIT, and between two of them what its counter says. The date is read once
  * from the battery-backed clock. A process's own time is counted in whole ticks. Clocks can't be

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Ticks, and the tree of deadlines (timer.h).
+ * Layer 8. Ticks, and the tree of deadlines (timer.h).
  *
  * A process with a deadline hangs in a red-black tree, the earliest leftmost: a tick looks at one.
  */

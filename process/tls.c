@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Thread-local storage: set_thread_area and its kin (tls.h).
+ * Layer 8. Thread-local storage: set_thread_area and its kin (tls.h).
  *
  * An entry is a data segment for user mode, or empty: no code, no system segment, no gate. A local
  * descriptor table there is none.

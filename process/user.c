@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Copies to and from a program (user.h): what is not inline.
+ * Layer 8. Copies to and from a program (user.h): what is not inline.
  */
 #include <process/user.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. When frames run out: what is given back first, and who ends.
+ * Layer 8. When frames run out: what is given back first, and who ends.
  *
  * The rule: the memory with the largest footprint goes, that is, the one whose end gives most
  * frames back: tables and pages that nobody shares, its directory, and its part of shared anonymous

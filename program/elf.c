@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. ELF files: static programs for i386, ET_EXEC, and ET_DYN without an interpreter.
+ * Layer 10. ELF files: static programs for i386, ET_EXEC, and ET_DYN without an interpreter.
  *
  * Segments are mapped straight onto the frames of the module: private, so that a write copies one
  * page. What lies behind the file's part of a segment is a promise; only the rest of the last file

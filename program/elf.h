@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Private to program/elf.c and program/exec.c.
+ * Layer 10. Private to program/elf.c and program/exec.c.
  *
  * ELF files, read from the frames of a module. Nothing in a file is believed: every number is
  * compared with what it may be first, by subtraction, so that nothing can wrap.

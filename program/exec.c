@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. execve: a process begins a program anew.
+ * Layer 10. execve: a process begins a program anew.
  *
  * The new memory is built whole beside the old one, segments, stack and all; only then the process
  * changes over, and from there on nothing can fail. So execve that returns has changed nothing.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Arguments and environment on their way from one program to the next.
+ * Layer 10. Arguments and environment on their way from one program to the next.
  *
  * They are staged in one block of the kernel's heap: the memory that they come from is gone before
  * the new program runs. The block grows as strings are added; the strings know no addresses.

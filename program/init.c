@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The first process, and others whose parent is the kernel (init.h).
+ * Layer 10. The first process, and others whose parent is the kernel (init.h).
  *
  * When process 1 ends, the others are ended; then the kernel must be what it was before: checked
  * builds audit it and compare the free frames. The status leaves the machine by the debug port.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The calls that leave a program's mappings what they are: madvise, mincore, msync, and
+ * Layer 10. The calls that leave a program's mappings what they are: madvise, mincore, msync, and
  * the mlock family.
  *
  * Nothing is ever swapped out, so a page that is real stays real: to lock is to make real, to mark,

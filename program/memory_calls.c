@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. What the memory calls have in common (memory_calls.h).
+ * Layer 10. What the memory calls have in common (memory_calls.h).
  */
 #include "memory_calls.h"
 

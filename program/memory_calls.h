@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Private. Uses: layers 0-5, process. Used by: program/memory_map.c, memory_advice.c.
+ * Layer 10. Private. Uses: layers 0-5, process. Used by: program/memory_map.c, memory_advice.c.
  *
  * What the memory calls have in common: pages of ranges, limits, and how a call fails.
  */

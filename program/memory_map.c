@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The calls that change what a program has mapped: brk, mmap, munmap, mprotect, mremap.
+ * Layer 10. The calls that change what a program has mapped: brk, mmap, munmap, mprotect, mremap.
  *
  * Each checks first what the manual page asks for, then limits and the account of promises, then
  * lets layer 4 do it; layer 4 either does it all or changes nothing. Where a call of Linux stops

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. process_vm_readv and process_vm_writev: copies between the caller's memory and that of
+ * Layer 10. process_vm_readv and process_vm_writev: copies between the caller's memory and that of
  * another process.
  *
  * The kernel's half is the same in all spaces, so the other one is loaded for the half of each copy

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Keys while processes run, and the key that stops them: all go to the terminal
+ * Layer 11. Keys while processes run, and the key that stops them: all go to the terminal
  * but ^] (and a break on the serial line), which freezes the processes and opens the prompt.
  * `resume` there lets them go on.
  */

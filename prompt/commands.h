@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: prompt/commands_*.c.
+ * Layer 11. Uses: layers 0-5, process. Used by: prompt/commands_*.c.
  *
  * What several commands look up.
  */

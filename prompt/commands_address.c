@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands about addresses: map, walk, regions. They read entries and regions only.
+ * Layer 11. Commands about addresses: map, walk, regions. They read entries and regions only.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands about frames: mem, frames, faults.
+ * Layer 11. Commands about frames: mem, frames, faults.
  */
 #include "commands.h"
 

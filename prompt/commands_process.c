@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands about processes: ps, maps, kill.
+ * Layer 11. Commands about processes: ps, maps, kill.
  *
  * They run while all processes are frozen (or in self-tests), so nothing changes under them. Sizes
  * come from the entries, not from books of their own.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands to try promises: reserve, touch, release.
+ * Layer 11. Commands to try promises: reserve, touch, release.
  *
  * They play in the lower 3 GiB of the boot space, for the supervisor alone. Each says how many
  * frames it took or gave back: the difference between a promise and memory.

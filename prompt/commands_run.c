@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands that let programs run: run, resume.
+ * Layer 11. Commands that let programs run: run, resume.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands that draw spaces: space, forest; and the counting behind ps and maps.
+ * Layer 11. Commands that draw spaces: space, forest; and the counting behind ps and maps.
  *
  * They read entries by way of the directories area and of the alternate window, which is closed
  * again before a command ends. Nothing changes while a command runs.

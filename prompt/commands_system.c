@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Commands for the kernel as a whole: help, self-tests, measurements, the audit, leaving.
+ * Layer 11. Commands for the kernel as a whole: help, self-tests, measurements, the audit, leaving.
  */
 #include <kernel/machine.h>
 #include <kernel/printk.h>

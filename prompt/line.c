@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The line editor.
+ * Layer 11. The line editor.
  *
  * Redrawing uses nothing but text, spaces and '\b': what every terminal and the VGA screen agree
  * on. It relies on the line never being wrapped.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layer 0. Used by: prompt, its tests.
+ * Layer 11. Uses: layer 0. Used by: prompt, its tests.
  *
  * A line of text that is typed, edited and remembered. Keys go in, echo comes out; it reads no
  * device and so can be tested.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The prompt, main loop of a kernel that was asked for nothing else.
+ * Layer 11. The prompt, main loop of a kernel that was asked for nothing else.
  *
  * It runs one command at a time on the kernel stack and knows none by name: `help` and all others
  * stand in a linker set (prompt/commands_*.c).

@@ -51,4 +51,4 @@ static enum kerr framebuffer_layer_init(const struct boot_info *boot)
            error == KERR_OK ? "in use" : kerr_text(error));
     return KERR_OK;
 }
-LAYER(2b, "framebuffer", framebuffer_layer_init);
+LAYER(02b, "framebuffer", framebuffer_layer_init);

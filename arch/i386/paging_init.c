@@ -202,4 +202,4 @@ static enum kerr paging_layer_init(const struct boot_info *boot)
     return KERR_OK;
 }
 
-LAYER(2a, "paging", paging_layer_init);
+LAYER(02a, "paging", paging_layer_init);

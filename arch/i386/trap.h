@@ -95,7 +95,7 @@ typedef int32_t system_call_t(struct trap_frame *frame);
 enum { SYSTEM_CALLS = 512 };
 extern system_call_t *trap_system_calls[SYSTEM_CALLS];
 
-/* Who answers for programs; layer 6 registers itself, once. */
+/* Who answers for programs; layer 8 registers itself, once. */
 struct trap_user_client {
     /* An exception in user mode that is no page fault, NMI, double fault or machine check. */
     void (*exception)(struct trap_frame *frame);

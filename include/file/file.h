@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: file/, process/ (fork, exec, exit, mmap).
+ * Layer 9. Uses: layers 0-5, process. Used by: file/, process/ (fork, exec, exit, mmap).
  *
  * Open files. A process has a table of descriptors (struct files), shared by fork until one side
  * changes it; each descriptor names an open file (struct file), counted, with an offset; what it

@@ -19,7 +19,7 @@ struct layer {
 };
 
 /*
- * LAYER(1a, "frame", frame_layer_init): ORDER is the layer's digit and a letter for the order
+ * LAYER(01a, "frame", frame_layer_init): ORDER is the layer in two digits and a letter for the order
  * inside it; the linker script sorts by it. An error stops the boot with a message.
  */
 #define LAYER(order, layer_name, function)                                                         \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Uses: layers 0-3, vma, space. Used by: self-tests, layer 6.
+ * Layer 4. Uses: layers 0-3, vma, space. Used by: self-tests, layers 8-11.
  *
  * A recount of everything that layers 1-4 keep, from the directories up. It takes no memory, so it
  * works when none is left: what it finds is subtracted from the references of the frames, which

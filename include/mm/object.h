@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Uses: layers 0-3. Used by: vma.c, layer 6 (mmap, files).
+ * Layer 4. Uses: layers 0-3. Used by: vma.c, layers 9 and 10 (files, mmap).
  *
  * Objects: counted arrays of frames, the truth behind mapped files and shared memory. Entries are
  * not present until touched, then point to the object's frame; never the zero frame.
@@ -27,7 +27,7 @@ struct object {
     frame_t root;        /* anonymous: the frame of the upper level; only if `has_root` */
     uint32_t has_root;
     uint32_t real_pages; /* anonymous: frames so far, without those of the two levels */
-    uint32_t committed;  /* layer 6's charge for it (frame_commit()); object_put() gives it back */
+    uint32_t committed;  /* layer 8's charge for it (frame_commit()); object_put() gives it back */
     struct object *next, *previous; /* of all objects */
 };
 

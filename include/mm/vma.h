@@ -26,7 +26,7 @@ enum vma_kind {
 enum vma_flags {
     VMA_SHARED = 1,     /* of an object: a write reaches it, and everybody sees it */
     VMA_GROWS_DOWN = 2, /* a touch below it may extend it (space->stack_pages_max) */
-    VMA_LOCKED = 4,     /* layer 6's marks: mlock; charged to the account of promises; never */
+    VMA_LOCKED = 4,     /* layer 8's marks: mlock; charged to the account of promises; never */
     VMA_CHARGED = 8,
     VMA_NO_RESERVE = 16,
 };
@@ -64,7 +64,7 @@ struct space {
     uint32_t stack_pages_max; /* how large a region that grows down may become */
     uint32_t growable_pages;  /* by how much they may still grow, all of them (see below) */
     uint32_t charged_pages;   /* pages of regions with VMA_CHARGED, and with VMA_LOCKED: kept */
-    uint32_t locked_pages;    /* by vma.c as reserved_pages is, so that layer 6 sees what went */
+    uint32_t locked_pages;    /* by vma.c as reserved_pages is, so that layer 8 sees what went */
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 
@@ -74,7 +74,7 @@ struct space {
  *   it has at most `stack_pages_max` pages then (0, as in a new space: none grows),
  *   `growable_pages` pays for it (no limit in a new space), and
  *   256 pages stay free above the region below, unless that is a stack, too, or refuses all access.
- * Layer 4 takes what a stack grew by out of `growable_pages`, so layer 6 sees there what was used,
+ * Layer 4 takes what a stack grew by out of `growable_pages`, so layer 8 sees there what was used,
  * and sets there what may be: what RLIMIT_AS leaves, what was charged beforehand.
  */
 

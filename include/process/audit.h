@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: program/init.c, prompt/commands_system.c, tests.
+ * Layer 8. Uses: layers 0-5, process. Used by: program/init.c, prompt/commands_system.c, tests.
  *
- * A recount of layer 6's own books, as mm/audit.h is one of those below: records and their links,
+ * A recount of layer 8's own books, as mm/audit.h is one of those below: records and their links,
  * who waits where, memories and their spaces. It takes no memory.
  */
 #ifndef PROCESS_AUDIT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/schedule.c, which registers them.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/schedule.c, which registers them.
  *
  * What the CPU refuses to a program becomes a signal (arch/i386/trap.h: struct trap_user_client).
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/.
  *
  * x87 and SSE state per process, kept lazily: a process that never computes with it has none. A CPU
  * without the unit (486SX) has no emulation here: its use is SIGILL.

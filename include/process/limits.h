@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/ (first process).
+ * Layer 8. Uses: layers 0-5, process. Used by: process/ (first process).
  *
  * Resource limits (setrlimit). They stand in struct process; who hands something out asks there:
  * mmap and brk (AS, DATA, MEMLOCK), growing stacks (STACK), fork (NPROC), open (NOFILE).

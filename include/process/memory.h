@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5. Used by: process/, prompt/commands_*.c.
+ * Layer 8. Uses: layers 0-5. Used by: process/, prompt/commands_*.c.
  *
  * The memory of one process, or of several (vfork, CLONE_VM): a space, and the books about it.
  */

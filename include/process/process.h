@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5. Used by: process/, file/, prompt/commands_*.c.
+ * Layer 8. Uses: layers 0-5. Used by: process/, file/, prompt/commands_*.c.
  *
  * Processes. One kernel stack, one event at a time: a trap leaves the user's registers in the
  * process record, the event is handled to its end, and some process is resumed. To block is to put

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/.
  *
  * What the units below process/ need of the scheduler, and nobody else: see process.h for the rest.
  */

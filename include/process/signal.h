@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/ and file/ (SIGPIPE), prompt/commands_*.c.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/ and file/ (SIGPIPE), prompt/commands_*.c.
  *
  * Signals, as Linux has them on i386: actions, masks, frames on the user's stack. A signal is
  * pending or not: those above 31 do not queue.

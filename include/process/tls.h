@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: process/ (clone, signals).
+ * Layer 8. Uses: layers 0-5, process. Used by: process/ (clone, signals).
  *
  * Thread-local storage as Linux has it on i386: three entries of the GDT that are a program's own.
  * What the way back to user mode loads into segment registers must be loadable: whoever changes a

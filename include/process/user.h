@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-4. Used by: everything that reads or writes a program's memory.
+ * Layer 8. Uses: layers 0-4. Used by: everything that reads or writes a program's memory.
  *
  * Copies between the kernel and the lower half of the current space. Any address and any length is
  * allowed: what wraps, or reaches the kernel, is refused. A fault on the way is answered as the

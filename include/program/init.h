@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Uses: layers 0-5, process. Used by: prompt/.
+ * Layer 10. Uses: layers 0-5, process. Used by: prompt/.
  *
  * The first process, by the option init=FILE, and those that the prompt starts: the kernel is the
  * parent of both.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of the prompt's commands, run as lines that a person types. What they print stands
+ * Layer 11. Tests of the prompt's commands, run as lines that a person types. What they print stands
  * in the log; judged is what they do to memory.
  */
 #include <kernel/fault.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. The account of promises: its sums, its modes, and the promise of mode 2, by processes
+ * Layer 10. The account of promises: its sums, its modes, and the promise of mode 2, by processes
  * that are made here and whose system calls are called from here; nothing runs in user mode.
  */
 #include <kernel/panic.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of descriptors, tables shared by fork, paths and transfers. The processes are
+ * Layer 9. Tests of descriptors, tables shared by fork, paths and transfers. The processes are
  * records of the test's own that never run. System calls are tested by programs (tests/user/).
  */
 #include <file/open_file.h>

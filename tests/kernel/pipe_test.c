@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of pipes, with transfers of the kernel's own: nobody sleeps. What needs a process
+ * Layer 9. Tests of pipes, with transfers of the kernel's own: nobody sleeps. What needs a process
  * that waits, or a program's memory, is in tests/user/file_pipe.c.
  */
 #include <file/open_file.h>

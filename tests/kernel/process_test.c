@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Process records, sleeping and waking, without a program: what runs in user mode is
+ * Layer 8. Process records, sleeping and waking, without a program: what runs in user mode is
  * tested by tests/user/.
  */
 #include <kernel/panic.h>

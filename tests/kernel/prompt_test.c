@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of the line editor, and of how a line becomes a command.
+ * Layer 11. Tests of the line editor, and of how a line becomes a command.
  */
 #include <kernel/console.h>
 #include <kernel/string.h>

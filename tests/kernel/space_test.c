@@ -408,7 +408,7 @@ static enum fault_result answer_slot_trap(const struct page_fault *fault)
     return FAULT_RESOLVED;
 }
 
-/* Layer 6 has no faults of its own yet; a client can't be taken back, so this one stays, idle. */
+/* A client can't be taken back, so this one stays, idle. */
 static void register_once(void)
 {
     static const struct fault_client client = {.name = "test", .handle = answer_slot_trap};

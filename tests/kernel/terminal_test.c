@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of the terminal's input: keys in, characters out. Echo is off, so that the test's
+ * Layer 9. Tests of the terminal's input: keys in, characters out. Echo is off, so that the test's
  * own output stays readable; what programs ask of it is in tests/user/file_terminal.c.
  */
 #include <file/terminal.h>

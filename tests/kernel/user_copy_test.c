@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of the copies to and from a program (process/user.c, arch/i386/user_copy.asm). The
+ * Layer 8. Tests of the copies to and from a program (process/user.c, arch/i386/user_copy.asm). The
  * boot space plays the program: what is asked is whether an address may be accessed, and there it
  * is the supervisor who may.
  */
