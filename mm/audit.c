@@ -75,9 +75,8 @@ static void count_table(struct audit *audit, frame_t table, enum holding holding
                         enum direction direction)
 {
     struct frame_record *record = frame_record(&frame_pool, table);
-    if ((record->mark != 0) == (direction == TAKE_OUT))
+    if (!frame_visit(record, direction == TAKE_OUT))
         return;
-    record->mark = direction == TAKE_OUT;
     audit->tables += direction == TAKE_OUT;
     if (holding == HOLDS_NOTHING)
         return;

@@ -347,10 +347,7 @@ static void visit_table(const struct process *process, uint32_t slot, enum visit
     frame_t table = pde_frame(shared_entry(process, slot));
     struct frame_record *record = frame_record(&frame_pool, table);
 
-    if ((record->mark != 0) == (visit == MEET))
-        return;
-    record->mark = visit == MEET;
-    if (visit == FORGET)
+    if (!frame_visit(record, visit == MEET) || visit == FORGET)
         return;
     forest->tables++;
     forest->references += record->references;

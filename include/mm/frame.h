@@ -107,6 +107,18 @@ static inline struct frame_record *frame_record(struct frame_pool *pool, frame_t
     return &pool->records[frame.n];
 }
 
+/*
+ * For a walk that may meet a frame many times and wants it once: mark it (MARKED), and in a second
+ * walk over the same way take the mark away.
+ *   => true: it was not so before, this is the first visit of this walk
+ */
+static inline bool frame_visit(struct frame_record *record, bool marked)
+{
+    bool is_first = (record->mark != 0) != marked;
+    record->mark = marked;
+    return is_first;
+}
+
 static inline uint32_t frame_references(struct frame_pool *pool, frame_t frame)
 {
     return frame_record(pool, frame)->references;
