@@ -165,12 +165,13 @@ enum kerr cow_unshare(uint32_t slot)
 /* ---- a write ---- */
 
 /*
- * A write below PDE, shared, to PTE wants two frames, and fewer are left: no table is copied for a
- * page that then finds none. (A sole owner copies no table, and a shared mapping no page.)
+ * A write below PDE, shared, to PTE wants two frames, one for the table and one for the page, and
+ * there are not two. (A sole owner copies no table, and a shared mapping no page.)
  */
-static bool lacks_a_frame(pde_t pde, pte_t pte)
+static inline bool wants_two_frames_in_vain(pde_t pde, pte_t pte)
 {
-    return frame_references(&frame_pool, pde_frame(pde)) != 1 && !(pte.bits & PTE_SHARED_MAPPING);
+    return unlikely(frame_available(&frame_pool) < 2) &&
+           frame_references(&frame_pool, pde_frame(pde)) != 1 && !(pte.bits & PTE_SHARED_MAPPING);
 }
 
 /*
@@ -187,8 +188,8 @@ static __attribute__((noinline)) enum fault_result write_without_table(vaddr_t p
         return FAULT_NOT_MINE;
     if (!(pte.bits & (ENTRY_WRITABLE | PTE_COW)))
         return FAULT_BAD_ACCESS; /* no copy for a write that is refused anyway */
-    if (unlikely(frame_available(&frame_pool) < 2) && lacks_a_frame(pde, pte))
-        return FAULT_NO_MEMORY;
+    if (wants_two_frames_in_vain(pde, pte))
+        return FAULT_NO_MEMORY; /* no table is copied for a page that then finds no frame */
     if (unshare(vaddr_to_slot(page), pde) != KERR_OK)
         return FAULT_NO_MEMORY;
     return pte_is_writable(pte_read(page)) ? FAULT_RESOLVED : cow_write(page);
