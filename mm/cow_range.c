@@ -4,6 +4,9 @@
  *
  *   |      slot      |      slot      |      slot      |
  *           [ head   |     whole      |   tail ]
+ *           [ head ]                                     inside one slot: a head and nothing else
+ *   [     whole      |     whole      ]                  from boundary to boundary: no ends
+ *   [     whole      |   tail ]                          from a boundary on: no head
  *
  * A range is a part of a slot, whole slots, and a part of a slot. Whole slots are changed by their
  * directory entry alone where that is possible; a part needs a table of the slot's own, which is
@@ -43,8 +46,8 @@ static inline void split_range(vaddr_t first, uint32_t pages, struct parts *part
 }
 
 /*
- * The common case: a part of one slot, which has no table, or one of its own. *PART is it. Nothing
- * can fail there, and nothing is shared.
+ * The common case: a part of one slot (the second drawing above), which has no table, or one of its
+ * own. *PART is it. Nothing can fail there, and nothing is shared.
  */
 enum simple { NOT_SIMPLE, NO_TABLE, OWN_TABLE };
 

@@ -8,8 +8,14 @@
  *   level 0   a bit per frame                  1 = free
  *
  * 2^20 frames are 32^4: four bit scans lead to a free frame at any fill, and a word that becomes
- * empty or non-empty changes one bit above it. Bits are searched from 0 up, and bit 0 is the frame
- * at 16 MiB: the frames below lie at the end, so that they last for those who need them.
+ * empty or non-empty changes one bit above it.
+ *
+ * Bits are searched from 0 up, but the frames below 16 MiB are to be taken last. So bit numbers are
+ * frame numbers turned by 4,096 (`low_frames`), as one turns a ring; with 64 MiB:
+ *
+ *   bit     0                                        12287   12288          16383
+ *   frame   4096                                     16383       0           4095
+ *           |<--------- 16 MiB and above ------------->|       |<-- the lowest ->|
  */
 #include <mm/frame.h>
 
@@ -166,8 +172,9 @@ static inline bool loses_lowest(uint32_t *word)
 }
 
 /*
- * A free frame exists. Down the levels by one scan each; and up again, as long as a word empties.
- * What the scans found is the lowest bit of every word, so that no mask need be made to clear it.
+ * A free frame exists. Down the levels by one scan each: the bit found on one level is the number
+ * of the word on the next. And up again, as long as a word empties. What the scans found is the
+ * lowest bit of every word, so that no mask need be made to clear it.
  */
 static inline void take_first(struct frame_pool *pool, enum frame_kind kind, frame_t *frame)
 {

@@ -248,8 +248,14 @@ static void check_untouched(const struct heap_block *block, struct span pages)
  * Cut the used block USED out of the free BLOCK that holds it; what is left on either side stays
  * free. What would be too small for a block behind it is added to it.
  *
- *      |          BLOCK          |     USED begins where BLOCK begins, or BLOCK_MIN or more
- *      |  free  |  USED  |  free |     behind it
+ *   page      |   0   |   1   |   2   |   3   |   4   |
+ *   before    |h                BLOCK                 |     h: a head
+ *   memory        r       -       w       -       -         r: real, w: warm, -: a promise
+ *   after     |h free |h    USED    |h     free       |
+ *   memory        r       r       r       -       -
+ *
+ * USED begins where BLOCK begins, or BLOCK_MIN or more behind it. First its pages and that of the
+ * head behind it (1 and 2) are made real, which can fail; the rest can't.
  *
  * Returns KERR_OK, or KERR_NO_MEMORY and nothing has changed.
  */
@@ -286,6 +292,13 @@ static enum kerr claim(struct heap *heap, struct heap_block *block, struct span 
 /*
  * The used BLOCK becomes free and merges with its free neighbours. Its own pages, the page of the
  * head that it swallows, and its neighbours' warm pages are what is real of the whole.
+ *
+ *   page      |   0   |   1   |   2   |   3   |   4   |
+ *   before    |h free |h    BLOCK   |h     free       |
+ *   memory        r       r       r       -       w
+ *   after     |h                free                  |
+ *   memory        r       w       w       -       -         a block has one warm span: 4 does not
+ *                                                           touch 1-2, and is the smaller one
  */
 static void release(struct heap *heap, struct heap_block *block)
 {

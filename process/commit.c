@@ -4,16 +4,24 @@
  *
  * Modes 0 and 1 only count. In mode 2 one sum stays below one limit (layer 1 keeps both):
  *
- *     promised to programs + taken by the kernel  <=  frames there were when counting began
+ *     promised to programs + taken by the kernel  <=  what they were, and what was free, when
+ *                                                        counting began
  *
- * Promised to a memory is one frame for each charged page and one for each slot that holds a
- * region: whatever a program does with its regions, it needs one table a slot at most, and a frame
- * of its own in charged pages only (a region is charged before it becomes writable, and stays so).
- * Frames and tables that several memories share are charged to each, so a copy finds a frame; what
- * a shared object can need is charged to the object. Directories, records, region nodes and the
- * heap are the kernel's: each page is counted when it is taken, and taken only within the same
- * limit (mm/kernel_pages.h), of which a part is the kernel's alone. Every frame in use but those
- * from before is covered by the sum, hence free frames >= what was accepted and has no frame yet.
+ * Why a touch of what was accepted then always finds its frame:
+ *
+ *   1. A memory is charged one frame for each charged page and one for each slot with a region.
+ *   2. It can have no more tables than that: one for each slot that holds a region.
+ *   3. It can have no more frames of its own: only pages that may be written need one, and a region
+ *      is charged before it becomes writable, and stays so.
+ *   4. What several memories share is charged to each of them, so a copy is paid for already. What
+ *      a shared object can need is charged to the object.
+ *   5. Directories, records, region nodes and the heap are the kernel's: each page is counted when
+ *      it is taken, and taken only within the same limit (mm/kernel_pages.h). A part of the limit
+ *      is the kernel's alone.
+ *   6. By 2-5 the sum covers every frame in use but those from before counting began.
+ *   7. The limit is what the sum was then, plus the frames that were free. So
+ *      accepted and without a frame yet  <=  growth of the sum - frames taken since
+ *                                        <=  free then - frames taken since  =  free now.
  */
 #include <kernel/boot_info.h>
 #include <kernel/layer.h>

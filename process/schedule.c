@@ -251,7 +251,21 @@ static bool can_go_on(const struct process *self)
     return self != NULL && self->state == PROCESS_RUNNABLE && !slice_is_over;
 }
 
-/* Called with no locals of a caller to come back to: the stack begins anew at every trap. */
+/* In checked builds, what must be true of the books whenever a program goes on. */
+static void check_books(void)
+{
+    ASSERT(!alternate_is_open(), "return to user mode with the alternate window open");
+    ledger_enter();
+    ledger_leave();
+    ASSERT(ledger_open() == 0, "return to user mode with %u debts", ledger_open());
+}
+
+/*
+ * Go round until a process can go on and nothing is left to do for it (drawn in docs/processes.md).
+ * Each step may make more work, also for steps before it: a signal stops the process, the idle wait
+ * brings a key. So the requests are taken first, and what is asked for meanwhile is another round.
+ * Called with no locals of a caller to come back to: the stack begins anew at every trap.
+ */
 static struct trap_frame *leave(struct trap_frame *frame)
 {
     struct process *self;
@@ -265,18 +279,14 @@ static struct trap_frame *leave(struct trap_frame *frame)
             switch_to_next();
         self = process_current;
         if (self == NULL)
-            continue;
+            continue; /* nobody could; what the idle wait brought may have changed that */
         if (signal_is_pending(self))
-            signal_deliver(self);
+            signal_deliver(self); /* may end or stop it: round again */
         else if ((trap_leave_work & WORK) == 0)
             break;
     }
-    if (CHECKED) {
-        ASSERT(!alternate_is_open(), "return to user mode with the alternate window open");
-        ledger_enter();
-        ledger_leave();
-        ASSERT(ledger_open() == 0, "return to user mode with %u debts", ledger_open());
-    }
+    if (CHECKED)
+        check_books();
     return &self->frame;
 }
 

@@ -8,7 +8,9 @@
  *     kernel mode below 3 GiB, unless allowed or a probe
  *   a client says resolved                                     go on
  *   a client says spurious                                     go on; the same again is a panic
- *   refused: in a probe routine go on at its landing, else panic
+ *   refused, to a program                                      layer 6: a signal, or room is made
+ *   refused, to a probe or copy routine of the kernel          go on at its landing, with the reason
+ *   refused, to other kernel code                              panic
  *
  * The path to a client is measured: a test for the rare cases, a loop over an array, no more.
  */
@@ -296,22 +298,31 @@ answer(struct trap_frame *frame, uint32_t address, uint32_t error)
     not_resolved(frame, &fault, result);
 }
 
+/* ---- what QEMU calls a kernel access, and is a program's ---- */
+
 /*
- * The error code says kernel, but the interrupted code is a program's. On a CPU only a look into the
- * GDT, the IDT or the TSS is like that, and those are above 3 GiB. QEMU before version 9.1 also
- * takes what a program's own `lret` and `iret` pop for the kernel's; where SMAP is on it refuses
- * that, and no answer would help.
+ * The error code says kernel, the interrupted code is a program's, and the address is below 3 GiB.
+ *
+ *   a CPU             only its own looks into GDT, IDT and TSS are like that, and those are above
+ *                     3 GiB: it never comes here
+ *   QEMU before 9.1   takes what a program's own `lret` and `iret` pop for the kernel's accesses
+ *                     too. So it is the program's fault, and is answered as such
+ *   ... with SMAP     refuses the kernel that page *because* it is the program's, although it is
+ *                     present: an answer would change nothing, and the access be refused again
  */
 static void __attribute__((noinline))
 page_fault_implicit(struct trap_frame *frame, uint32_t address, uint32_t error)
 {
-    if (cpu_features.smap && (error & ERROR_PRESENT) != 0) {
+    bool is_in_vain = cpu_features.smap && (error & ERROR_PRESENT) != 0;
+    if (is_in_vain) {
         const struct page_fault fault = decode(frame, address, error | ERROR_USER);
         refuse(frame, &fault, FAULT_BAD_ACCESS, "");
         return;
     }
     answer(frame, address, error | ERROR_USER);
 }
+
+/* ---- from the stub ---- */
 
 /*
  * An unusual error bit: one that none of our entries and settings can cause, or the kernel jumped

@@ -7,6 +7,14 @@
  *   STRUCTURE  the old PDE, while it walks to a page below       any INVLPG, a flush
  *   SLOT       old translations of some pages below a PDE        a flush
  *
+ * Events nest: kernel code is interrupted by a page fault, whose handler is an event within it. A
+ * debt remembers the level at which it was opened. When an event ends, no debt of its own level may
+ * be open; those further out may, since who was interrupted between a store and its INVLPG has not
+ * had the time to pay.
+ *
+ *   level 0   store ...... (fault)                    INVLPG
+ *   level 1                begins, store, INVLPG, ends
+ *
  * A flush by CR3 leaves debts of global pages open. Entries behind a PDE are read through two
  * temporary pages of the ledger's own, by stores that it does not see itself.
  */

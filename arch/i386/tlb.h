@@ -160,11 +160,17 @@ static inline void tlb_invalidate_slot_now(tlb_debt_t debt)
 }
 
 /*
- * Debts of one kind that are paid together, by one flush at the end: of a whole range of slots.
- * Nothing that the old entries led to may be freed before tlb_batch_pay().
+ * Debts of a whole range of slots, paid together by one flush at the end. Nothing that the old
+ * entries led to may be freed before tlb_batch_pay().
+ *
+ * One debt stands for all of them, since a flush names no page: it forgets the lower 3 GiB, or all
+ * there is. So two things are to be known of the batch: was any entry present, else nothing is
+ * owed; and is one of them the kernel's, whose pages may be global. The debt of the highest page
+ * whose entry was present tells both: there is one if there are any, and if it lies below 3 GiB, so
+ * do all others.
  */
 struct tlb_batch {
-    tlb_debt_t debt; /* of the highest page; nothing is owed while it was not present */
+    tlb_debt_t debt; /* of that page; `before` is not present as long as nothing is owed */
 };
 
 static inline void tlb_batch_add(struct tlb_batch *batch, tlb_debt_t debt)
