@@ -44,7 +44,7 @@ enum page_use page_use_of(pde_t pde, pte_t pte);
 /* What a space holds, by pages and by tables; the zero tables are in `pages` alone. */
 struct space_use {
     uint32_t pages[PAGE_USES];
-    uint32_t own_tables, shared_tables;
+    uint32_t sole_tables, shared_tables;
 };
 
 /*

@@ -23,7 +23,7 @@ enum { PROCESSES_SHOWN = 40 };
 /* Sums over all processes; 60,000 of them can have reserved more than 32 bits of KiB. */
 struct totals {
     uint64_t reserved_pages, private_pages, shared_pages;
-    uint32_t own_tables, shared_tables, faults, processes, zombies;
+    uint32_t sole_tables, shared_tables, faults, processes, zombies;
 };
 
 static char state_letter(const struct process *process)
@@ -56,7 +56,7 @@ static void add_to_totals(struct totals *totals, const struct process *process,
     totals->reserved_pages += process->memory->space.reserved_pages;
     totals->private_pages += use->pages[PAGE_PRIVATE];
     totals->shared_pages += use->pages[PAGE_SHARED] + use->pages[PAGE_MAPPING];
-    totals->own_tables += use->own_tables;
+    totals->sole_tables += use->sole_tables;
     totals->shared_tables += use->shared_tables;
 }
 
@@ -69,7 +69,7 @@ static void print_process(const struct process *process, const struct space_use 
            (unsigned)(process->parent != NULL ? process->parent->pid : 0), state_letter(process),
            (unsigned)(reserved * KIB_PER_PAGE), (unsigned)(use->pages[PAGE_PRIVATE] * KIB_PER_PAGE),
            (unsigned)((use->pages[PAGE_SHARED] + use->pages[PAGE_MAPPING]) * KIB_PER_PAGE),
-           (unsigned)use->own_tables, (unsigned)use->shared_tables, (unsigned)process->faults);
+           (unsigned)use->sole_tables, (unsigned)use->shared_tables, (unsigned)process->faults);
     print_plain(process->name, sizeof(process->name));
     printk("\n");
 }
@@ -101,9 +101,9 @@ COMMAND("ps", "[N]", "the processes: state, memory, page faults")
     printk("    = %5u   %9llu %8llu %8llu %4u/%-4u %8u  (zombies: %u)\n",
            (unsigned)totals.processes, (unsigned long long)totals.reserved_pages * KIB_PER_PAGE,
            (unsigned long long)totals.private_pages * KIB_PER_PAGE,
-           (unsigned long long)totals.shared_pages * KIB_PER_PAGE, (unsigned)totals.own_tables,
+           (unsigned long long)totals.shared_pages * KIB_PER_PAGE, (unsigned)totals.sole_tables,
            (unsigned)totals.shared_tables, (unsigned)totals.faults, (unsigned)totals.zombies);
-    printk("sizes in KiB; real: in frames that nobody else has; tables: own/shared\n");
+    printk("sizes in KiB; real: in frames that nobody else has; tables: sole/shared\n");
     return true;
 }
 

@@ -136,7 +136,7 @@ static void count_slot(uint32_t slot, struct space_use *use)
         use->shared_tables++;
         count_shared_table(pde, entries, use->pages);
     } else {
-        use->own_tables++;
+        use->sole_tables++;
         count_entries(pde, entries, 0, SLOT_PAGES, use->pages);
     }
 }
@@ -217,7 +217,7 @@ static void draw_slots(const struct space *space)
         if (slot % CELLS_PER_LINE == CELLS_PER_LINE - 1)
             printk("\n");
     }
-    printk("  4 MiB each: . nothing  z zero table  s shared table  o own table  L large page\n");
+    printk("  4 MiB each: . nothing  z zero table  s shared table  o one owner  L large page\n");
 }
 
 static void draw_pages(const struct space *space, uint32_t slot)
@@ -243,7 +243,8 @@ static void draw_pages(const struct space *space, uint32_t slot)
                "              f file or shared memory  k kept without rights\n"
                "  the table, in frame 0x%05x, is %s: references: %u\n",
                (unsigned)pde_frame(pde).n,
-               is_zero_table(pde) ? "a zero table" : (is_shared_table(pde) ? "shared" : "its own"),
+               is_zero_table(pde) ? "a zero table"
+                                  : (is_shared_table(pde) ? "shared" : "of one owner"),
                (unsigned)frame_references(&frame_pool, pde_frame(pde)));
 }
 

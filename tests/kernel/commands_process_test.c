@@ -104,7 +104,7 @@ static void write_in(struct process *process, uint32_t page, uint32_t value)
 }
 
 static void expect_use(const struct process *process, uint32_t private_pages, uint32_t shared_pages,
-                       uint32_t own_tables, uint32_t shared_tables)
+                       uint32_t sole_tables, uint32_t shared_tables)
 {
     struct space_use use;
 
@@ -113,7 +113,7 @@ static void expect_use(const struct process *process, uint32_t private_pages, ui
     EXPECT_EQUAL(use.pages[PAGE_PRIVATE], private_pages);
     EXPECT_EQUAL(use.pages[PAGE_SHARED], shared_pages);
     EXPECT_EQUAL(use.pages[PAGE_ZERO], PAGES - private_pages - shared_pages);
-    EXPECT_EQUAL(use.own_tables, own_tables);
+    EXPECT_EQUAL(use.sole_tables, sole_tables);
     EXPECT_EQUAL(use.shared_tables, shared_tables);
 }
 
