@@ -113,7 +113,7 @@ TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 
-.PHONY: all help run run-window debug iso floppy test bench matrix hostile mutants layers sources clean \
+.PHONY: all help run run-window debug iso floppy test bench matrix hostile mutants exercises layers sources clean \
     setup setup-test format lint
 .DELETE_ON_ERROR:
 
@@ -130,6 +130,7 @@ help:
 #: make bench          instructions counted: the kernel's rows beside their floors, programs' by aims
 #: make bench-linux    the same program on Debian's kernel for i686 (fetched), side by side
 #: make hostile        the long runs of hostile and random programs (half an hour)
+#: make exercises      every "Change this and see" of docs/, tried (a quarter of an hour)
 #: make mutants        leave out each TLB invalidation in turn, and see it caught (half an hour)
 #: make iso            build/droste.iso, for CD and USB stick
 #: make floppy         build/droste.img, boots at once without a menu (CMDLINE="test", CHECKED=1)
@@ -160,6 +161,9 @@ matrix: setup-test $(KERNELS)
 
 hostile: setup-test $(KERNELS)
 	$(Q)tests/hostile "$(ONLY)"
+
+exercises: setup-test $(KERNELS)
+	$(Q)tests/exercises/run "$(ONLY)"
 
 mutants: setup-test $(OUT)/droste-checked.elf
 	$(Q)tools/mutants $(OUT)/droste-checked.elf $(OUT)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# Exercises of docs/promises.md. Words: tests/lib/exercises.sh.
+
+# Edit one table only.
+promises_1() {
+    changed promises-1
+    boot_ends $STATUS_FAIL checked test=cow 'two sides, every sequence of four writes'
+}
+
+# Never take, always copy.
+promises_2() {
+    changed promises-2
+    tests_fail cow 'cow: the last owner after a copy: takes back what is counted once' \
+        'cow: a write by the sole owner: the pages behind are taken back with it'
+}
+
+# Predict the frames.
+promises_3() {
+    at_prompt plain 'reserve 16M\ntouch 0x400000\ntouch 0x401000\ntouch 0x800000 8M\nfaults\n' \
+        'frames taken: 0;' 'frames taken: 2 ' 'frames taken: 1 ' 'frames taken: 2050 ' \
+        '2052 cleared' '4 filled'
+}
