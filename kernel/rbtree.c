@@ -19,11 +19,6 @@ static bool is_red(const struct rb_node *node)
     return node != NULL && node->colour == RB_RED;
 }
 
-static enum rb_side side_of(const struct rb_node *parent, const struct rb_node *node)
-{
-    return parent->child[RB_LEFT] == node ? RB_LEFT : RB_RIGHT;
-}
-
 /* PARENT's pointer to OLD, or the root if PARENT is NULL, becomes one to NEW. */
 static void change_child(struct rb_tree *tree, struct rb_node *parent, const struct rb_node *old,
                          struct rb_node *new)
@@ -31,7 +26,7 @@ static void change_child(struct rb_tree *tree, struct rb_node *parent, const str
     if (parent == NULL)
         tree->root = new;
     else
-        parent->child[side_of(parent, old)] = new;
+        parent->child[rb_side_of(parent, old)] = new;
 }
 
 /*
@@ -69,7 +64,7 @@ void rb_insert_rebalance(struct rb_tree *tree, struct rb_node *node, rb_update_t
 
     while (is_red(parent = node->parent)) {
         struct rb_node *grand = parent->parent; /* there: a red parent is not the root (2) */
-        enum rb_side side = side_of(grand, parent);
+        enum rb_side side = rb_side_of(grand, parent);
         struct rb_node *uncle = grand->child[!side];
 
         /*
@@ -118,28 +113,6 @@ void rb_insert_rebalance(struct rb_tree *tree, struct rb_node *node, rb_update_t
     tree->root->colour = RB_BLACK; /* restores 2; 4 holds, since all paths gain one */
 }
 
-/* NODE has at most one child, which takes its place. */
-static struct rb_hole unlink_outer(struct rb_tree *tree, struct rb_node *node)
-{
-    struct rb_node *parent = node->parent;
-    struct rb_node *child = node->child[node->child[RB_LEFT] == NULL];
-    struct rb_hole hole = {parent, NULL, RB_LEFT, false};
-
-    if (parent == NULL) {
-        tree->root = child;
-    } else {
-        hole.side = side_of(parent, node);
-        parent->child[hole.side] = child;
-    }
-    if (child != NULL) { /* an only child is red (4), so its parent was black (3): restores both */
-        child->parent = parent;
-        child->colour = RB_BLACK;
-    } else {
-        hole.lacks_black = parent != NULL && node->colour == RB_BLACK;
-    }
-    return hole;
-}
-
 /*
  * Where NODE has two children, its right neighbour, the heir, is taken out instead, and then put
  * in NODE's place.
@@ -152,16 +125,14 @@ static struct rb_hole unlink_outer(struct rb_tree *tree, struct rb_node *node)
  *          \
  *           2
  */
-struct rb_hole rb_unlink(struct rb_tree *tree, struct rb_node *node)
+struct rb_hole rb_unlink_inner(struct rb_tree *tree, struct rb_node *node)
 {
     struct rb_node *heir = node->child[RB_RIGHT];
     struct rb_hole hole;
 
-    if (node->child[RB_LEFT] == NULL || heir == NULL)
-        return unlink_outer(tree, node);
     while (heir->child[RB_LEFT] != NULL)
         heir = heir->child[RB_LEFT];
-    hole = unlink_outer(tree, heir);
+    hole = rb_unlink_outer(tree, heir);
     rb_replace(tree, node, heir);
     if (hole.parent == node)
         hole.parent = heir;
@@ -210,7 +181,7 @@ void rb_remove_rebalance(struct rb_tree *tree, struct rb_node *parent, enum rb_s
                 node->colour = RB_BLACK;
                 return;
             }
-            side = side_of(parent, node);
+            side = rb_side_of(parent, node);
             continue;
         }
         /*

@@ -6,7 +6,9 @@
  * data and its children's values, such as the largest gap below. The caller searches, allocates and
  * compares; the tree links, balances and keeps the values up.
  * Invariant: whenever a function here is entered, every node's value agrees with its data and its
- * children. So data is changed one node at a time, each change followed by rb_update_path().
+ * children. So data is changed one node at a time, each change followed by rb_update_path(). (Where
+ * the value is a bound, which agrees if it is high enough, a change that keeps it high enough needs
+ * none.)
  */
 #ifndef KERNEL_RBTREE_H
 #define KERNEL_RBTREE_H
@@ -95,7 +97,7 @@ static inline void rb_insert_neutral(struct rb_tree *tree, struct rb_node *paren
         rb_insert_rebalance(tree, node, update);
 }
 
-/* What rb_unlink() leaves behind; not for other callers. */
+/* What rb_unlink() leaves behind; all that leads to rb_remove() is not for other callers. */
 struct rb_hole {
     struct rb_node *parent; /* it lost a node below it on SIDE */
     struct rb_node *heir;   /* has a new place with another's value; NULL: nobody */
@@ -103,7 +105,41 @@ struct rb_hole {
     bool lacks_black; /* the paths through PARENT on SIDE lack a black node */
 };
 
-struct rb_hole rb_unlink(struct rb_tree *tree, struct rb_node *node);
+static inline enum rb_side rb_side_of(const struct rb_node *parent, const struct rb_node *node)
+{
+    return parent->child[RB_LEFT] == node ? RB_LEFT : RB_RIGHT;
+}
+
+/* NODE has at most one child, which takes its place. */
+static inline struct rb_hole rb_unlink_outer(struct rb_tree *tree, struct rb_node *node)
+{
+    struct rb_node *parent = node->parent;
+    struct rb_node *child = node->child[node->child[RB_LEFT] == NULL];
+    struct rb_hole hole = {parent, NULL, RB_LEFT, false};
+
+    if (parent == NULL) {
+        tree->root = child;
+    } else {
+        hole.side = rb_side_of(parent, node);
+        parent->child[hole.side] = child;
+    }
+    if (child != NULL) { /* an only child is red (4), so its parent was black (3): restores both */
+        child->parent = parent;
+        child->colour = RB_BLACK;
+    } else {
+        hole.lacks_black = parent != NULL && node->colour == RB_BLACK;
+    }
+    return hole;
+}
+
+struct rb_hole rb_unlink_inner(struct rb_tree *tree, struct rb_node *node);
+
+static inline struct rb_hole rb_unlink(struct rb_tree *tree, struct rb_node *node)
+{
+    bool has_two = node->child[RB_LEFT] != NULL && node->child[RB_RIGHT] != NULL;
+    return has_two ? rb_unlink_inner(tree, node) : rb_unlink_outer(tree, node);
+}
+
 void rb_remove_rebalance(struct rb_tree *tree, struct rb_node *parent, enum rb_side side,
                          rb_update_t update);
 
@@ -122,7 +158,10 @@ static inline void rb_remove(struct rb_tree *tree, struct rb_node *node, rb_upda
         rb_remove_rebalance(tree, hole.parent, hole.side, update);
 }
 
-/* The same for a NODE with one child at the most, without which its parent's value is the same. */
+/*
+ * The same where no value that stays need change. If NODE has two children, its right neighbour
+ * takes its place: the caller has given that one a value for it.
+ */
 static inline void rb_remove_neutral(struct rb_tree *tree, struct rb_node *node, rb_update_t update)
 {
     struct rb_hole hole = rb_unlink(tree, node);
