@@ -101,16 +101,17 @@ enum kerr vma_release(struct space *space, vaddr_t first, uint32_t pages)
     if (error != KERR_OK)
         return error;
 
-    while (is_touched(region, &range)) {
+    for (;;) {
         cut(space, region, &range);
         bool is_last = region->last_page == range.last_page;
         struct vma *next = is_last ? NULL : vma_next(region);
-        count_pages(space, region->flags, 0u - vma_pages(region));
+        uncount_pages(space, region->flags, vma_pages(region));
         vma_tree_remove(space, region);
         region_free(region);
+        if (is_last || !is_touched(next, &range))
+            return KERR_OK;
         region = next;
     }
-    return KERR_OK;
 }
 
 /* REGION, the lowest one, and those above it get RIGHTS, as far as they lie in RANGE. */
@@ -165,7 +166,7 @@ enum kerr vma_set_flags(struct space *space, vaddr_t first, uint32_t pages, uint
             continue;
         cut(space, region, &range);
         lowest = lowest != NULL ? lowest : region;
-        count_pages(space, region->flags, 0u - vma_pages(region));
+        uncount_pages(space, region->flags, vma_pages(region));
         region->flags = flags;
         count_pages(space, flags, vma_pages(region));
     }

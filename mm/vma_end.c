@@ -32,6 +32,6 @@ enum kerr vma_shorten(struct space *space, struct vma *region, uint32_t pages)
     if (unlikely(error != KERR_OK))
         return error;
     vma_tree_move_end(region, vma_of(rb_next(&region->node)), last_page);
-    count_pages(space, region->flags, 0u - pages);
+    uncount_pages(space, region->flags, pages);
     return KERR_OK;
 }

@@ -59,7 +59,7 @@ static inline bool are_alike(const struct vma *one, const struct vma *other)
 
 /* ---- nodes and counts ---- */
 
-/* PAGES pages more, or fewer, have a region with FLAGS in SPACE. */
+/* PAGES pages more have a region with FLAGS in SPACE; or PAGES fewer. */
 static inline void count_pages(struct space *space, uint8_t flags, uint32_t pages)
 {
     space->reserved_pages += pages;
@@ -67,6 +67,11 @@ static inline void count_pages(struct space *space, uint8_t flags, uint32_t page
         space->charged_pages += pages;
     if (flags & VMA_LOCKED)
         space->locked_pages += pages;
+}
+
+static inline void uncount_pages(struct space *space, uint8_t flags, uint32_t pages)
+{
+    count_pages(space, flags, 0u - pages); /* unsigned sums wrap: adding this takes PAGES away */
 }
 
 /* REGION is in no tree any more, and its entries are gone: so are its node and its object. */
