@@ -8,34 +8,32 @@
  *     A.gap      B.gap            C.gap = 0           END.gap
  *
  * Every gap belongs to the region above it, and the end of the space is a node as well. A node's
- * `largest_gap_pages` covers its subtree, so the search for room goes down one path.
+ * `gap_bound_pages` is not smaller than any gap in its subtree, nor than its children's bounds. So
+ * the search for room goes where the bounds allow it; who finds nothing there lowers them, and the
+ * next one does not come again. Each change of a gap makes a path of bounds too high at most, and
+ * each node that is looked at in vain mends one: O(log n) for each change, all in all.
  */
 #include "vma_tree.h"
 
-static inline uint32_t largest_gap(const struct vma *region)
+/* The least bound that NODE's own gap and its children's bounds allow. */
+static inline uint32_t least_bound(const struct rb_node *node)
 {
-    const struct rb_node *left = region->node.child[RB_LEFT];
-    const struct rb_node *right = region->node.child[RB_RIGHT];
-    uint32_t largest = region->gap_pages;
-    if (left != NULL && vma_of(left)->largest_gap_pages > largest)
-        largest = vma_of(left)->largest_gap_pages;
-    if (right != NULL && vma_of(right)->largest_gap_pages > largest)
-        largest = vma_of(right)->largest_gap_pages;
-    return largest;
+    const struct rb_node *left = node->child[RB_LEFT], *right = node->child[RB_RIGHT];
+    uint32_t bound = vma_of(node)->gap_pages;
+    if (left != NULL && vma_of(left)->gap_bound_pages > bound)
+        bound = vma_of(left)->gap_bound_pages;
+    if (right != NULL && vma_of(right)->gap_bound_pages > bound)
+        bound = vma_of(right)->gap_bound_pages;
+    return bound;
 }
 
-static inline bool update_largest_gap(struct rb_node *node)
+static inline bool update_bound(struct rb_node *node)
 {
     struct vma *region = vma_of(node);
-    uint32_t largest = largest_gap(region);
-    bool changed = largest != region->largest_gap_pages;
-    region->largest_gap_pages = largest;
+    uint32_t bound = least_bound(node);
+    bool changed = bound != region->gap_bound_pages;
+    region->gap_bound_pages = bound;
     return changed;
-}
-
-__attribute__((noinline)) void vma_gap_shrank(struct vma *region)
-{
-    rb_update_path(&region->node, update_largest_gap);
 }
 
 struct vma *vma_find(const struct space *space, vaddr_t address)
@@ -80,20 +78,20 @@ void vma_tree_insert(struct space *space, const struct vma_place *place, struct 
     struct vma *above = place->above;
     uint32_t gap_above = above->first_page - region->last_page - 1;
     uint32_t gap_below = above->gap_pages - gap_above - vma_pages(region);
-    set_gap(above, gap_above);
-    region->gap_pages = region->largest_gap_pages = gap_below;
+    above->gap_pages = gap_above;
+    region->gap_pages = region->gap_bound_pages = gap_below;
     raise_path(place->parent, gap_below);
-    rb_insert_neutral(&space->regions, place->parent, place->side, &region->node,
-                      update_largest_gap);
+    rb_insert_neutral(&space->regions, place->parent, place->side, &region->node, update_bound);
     space->region_count++;
 }
 
 void vma_tree_remove(struct space *space, struct vma *region)
 {
-    /* First the gap above takes all of it in, so that most nodes above keep their value. */
     struct vma *above = vma_of(rb_next(&region->node));
     set_gap(above, region->gap_pages + vma_pages(region) + above->gap_pages);
-    rb_remove(&space->regions, &region->node, update_largest_gap);
+    if (region->node.child[RB_LEFT] != NULL && region->node.child[RB_RIGHT] != NULL)
+        above->gap_bound_pages = region->gap_bound_pages; /* it takes REGION's place in the tree */
+    rb_remove_neutral(&space->regions, &region->node, update_bound);
     space->region_count--;
 }
 
@@ -102,7 +100,7 @@ static inline void copy_region(struct vma *new, const struct vma *region)
 {
     new->first_page = region->first_page;
     new->last_page = region->last_page;
-    new->gap_pages = new->largest_gap_pages = 0;
+    new->gap_pages = new->gap_bound_pages = 0;
     new->name = region->name;
     new->nature = region->nature;
     new->object = region->object;
@@ -118,7 +116,7 @@ void vma_tree_cut_above(struct space *space, struct vma *region, uint32_t page, 
     region->last_page = page - 1;
     /* There is no gap between the two, and the one above stays what it is. */
     rb_insert_neutral(&space->regions, parent, parent == &region->node ? RB_RIGHT : RB_LEFT,
-                      &upper->node, update_largest_gap);
+                      &upper->node, update_bound);
     space->region_count++;
 }
 
@@ -130,11 +128,11 @@ void vma_tree_cut_below(struct space *space, struct vma *region, uint32_t page, 
     region->object_page += page - region->first_page;
     region->first_page = page;
     /* The gap goes to the lower one, which lies below REGION in the tree, too. */
-    lower->gap_pages = lower->largest_gap_pages = region->gap_pages;
+    lower->gap_pages = lower->gap_bound_pages = region->gap_pages;
     region->gap_pages = 0;
     raise_path(parent, lower->gap_pages);
     rb_insert_neutral(&space->regions, parent, parent == &region->node ? RB_LEFT : RB_RIGHT,
-                      &lower->node, update_largest_gap);
+                      &lower->node, update_bound);
     space->region_count++;
 }
 
@@ -143,14 +141,14 @@ struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *a
     space->region_count--;
     if (above->node.child[RB_LEFT] == NULL) {
         region->last_page = above->last_page;
-        rb_remove_neutral(&space->regions, &above->node, update_largest_gap);
+        rb_remove_neutral(&space->regions, &above->node, update_bound);
         return above;
     }
     /* Then REGION lies below ABOVE in the tree, and is the one that is easily removed. */
     above->first_page = region->first_page;
     above->object_page = region->object_page;
     above->gap_pages = region->gap_pages;
-    rb_remove(&space->regions, &region->node, update_largest_gap);
+    rb_remove_neutral(&space->regions, &region->node, update_bound);
     return region;
 }
 
@@ -177,34 +175,41 @@ void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
                               .last_page = end_page,
                               .gap_pages = end_page - first_page,
                               .kind = VMA_END};
-    rb_insert(&space->regions, NULL, RB_LEFT, &space->end.node, update_largest_gap);
+    rb_insert(&space->regions, NULL, RB_LEFT, &space->end.node, update_bound);
 }
 
 /* ---- room ---- */
 
-/* The lowest gap of at least PAGES pages below NODE, which has one. */
-static struct vma *lowest_gap(const struct rb_node *node, uint32_t pages)
+/* There may be a gap of PAGES pages in the subtree of NODE. */
+static inline bool may_have_gap(const struct rb_node *node, uint32_t pages)
 {
+    return node != NULL && vma_of(node)->gap_bound_pages >= pages;
+}
+
+/* The lowest gap of at least PAGES pages in the subtree of TOP; NULL: none, as its bound says now. */
+static struct vma *lowest_gap(struct rb_node *top, uint32_t pages)
+{
+    struct rb_node *node = top;
     for (;;) {
-        const struct rb_node *left = node->child[RB_LEFT];
-        if (left != NULL && vma_of(left)->largest_gap_pages >= pages)
-            node = left;
-        else if (vma_of(node)->gap_pages >= pages)
+        if (may_have_gap(node->child[RB_LEFT], pages)) {
+            node = node->child[RB_LEFT];
+        } else if (vma_of(node)->gap_pages >= pages) {
             return vma_of(node);
-        else
+        } else if (may_have_gap(node->child[RB_RIGHT], pages)) {
             node = node->child[RB_RIGHT];
+        } else { /* nor has either child: the bounds that led here are lowered on the way back */
+            (void)update_bound(node);
+            if (node == top)
+                return NULL;
+            node = node->parent;
+        }
     }
 }
 
-static inline bool has_gap(const struct rb_node *node, uint32_t pages)
-{
-    return node != NULL && vma_of(node)->largest_gap_pages >= pages;
-}
-
 /* The lowest region that has PAGES pages or more, free or not, between FROM and itself. */
-static const struct rb_node *first_behind(const struct space *space, uint32_t pages, uint32_t from)
+static struct rb_node *first_behind(const struct space *space, uint32_t pages, uint32_t from)
 {
-    const struct rb_node *node = space->regions.root, *lowest = NULL;
+    struct rb_node *node = space->regions.root, *lowest = NULL;
     while (node != NULL) {
         if (vma_of(node)->first_page >= from + pages) {
             lowest = node;
@@ -222,10 +227,13 @@ static const struct rb_node *first_behind(const struct space *space, uint32_t pa
  */
 static struct vma *lowest_gap_from(const struct space *space, uint32_t pages, uint32_t from)
 {
-    const struct rb_node *node = first_behind(space, pages, from);
+    struct rb_node *node = first_behind(space, pages, from);
     while (node != NULL && vma_of(node)->gap_pages < pages) {
-        if (has_gap(node->child[RB_RIGHT], pages))
-            return lowest_gap(node->child[RB_RIGHT], pages);
+        struct vma *found = NULL;
+        if (may_have_gap(node->child[RB_RIGHT], pages))
+            found = lowest_gap(node->child[RB_RIGHT], pages);
+        if (found != NULL)
+            return found;
         while (node->parent != NULL && node == node->parent->child[RB_RIGHT])
             node = node->parent;
         node = node->parent;
@@ -289,7 +297,7 @@ static bool in_order(const struct rb_node *left, const struct rb_node *right)
 
 static bool value_is_right(const struct rb_node *node)
 {
-    return vma_of(node)->largest_gap_pages == largest_gap(vma_of(node));
+    return vma_of(node)->gap_bound_pages >= least_bound(node);
 }
 
 const char *vma_check(const struct space *space)

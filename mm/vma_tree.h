@@ -16,24 +16,21 @@ static inline struct vma *vma_of(const struct rb_node *node)
 
 /* ---- gaps ---- */
 
-/* The gap of REGION, the largest one below it, shrank: what it and those above know follows. */
-void vma_gap_shrank(struct vma *region);
-
-/* A gap of GAP_PAGES pages is new below NODE. A maximum that only rises needs no look at others. */
+/*
+ * A node's bound says that no gap in its subtree is larger, not that there is one as large. So a
+ * gap that shrinks changes no bound, and one that grows those above it only as far as they are too
+ * low. The search for room pays: where a bound promised too much, it is set right on the way back.
+ */
 static inline void raise_path(struct rb_node *node, uint32_t gap_pages)
 {
-    for (; node != NULL && vma_of(node)->largest_gap_pages < gap_pages; node = node->parent)
-        vma_of(node)->largest_gap_pages = gap_pages;
+    for (; node != NULL && vma_of(node)->gap_bound_pages < gap_pages; node = node->parent)
+        vma_of(node)->gap_bound_pages = gap_pages;
 }
 
 static inline void set_gap(struct vma *region, uint32_t gap_pages)
 {
-    uint32_t old_pages = region->gap_pages;
     region->gap_pages = gap_pages;
-    if (gap_pages > old_pages)
-        raise_path(&region->node, gap_pages);
-    else if (old_pages == region->largest_gap_pages) /* else there is a larger one below it */
-        vma_gap_shrank(region);
+    raise_path(&region->node, gap_pages);
 }
 
 /* ---- places ---- */

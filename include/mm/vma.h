@@ -4,8 +4,8 @@
  *
  * Regions (virtual memory areas): what a range of pages is for. The entries of layers 2 and 3 are
  * what the CPU sees; a region is what they may be rebuilt from. Each space has a red-black tree of
- * them, ordered by address; every node knows the largest gap below it, so that a free range is
- * found in O(log n).
+ * them, ordered by address; every node knows a bound for the gaps below it, so that a free range
+ * is found in O(log n), taken over all changes.
  *
  * Nodes come from a fixed array in kernel space that becomes real as it grows: no heap here.
  */
@@ -35,7 +35,7 @@ struct vma {
     struct rb_node node;
     uint32_t first_page, last_page; /* page numbers: address / 4096, both inside */
     uint32_t gap_pages;             /* free pages between the region below and this one */
-    uint32_t largest_gap_pages;     /* the largest gap_pages in the subtree of this node */
+    uint32_t gap_bound_pages;       /* no gap in the subtree of this node is larger */
     const char *name;               /* for people; regions merge only if it is the same pointer */
     union {
         struct {
@@ -193,7 +193,7 @@ static inline bool vma_is_accessible(const struct vma *region)
 /*
  * Where PAGES pages would be reserved: the lowest place from room_first_page on that ends below
  * room_end_page; else the lowest from first_page on that does; at a slot boundary from 1024 pages
- * on, if a gap has room for it. O(log n).     returns KERR_OK, KERR_NO_ROOM
+ * on, if a gap has room for it. O(log n), as above.     returns KERR_OK, KERR_NO_ROOM
  */
 kerr_t vma_find_room(const struct space *space, uint32_t pages, vaddr_t *first);
 

@@ -525,7 +525,7 @@ TEST("audit", "a tree of regions with a gap or a count that is wrong, in any spa
     REQUIRE(space_create(&one, RIGHTS_NONE) == KERR_OK);
     REQUIRE(set_up());
     struct vma *region = vma_first(&boot_space);
-    EXPECT_FOUND(&region->largest_gap_pages, region->largest_gap_pages + 1,
+    EXPECT_FOUND(&region->gap_bound_pages, region->gap_pages - 1,
                  "the value does not follow from data and children (5)");
     EXPECT_FOUND(&region->last_page, vma_next(region)->first_page,
                  "not in order after its left neighbour");
