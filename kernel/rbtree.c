@@ -236,21 +236,6 @@ struct rb_node *rb_outermost(const struct rb_tree *tree, enum rb_side side)
     return node;
 }
 
-/* Below NODE on SIDE and then inwards, or the first one above that has NODE on its other side. */
-struct rb_node *rb_neighbour(const struct rb_node *node, enum rb_side side)
-{
-    struct rb_node *next = node->child[side];
-
-    if (next == NULL) {
-        for (next = node->parent; next != NULL && next->child[side] == node; next = next->parent)
-            node = next;
-        return next;
-    }
-    while (next->child[!side] != NULL)
-        next = next->child[!side];
-    return next;
-}
-
 /* 2 log2(n + 1) is the height of the worst tree (3, 4), and n < 2^28 nodes fill 4 GiB. */
 enum { HEIGHT_MAX = 56 };
 

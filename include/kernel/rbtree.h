@@ -177,9 +177,26 @@ static inline void rb_remove_neutral(struct rb_tree *tree, struct rb_node *node,
  */
 void rb_replace(struct rb_tree *tree, struct rb_node *old, struct rb_node *new);
 
-/* The outermost node on SIDE, and NODE's neighbour on SIDE; NULL if there is none. */
+/* The outermost node on SIDE; NULL if there is none. */
 struct rb_node *rb_outermost(const struct rb_tree *tree, enum rb_side side);
-struct rb_node *rb_neighbour(const struct rb_node *node, enum rb_side side);
+
+/*
+ * NODE's neighbour on SIDE: below it on SIDE and then inwards, or the first one above that has NODE
+ * on its other side; NULL if there is none.
+ */
+static inline struct rb_node *rb_neighbour(const struct rb_node *node, enum rb_side side)
+{
+    struct rb_node *next = node->child[side];
+
+    if (next == NULL) {
+        for (next = node->parent; next != NULL && next->child[side] == node; next = next->parent)
+            node = next;
+        return next;
+    }
+    while (next->child[!side] != NULL)
+        next = next->child[!side];
+    return next;
+}
 
 static inline struct rb_node *rb_first(const struct rb_tree *tree)
 {
