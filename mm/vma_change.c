@@ -69,7 +69,8 @@ static __attribute__((noinline)) enum kerr check_range(const struct vma *region,
 
 /*
  * What release and protect have in common: checks, and the nodes for the cuts. Whole regions need
- * none, so that their release can't want for memory.
+ * none. (Their entries may want a frame even so: for a copy of a table that is shared, if the range
+ * covers its slot in part.)
  */
 static inline __attribute__((always_inline)) enum kerr
 begin_change(struct space *space, vaddr_t first, uint32_t pages, enum range_wish wish,
@@ -91,6 +92,25 @@ begin_change(struct space *space, vaddr_t first, uint32_t pages, enum range_wish
     return error == KERR_OK && cuts > 0 ? nodes_prepare(cuts) : error;
 }
 
+/* REGION goes, with its node; its entries are gone. */
+static inline void take_out(struct space *space, struct vma *region)
+{
+    uncount_pages(space, region->flags, vma_pages(region));
+    vma_tree_remove(space, region);
+    region_free(region);
+}
+
+/* So do REGION, the lowest one, and those above it, as far as they lie in RANGE. */
+static __attribute__((noinline)) void take_out_parts(struct space *space, struct vma *region,
+                                                     const struct page_range *range)
+{
+    for (struct vma *next; is_touched(region, range); region = next) {
+        cut(space, region, range);
+        next = vma_next(region);
+        take_out(space, region);
+    }
+}
+
 enum kerr vma_release(struct space *space, vaddr_t first, uint32_t pages)
 {
     struct page_range range;
@@ -101,17 +121,11 @@ enum kerr vma_release(struct space *space, vaddr_t first, uint32_t pages)
     if (error != KERR_OK)
         return error;
 
-    for (;;) {
-        cut(space, region, &range);
-        bool is_last = region->last_page == range.last_page;
-        struct vma *next = is_last ? NULL : vma_next(region);
-        uncount_pages(space, region->flags, vma_pages(region));
-        vma_tree_remove(space, region);
-        region_free(region);
-        if (is_last || !is_touched(next, &range))
-            return KERR_OK;
-        region = next;
-    }
+    if (region->first_page == range.first_page && region->last_page == range.last_page)
+        take_out(space, region); /* as a rule */
+    else
+        take_out_parts(space, region, &range);
+    return KERR_OK;
 }
 
 /* REGION, the lowest one, and those above it get RIGHTS, as far as they lie in RANGE. */

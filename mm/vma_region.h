@@ -30,8 +30,9 @@ static inline struct page_range page_range(vaddr_t first, uint32_t pages)
 static inline bool is_in_space(const struct space *space, vaddr_t first, uint32_t pages)
 {
     uint32_t page = first.v >> PAGE_SHIFT, end = space->end.first_page;
-    return vaddr_is_page_aligned(first) && pages > 0 && page >= space->first_page && page < end &&
-           pages <= end - page;
+    /* From 1 to END - PAGE pages; 0 pages less one are too many. */
+    return vaddr_is_page_aligned(first) && page >= space->first_page && page < end &&
+           pages - 1 < end - page;
 }
 
 static inline void assert_reachable(const struct space *space)

@@ -30,10 +30,8 @@ uint32_t count_pages_in(const struct space *space, uint32_t first_page, uint32_t
     return count;
 }
 
-bool has_too_many_parts(const struct space *space, uint32_t first_page, uint32_t last_page)
+bool is_edge_inside_region(const struct space *space, uint32_t first_page, uint32_t last_page)
 {
-    if (likely(space->region_count < REGIONS_MAX - 1))
-        return false;
     const struct vma *first = vma_find(space, VADDR(first_page << PAGE_SHIFT));
     const struct vma *last = vma_find(space, VADDR(last_page << PAGE_SHIFT));
     return (first != NULL && first->first_page < first_page) ||

@@ -60,7 +60,15 @@ static inline bool may_lock(const struct process *self, uint32_t pages)
 uint32_t count_pages_in(const struct space *space, uint32_t first_page, uint32_t last_page,
                         uint32_t flags);
 
-/* An edge of the range lies inside a region, which would be cut, and there are too many already. */
-bool has_too_many_parts(const struct space *space, uint32_t first_page, uint32_t last_page);
+/* An edge of the range lies inside a region of SPACE, which would be cut. */
+bool is_edge_inside_region(const struct space *space, uint32_t first_page, uint32_t last_page);
+
+/* The same, and there are too many regions already. */
+static inline bool has_too_many_parts(const struct space *space, uint32_t first_page,
+                                      uint32_t last_page)
+{
+    return unlikely(space->region_count >= REGIONS_MAX - 1) &&
+           is_edge_inside_region(space, first_page, last_page);
+}
 
 #endif

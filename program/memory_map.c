@@ -106,8 +106,9 @@ static inline void settle(struct process *self)
 static inline __attribute__((always_inline)) int32_t unmap(struct process *self,
                                                            uint32_t first_page, uint32_t pages)
 {
-    struct space *space = &self->memory->space;
-    if (first_page < space->first_page) { /* the first page, where nothing ever is */
+    struct memory *memory = self->memory;
+    struct space *space = &memory->space;
+    if (unlikely(first_page < space->first_page)) { /* the first page, where nothing ever is */
         pages -= space->first_page - first_page;
         first_page = space->first_page;
         if (pages == 0)
@@ -115,7 +116,7 @@ static inline __attribute__((always_inline)) int32_t unmap(struct process *self,
     }
     if (has_too_many_parts(space, first_page, first_page + pages - 1))
         return -ENOMEM;
-    memory_regions_change(self->memory);
+    memory_regions_change(memory);
     enum kerr error = vma_release(space, VADDR(first_page << PAGE_SHIFT), pages);
     if (unlikely(error != KERR_OK))
         return error == KERR_NOT_FOUND ? 0 : memory_call_failed(error);
@@ -126,10 +127,10 @@ static inline __attribute__((always_inline)) int32_t unmap(struct process *self,
 SYSTEM_CALL(91, munmap)
 {
     uint32_t address = ARG1, bytes = ARG2;
-    if (address % PAGE_BYTES != 0 || bytes == 0 || address > KERNEL_BASE ||
-        bytes > KERNEL_BASE - address)
+    /* 0 bytes less one are too many. */
+    if (address % PAGE_BYTES != 0 || address > KERNEL_BASE || bytes - 1 >= KERNEL_BASE - address)
         return -EINVAL;
-    return unmap(self, address >> PAGE_SHIFT, to_pages(bytes));
+    return unmap(self, address >> PAGE_SHIFT, (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
 }
 
 /* ---- mmap ---- */
