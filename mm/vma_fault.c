@@ -135,10 +135,22 @@ static inline bool allows(const struct vma *region, enum access access, enum cpu
            (mode == MODE_KERNEL || (region->rights & RIGHTS_USER) != 0);
 }
 
+/* The region that holds ADDRESS, or NULL: mostly the one that the last touch was of. */
+static inline struct vma *find_touched(struct space *space, vaddr_t address)
+{
+    uint32_t page = address.v >> PAGE_SHIFT;
+    struct vma *region = space->touched;
+    if (region != NULL && page >= region->first_page && page <= region->last_page)
+        return region;
+    region = vma_find(space, address);
+    space->touched = region;
+    return region;
+}
+
 enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode mode)
 {
     struct space *space = space_of(address);
-    struct vma *region = vma_find(space, address);
+    struct vma *region = find_touched(space, address);
     if (region == NULL)
         region = grow_down(space, address.v >> PAGE_SHIFT);
     if (region == NULL || !allows(region, access, mode))

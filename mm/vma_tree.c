@@ -83,6 +83,7 @@ void vma_tree_insert(struct space *space, const struct vma_place *place, struct 
     raise_path(place->parent, gap_below);
     rb_insert_neutral(&space->regions, place->parent, place->side, &region->node, update_bound);
     space->region_count++;
+    space->touched = region;
 }
 
 void vma_tree_remove(struct space *space, struct vma *region)
@@ -93,6 +94,7 @@ void vma_tree_remove(struct space *space, struct vma *region)
         above->gap_bound_pages = region->gap_bound_pages; /* it takes REGION's place in the tree */
     rb_remove_neutral(&space->regions, &region->node, update_bound);
     space->region_count--;
+    space->touched = NULL;
 }
 
 /* NEW is like REGION, but in no tree and with no gap yet. */
@@ -139,6 +141,7 @@ void vma_tree_cut_below(struct space *space, struct vma *region, uint32_t page, 
 struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *above)
 {
     space->region_count--;
+    space->touched = NULL;
     if (above->node.child[RB_LEFT] == NULL) {
         region->last_page = above->last_page;
         rb_remove_neutral(&space->regions, &above->node, update_bound);
@@ -150,11 +153,6 @@ struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *a
     above->gap_pages = region->gap_pages;
     rb_remove_neutral(&space->regions, &region->node, update_bound);
     return region;
-}
-
-void vma_set_last_page(struct vma *region, uint32_t last_page)
-{
-    vma_tree_move_end(region, vma_of(rb_next(&region->node)), last_page);
 }
 
 void vma_set_first_page(struct vma *region, uint32_t first_page)
@@ -308,6 +306,7 @@ const char *vma_check(const struct space *space)
     if (broken != NULL)
         return broken;
     uint32_t from = space->first_page, reserved = 0, charged = 0, locked = 0;
+    bool has_touched = space->touched == NULL;
     for (const struct rb_node *node = rb_first(&space->regions); node != NULL;
          node = rb_next(node)) {
         const struct vma *region = vma_of(node);
@@ -316,12 +315,15 @@ const char *vma_check(const struct space *space)
         from = region->last_page + 1;
         if (region->kind == VMA_END)
             continue;
+        has_touched = has_touched || region == space->touched;
         if ((region->kind == VMA_OBJECT) != (region->object != NULL))
             return "a region has an object if and only if it shows one";
         reserved += vma_pages(region);
         charged += region->flags & VMA_CHARGED ? vma_pages(region) : 0;
         locked += region->flags & VMA_LOCKED ? vma_pages(region) : 0;
     }
+    if (!has_touched)
+        return "the region that was touched last is one of the space's";
     return reserved == space->reserved_pages && charged == space->charged_pages &&
                    locked == space->locked_pages
                ? NULL

@@ -91,13 +91,13 @@ static inline struct vma *vma_find_from(const struct space *space, uint32_t page
     struct rb_node *node = space->regions.root;
     struct vma *lowest = NULL;
     while (node != NULL) {
-        if (page > vma_of(node)->last_page) {
+        if (page < vma_of(node)->first_page) {
+            lowest = vma_of(node);
+            node = node->child[RB_LEFT];
+        } else if (page > vma_of(node)->last_page) {
             node = node->child[RB_RIGHT];
         } else {
-            lowest = vma_of(node);
-            if (page >= lowest->first_page)
-                break; /* it holds PAGE */
-            node = node->child[RB_LEFT];
+            return vma_of(node);
         }
     }
     return lowest;
@@ -120,11 +120,8 @@ void vma_tree_cut_below(struct space *space, struct vma *region, uint32_t page, 
  */
 struct vma *vma_tree_join(struct space *space, struct vma *region, struct vma *above);
 
-/* Move an end of REGION, into free pages or away from them. */
-void vma_set_last_page(struct vma *region, uint32_t last_page);
+/* Move an end of REGION, into free pages or away from them. ABOVE is the next region. */
 void vma_set_first_page(struct vma *region, uint32_t first_page);
-
-/* The same as vma_set_last_page() for whoever knows the next region, ABOVE. */
 static inline void vma_tree_move_end(struct vma *region, struct vma *above, uint32_t last_page)
 {
     region->last_page = last_page;

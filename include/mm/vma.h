@@ -65,6 +65,7 @@ struct space {
     uint32_t growable_pages;  /* by how much they may still grow, all of them (see below) */
     uint32_t charged_pages;   /* pages of regions with VMA_CHARGED, and with VMA_LOCKED: kept */
     uint32_t locked_pages;    /* by vma.c as reserved_pages is, so that layer 8 sees what went */
+    struct vma *touched; /* the region touched or entered last, or NULL: as a rule it is next */
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 

@@ -535,6 +535,10 @@ TEST("audit", "a tree of regions with a gap or a count that is wrong, in any spa
     region->node.colour = colour;
     EXPECT_FOUND(&region->last_page, region->last_page - 1,
                  "a region's gap is the distance to the region below it");
+    struct vma *touched = boot_space.touched;
+    boot_space.touched = vma_first(&kernel_space);
+    EXPECT_SAID("the region that was touched last is one of the space's");
+    boot_space.touched = touched;
     EXPECT_FOUND(&boot_space.reserved_pages, boot_space.reserved_pages + 1,
                  "reserved, charged and locked pages are the sums of all regions");
     EXPECT_FOUND(&kernel_space.reserved_pages, kernel_space.reserved_pages + 1,
