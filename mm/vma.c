@@ -166,7 +166,10 @@ static inline __attribute__((always_inline)) enum kerr enter_wish(struct space *
     new.rights = (uint8_t)(wish->rights | space->user);
     new.kind = wish->object != NULL ? VMA_OBJECT : VMA_PROMISE;
     new.flags = (uint8_t)wish->flags;
-    enum kerr error = enter(space, place, &new, wish->guard_pages);
+    uint32_t guard_pages = wish->guard_pages;
+    if (wish->keeps_off_stacks)
+        guard_pages += guard_below(place->above);
+    enum kerr error = enter(space, place, &new, guard_pages);
     if (error == KERR_OK && pages >= SLOT_PAGES && new.object == NULL)
         region_promise_whole_slots(new.first_page, new.last_page, (enum rights) new.rights);
     return error;

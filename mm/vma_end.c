@@ -13,7 +13,7 @@ enum kerr vma_extend(struct space *space, struct vma *region, uint32_t pages)
     CHECK(space == space_current() && region->kind == VMA_PROMISE,
           "a region of space %u, of kind %u, is to be extended", (unsigned)space->directory,
           (unsigned)region->kind);
-    if (pages >= above->gap_pages) /* one stays free: so it touches, and joins, no other region */
+    if (pages >= room_below(above)) /* one stays free: so it touches, and joins, no other region */
         return KERR_EXISTS;
     vma_tree_move_end(region, above, region->last_page + pages);
     count_pages(space, region->flags, pages);

@@ -88,9 +88,6 @@ static __attribute__((noinline)) enum fault_result build_object(const struct vma
 
 /* ---- regions that grow down ---- */
 
-/* So many pages stay free between a stack and what lies below it. */
-enum { STACK_GUARD_PAGES = 256 };
-
 /* Nothing need stay free above BELOW: it refuses all access, is a stack itself, or is not there. */
 static bool is_no_neighbour(const struct rb_node *below)
 {

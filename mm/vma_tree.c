@@ -8,7 +8,8 @@
  *     A.gap      B.gap            C.gap = 0           END.gap
  *
  * Every gap belongs to the region above it, and the end of the space is a node as well. A node's
- * `gap_bound_pages` is not smaller than any gap in its subtree, nor than its children's bounds. So
+ * `gap_bound_pages` is not smaller than the room in any gap of its subtree (all of the gap, but for
+ * the guard below a region that grows down), nor than its children's bounds. So
  * the search for room goes where the bounds allow it; who finds nothing there lowers them, and the
  * next one does not come again. Each change of a gap makes a path of bounds too high at most, and
  * each node that is looked at in vain mends one: O(log n) for each change, all in all.
@@ -19,7 +20,7 @@
 static inline uint32_t least_bound(const struct rb_node *node)
 {
     const struct rb_node *left = node->child[RB_LEFT], *right = node->child[RB_RIGHT];
-    uint32_t bound = vma_of(node)->gap_pages;
+    uint32_t bound = room_below(vma_of(node));
     if (left != NULL && vma_of(left)->gap_bound_pages > bound)
         bound = vma_of(left)->gap_bound_pages;
     if (right != NULL && vma_of(right)->gap_bound_pages > bound)
@@ -178,6 +179,12 @@ void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
 
 /* ---- room ---- */
 
+static inline bool has_room(const struct vma *region, uint32_t pages)
+{
+    return region->gap_pages >= pages && (likely(!(region->flags & VMA_GROWS_DOWN)) ||
+                                          region->gap_pages - pages >= STACK_GUARD_PAGES);
+}
+
 /* There may be a gap of PAGES pages in the subtree of NODE. */
 static inline bool may_have_gap(const struct rb_node *node, uint32_t pages)
 {
@@ -191,7 +198,7 @@ static struct vma *lowest_gap(struct rb_node *top, uint32_t pages)
     for (;;) {
         if (may_have_gap(node->child[RB_LEFT], pages)) {
             node = node->child[RB_LEFT];
-        } else if (vma_of(node)->gap_pages >= pages) {
+        } else if (has_room(vma_of(node), pages)) {
             return vma_of(node);
         } else if (may_have_gap(node->child[RB_RIGHT], pages)) {
             node = node->child[RB_RIGHT];
@@ -219,14 +226,10 @@ static struct rb_node *first_behind(const struct space *space, uint32_t pages, u
     return lowest;
 }
 
-/*
- * The lowest gap that has PAGES pages at or above FROM; NULL: none. From the first one that may, up
- * and to the right, by subtrees.
- */
-static struct vma *lowest_gap_from(const struct space *space, uint32_t pages, uint32_t from)
+/* The lowest gap above the one below NODE that has room: up and to the right, by subtrees. */
+static __attribute__((noinline)) struct vma *next_gap(struct rb_node *node, uint32_t pages)
 {
-    struct rb_node *node = first_behind(space, pages, from);
-    while (node != NULL && vma_of(node)->gap_pages < pages) {
+    do {
         struct vma *found = NULL;
         if (may_have_gap(node->child[RB_RIGHT], pages))
             found = lowest_gap(node->child[RB_RIGHT], pages);
@@ -235,8 +238,23 @@ static struct vma *lowest_gap_from(const struct space *space, uint32_t pages, ui
         while (node->parent != NULL && node == node->parent->child[RB_RIGHT])
             node = node->parent;
         node = node->parent;
-    }
+    } while (node != NULL && !has_room(vma_of(node), pages));
     return node != NULL ? vma_of(node) : NULL;
+}
+
+/*
+ * The lowest gap that has room for PAGES pages at or above FROM; NULL: none. That FROM may lie
+ * inside a gap matters for the first one only.
+ */
+static inline struct vma *lowest_gap_from(const struct space *space, uint32_t pages, uint32_t from)
+{
+    struct rb_node *node = first_behind(space, pages, from);
+    if (unlikely(node == NULL))
+        return NULL;
+    struct vma *above = vma_of(node);
+    bool has_it = has_room(above, pages) && (likely(!(above->flags & VMA_GROWS_DOWN)) ||
+                                             above->first_page - pages - from >= STACK_GUARD_PAGES);
+    return has_it ? above : next_gap(node, pages);
 }
 
 /*

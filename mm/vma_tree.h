@@ -16,10 +16,26 @@ static inline struct vma *vma_of(const struct rb_node *node)
 
 /* ---- gaps ---- */
 
+/* So many pages below REGION are not to be given away, though they are free. */
+static inline uint32_t guard_below(const struct vma *region)
+{
+    return region->flags & VMA_GROWS_DOWN ? STACK_GUARD_PAGES : 0;
+}
+
+/* The pages of the gap below REGION that may be. */
+static inline uint32_t room_below(const struct vma *region)
+{
+    uint32_t gap_pages = region->gap_pages;
+    if (likely(!(region->flags & VMA_GROWS_DOWN)))
+        return gap_pages;
+    return gap_pages > STACK_GUARD_PAGES ? gap_pages - STACK_GUARD_PAGES : 0;
+}
+
 /*
- * A node's bound says that no gap in its subtree is larger, not that there is one as large. So a
- * gap that shrinks changes no bound, and one that grows those above it only as far as they are too
- * low. The search for room pays: where a bound promised too much, it is set right on the way back.
+ * A node's bound says that no gap in its subtree has more room, not that there is one with as much.
+ * So a gap that shrinks changes no bound, and one that grows those above it only as far as they are
+ * too low. The search for room pays: where a bound promised too much, it is set right on the way
+ * back. (There, too, it is noticed that a gap may not be given away whole.)
  */
 static inline void raise_path(struct rb_node *node, uint32_t gap_pages)
 {

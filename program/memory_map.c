@@ -296,6 +296,7 @@ static int32_t map_wish(struct process *self, const struct map_request *request,
     }
     if (!is_allowed_anywhere(self, pages, wish, charged))
         return -ENOMEM;
+    wish->keeps_off_stacks = !(request->flags & MAP_FIXED_NOREPLACE);
     result = map_anywhere(self, request->address, pages, wish);
     settle(self);
     return result;
@@ -445,7 +446,8 @@ static enum kerr extend_heap(struct memory *memory, uint32_t first_page, uint32_
     const struct vma_wish wish = {.rights = RIGHTS_READ_WRITE,
                                   .flags = VMA_CHARGED | memory->lock_future,
                                   .name = memory_heap_name,
-                                  .guard_pages = HEAP_GUARD_PAGES};
+                                  .guard_pages = HEAP_GUARD_PAGES,
+                                  .keeps_off_stacks = true};
     return vma_map_at(&memory->space, VADDR(first_page << PAGE_SHIFT), pages, &wish);
 }
 

@@ -69,12 +69,18 @@ struct space {
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 
+/* So many pages stay free below a region that grows down, as on Linux (stack_guard_gap). */
+enum { STACK_GUARD_PAGES = 256 };
+
 /*
  * Regions that grow down (VMA_GROWS_DOWN): a touch of a free page below one, with nothing between,
  * extends it down to that page, if
  *   it has at most `stack_pages_max` pages then (0, as in a new space: none grows),
  *   `growable_pages` pays for it (no limit in a new space), and
- *   256 pages stay free above the region below, unless that is a stack, too, or refuses all access.
+ *   STACK_GUARD_PAGES stay free above the region below, unless that is a stack, too, or refuses all
+ *   access.
+ * Nor does what comes later come nearer, unless its place is prescribed: the search for room and
+ * vma_extend() keep the distance, vma_map_at() does if it is wished.
  * Layer 4 takes what a stack grew by out of `growable_pages`, so layer 8 sees there what was used,
  * and sets there what may be: what RLIMIT_AS leaves, what was charged beforehand.
  */
@@ -103,6 +109,7 @@ struct vma_wish {
     struct object *object; /* NULL: zeros. The region takes a reference of its own */
     uint32_t object_page;  /* the object's page that FIRST shows */
     uint32_t guard_pages;  /* above the range so many pages have to be free, too: KERR_EXISTS */
+    bool keeps_off_stacks; /* and STACK_GUARD_PAGES more below a region that grows down */
 };
 
 /*
@@ -118,7 +125,7 @@ kerr_t vma_map(struct space *space, uint32_t pages, const struct vma_wish *wish,
 
 /*
  * The upper end of REGION, a promise of SPACE, moves: up by PAGES pages, if these and one more above
- * them are free; down by PAGES, fewer than it has. Cheaper than vma_map_at() and vma_release().
+ * them are free, and the guard of a stack that follows; down by PAGES, fewer than it has. Cheaper than vma_map_at() and vma_release().
  *   returns KERR_OK; KERR_EXISTS; KERR_NO_MEMORY (a shared table must be copied; nothing changed)
  */
 kerr_t vma_extend(struct space *space, struct vma *region, uint32_t pages);

@@ -638,38 +638,112 @@ TEST("vma", "room from a page on, and up to one: first there, then anywhere belo
     small_end();
 }
 
+/* Like take_small(), one that grows down. */
+static void take_stack(uint32_t first, uint32_t pages)
+{
+    const struct vma_wish wish = {
+        .rights = RIGHTS_READ_WRITE, .flags = VMA_GROWS_DOWN, .name = names[1]};
+    EXPECT(vma_map_at(&small, VADDR((small.first_page + first) << PAGE_SHIFT), pages, &wish) ==
+           KERR_OK);
+}
+
+TEST("vma", "room below a region that grows down: all but the guard")
+{
+    small_begin(TEST_SLOT * SLOT_PAGES, 700);
+    take_stack(300, 1);
+    EXPECT_EQUAL(room_for(44), 0);
+    EXPECT_EQUAL(room_for(45), 301);
+    small.room_first_page = small.first_page + 40;
+    EXPECT_EQUAL(room_for(4), 40);
+    EXPECT_EQUAL(room_for(5), 301);
+    small.room_first_page = small.first_page;
+    take_small(10, 1);
+    EXPECT_EQUAL(room_for(33), 11);
+    EXPECT_EQUAL(room_for(34), 301);
+    take_stack(310, 1); /* its guard reaches below the other one */
+    EXPECT_EQUAL(room_for(34), 311);
+    EXPECT_EQUAL(room_for(390), ~0u);
+    small_end();
+}
+
+TEST("vma", "a place near a region that grows down: only if nobody wishes to keep off")
+{
+    struct vma_wish wish = {
+        .rights = RIGHTS_READ_WRITE, .name = names[0], .keeps_off_stacks = true};
+    small_begin(TEST_SLOT * SLOT_PAGES, 700);
+    take_stack(300, 1);
+    EXPECT(vma_map_at(&small, page_of_slot(TEST_SLOT, 40), 5, &wish) == KERR_EXISTS);
+    EXPECT(vma_map_at(&small, page_of_slot(TEST_SLOT, 40), 3, &wish) == KERR_OK);
+    struct vma *region = vma_find(&small, page_of_slot(TEST_SLOT, 40));
+    EXPECT(vma_extend(&small, region, 1) == KERR_EXISTS); /* one stays free besides */
+    EXPECT(vma_shorten(&small, region, 1) == KERR_OK);
+    EXPECT(vma_extend(&small, region, 1) == KERR_OK);
+    wish.guard_pages = 1;
+    EXPECT(vma_map_at(&small, page_of_slot(TEST_SLOT, 43), 1, &wish) == KERR_EXISTS);
+    wish.guard_pages = 0;
+    EXPECT(vma_map_at(&small, page_of_slot(TEST_SLOT, 43), 1, &wish) == KERR_OK);
+    wish.keeps_off_stacks = false;
+    EXPECT(vma_map_at(&small, page_of_slot(TEST_SLOT, 299), 1, &wish) == KERR_OK);
+    small_end();
+}
+
+enum { RANDOM_PAGES = 600, RANDOM_CHANGES = 300 };
+
+/* PAGE is free, and no region that grows down is so near above that it keeps it. */
+static bool is_room(uint32_t page)
+{
+    const struct vma *above = vma_at_or_above(&small, VADDR(page << PAGE_SHIFT));
+    return above == NULL ||
+           above->first_page - page > (above->flags & VMA_GROWS_DOWN ? STACK_GUARD_PAGES : 0u);
+}
+
 /* Room by looking at every page. */
 static uint32_t plain_room(uint32_t pages, uint32_t from, uint32_t end)
 {
     for (uint32_t page = from, run = 0; page < end; page++) {
-        run = vma_find(&small, VADDR(page << PAGE_SHIFT)) == NULL ? run + 1 : 0;
+        if (vma_find(&small, VADDR(page << PAGE_SHIFT)) == NULL && is_room(page))
+            run++;
+        else
+            run = 0;
         if (run == pages)
             return page + 1 - pages - small.first_page;
     }
     return ~0u;
 }
 
+/* One region more, of which one in 8 grows down, or fewer in a larger part. */
+static void change_small(uint32_t *seed)
+{
+    bool is_release = test_random(seed) % 3 == 0;
+    uint32_t page = test_random(seed) % RANDOM_PAGES;
+    uint32_t pages = 1 + test_random(seed) % (is_release ? 200 : 8);
+    vaddr_t first = VADDR((small.first_page + page) << PAGE_SHIFT);
+    const struct vma_wish wish = {.rights = RIGHTS_READ,
+                                  .name = names[test_random(seed) % 3],
+                                  .flags = test_random(seed) % 8 == 0 ? VMA_GROWS_DOWN : 0};
+    if (page + pages > RANDOM_PAGES)
+        pages = RANDOM_PAGES - page;
+    if (is_release)
+        EXPECT(vma_release(&small, first, pages) != KERR_BAD_RANGE);
+    else
+        EXPECT(vma_map_at(&small, first, pages, &wish) != KERR_BAD_RANGE);
+}
+
 TEST("vma", "room among random regions, between random bounds: as a look at every page says")
 {
     uint32_t seed = 4;
-    small_begin(TEST_SLOT * SLOT_PAGES, 300);
-    for (uint32_t i = 0; i < 1000; i++) {
-        uint32_t page = test_random(&seed) % 300, pages = 1 + test_random(&seed) % 8;
-        vaddr_t first = VADDR((small.first_page + page) << PAGE_SHIFT);
-        if (page + pages > 300)
-            pages = 300 - page;
-        if (test_random(&seed) % 3 == 0)
-            EXPECT(vma_release(&small, first, pages) != KERR_BAD_RANGE);
-        else
-            EXPECT(vma_reserve_at(&small, first, pages, RIGHTS_READ, names[i % 3]) !=
-                   KERR_BAD_RANGE);
-        small.room_first_page = small.first_page + test_random(&seed) % 300;
-        small.room_end_page = small.first_page + 1 + test_random(&seed) % 300;
-        uint32_t wanted = 1 + test_random(&seed) % 12;
+    small_begin(TEST_SLOT * SLOT_PAGES, RANDOM_PAGES);
+    for (uint32_t i = 0; i < RANDOM_CHANGES; i++) {
+        change_small(&seed);
+        small.room_first_page = small.first_page + test_random(&seed) % RANDOM_PAGES;
+        small.room_end_page = small.first_page + 1 + test_random(&seed) % RANDOM_PAGES;
+        uint32_t wanted = 1 + test_random(&seed) % 24;
         uint32_t room = plain_room(wanted, small.room_first_page, small.room_end_page);
         if (room == ~0u)
             room = plain_room(wanted, small.first_page, small.room_end_page);
         EXPECT_EQUAL(room_for(wanted), room);
+        if (i % 16 == 0)
+            expect_tree(&small);
     }
     small_end();
 }

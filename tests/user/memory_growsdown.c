@@ -4,6 +4,7 @@
  */
 #include "check.h"
 
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -56,6 +57,62 @@ static void test_gap(void)
     CHECK(munmap(below, PAGE) == 0);
     CHECK(is_there(down - 250 * PAGE));
     CHECK(munmap(down, PAGE) == 0);
+}
+
+/* What keeps away from a region that grows down, and what need not. */
+static void test_guard(void)
+{
+    enum { ANON = MAP_PRIVATE | MAP_ANONYMOUS };
+    char *down = map_down(1);
+    char *near = down - 100 * PAGE, *far = down - 257 * PAGE;
+    char *hinted = mmap(near, PAGE, RW, ANON, -1, 0);
+    CHECK_THAT("a hint below it is not taken", hinted != MAP_FAILED && hinted != near);
+    CHECK_THAT("nor if the last page is too near",
+               mmap(far, 2 * PAGE, PROT_NONE, ANON, -1, 0) != far);
+    CHECK_THAT("a hint 256 pages below is", mmap(far, PAGE, RW, ANON, -1, 0) == far);
+    CHECK(munmap(far, PAGE) == 0);
+    CHECK_THAT("a hint above it is",
+               mmap(down + PAGE, PAGE, PROT_READ, ANON, -1, 0) == down + PAGE);
+    CHECK_THAT("a prescribed place is, next to it",
+               mmap(down - PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) == down - PAGE);
+    CHECK(munmap(down - PAGE, PAGE) == 0);
+    CHECK_THAT("and where nothing is to be replaced",
+               mmap(near, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == near);
+    CHECK(munmap(near, PAGE) == 0 && is_there(near));
+    CHECK(munmap(down, 2 * PAGE) == 0);
+}
+
+/* All room is taken, a MiB each; none of it lies below DOWN, which can still grow. */
+static int fill_all_room(void)
+{
+    char *down = target, *at = NULL;
+    for (int i = 0; i < 4096 && at != MAP_FAILED; i++) {
+        at = mmap(NULL, MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at != MAP_FAILED && at < down && at + MIB > down - 256 * PAGE)
+            return 1;
+    }
+    down[-255 * PAGE] = 1;
+    return 0;
+}
+
+static void test_room(void)
+{
+    target = map_down(1);
+    CHECK_EXITS(fill_all_room, 0);
+    CHECK(munmap(target, PAGE) == 0);
+}
+
+/* The heap stays 257 pages below, one of which is its own guard. */
+static int grow_heap(void)
+{
+    char *heap = (char *)(((uintptr_t)sbrk(0) + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+    if (mmap(heap + 4 * MIB, PAGE, RW, DOWN | MAP_FIXED, -1, 0) != heap + 4 * MIB)
+        return 1;
+    if (brk(heap + 4 * MIB - 256 * PAGE) == 0)
+        return 2;
+    if (brk(heap + 3 * MIB - 2 * PAGE) != 0 || brk(heap + 3 * MIB - PAGE) != 0)
+        return 3;
+    return brk(heap + 3 * MIB) == 0 ? 4 : 0;
 }
 
 static int grow_far(void)
@@ -127,6 +184,9 @@ int main(void)
 {
     test_grows();
     test_gap();
+    test_guard();
+    test_room();
+    CHECK_EXITS(grow_heap, 0);
     CHECK_KILLED(grow_far, SIGSEGV);
     test_fork();
     test_copies();
