@@ -745,7 +745,10 @@ static int32_t move(struct process *self, const struct vma *region, const struct
     return address;
 }
 
-/* To an address of the caller's, in place of what is there. */
+/*
+ * To an address of the caller's, in place of what is there. All that can be known is asked before
+ * the first page goes; if memory lacks after that, what was at the new address is gone, as on Linux.
+ */
 static int32_t remap_to(struct process *self, struct remap *remap)
 {
     const struct space *space = &self->memory->space;
@@ -756,6 +759,10 @@ static int32_t remap_to(struct process *self, struct remap *remap)
     int32_t result = check_remap(self, vma_find(space, old), &checked);
     if (result != 0)
         return result;
+    if (!is_below_kernel(remap->old_page << PAGE_SHIFT, remap->old_pages))
+        return -EINVAL;
+    if (space->region_count >= REGIONS_MAX - 2) /* three edges may have to be cut */
+        return -ENOMEM;
     result = unmap(self, remap->new_page, remap->new_pages);
     if (result == 0 && remap->old_pages > remap->new_pages)
         result =

@@ -146,6 +146,18 @@ static void test_fixed(void)
     CHECK(munmap(other, 16 * PAGE) == 0 && munmap(room, 16 * PAGE) == 0);
 }
 
+/* An old length that leaves the address space: an error, and what is at the new address may stay. */
+static void test_fixed_refused(void)
+{
+    char *room = map(4 * PAGE), *other = map(4 * PAGE);
+    fill(room, 4);
+    CHECK_ERROR(raw(room, 0xFFFFF000, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other), EINVAL);
+    CHECK_THAT("Linux has lost the page there, Droste has not",
+               !check_on_droste() || is_there(other));
+    CHECK(is_filled(room, 4) && is_there(other + PAGE));
+    CHECK(munmap(room, 4 * PAGE) == 0 && munmap(other, 4 * PAGE) == 0);
+}
+
 static void test_dontunmap(void)
 {
     char *room = map(4 * PAGE);
@@ -221,6 +233,7 @@ int main(int argc, char **argv)
     test_move();
     test_move_large();
     test_fixed();
+    test_fixed_refused();
     test_dontunmap();
     test_shared();
     test_file();
