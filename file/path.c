@@ -228,7 +228,7 @@ uint32_t file_object_inode(const struct object *object)
 }
 
 int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum file_map map,
-                         struct object **object)
+                         struct object **object, bool *is_writable)
 {
     const struct file *file = file_at(self, descriptor);
     if (file == NULL || (file->flags & O_PATH))
@@ -236,6 +236,7 @@ int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum f
     if (!(file->access & FILE_READ) ||
         (map == FILE_MAP_SHARED_WRITE && !(file->access & FILE_WRITE)))
         return -EACCES;
+    *is_writable = (file->access & FILE_WRITE) != 0;
     *object = file->node != NULL ? file->node->object : NULL;
     if (*object != NULL)
         object_get(*object);

@@ -328,8 +328,9 @@ static inline bool is_populated(uint32_t flags, const struct vma_wish *wish)
     return (wish->flags & VMA_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
-/* OBJECT: what the descriptor shows, or NULL. */
-static int32_t map(struct process *self, struct map_request *request, struct object *object)
+/* OBJECT: what the descriptor shows, or NULL; FILE_FLAGS: what else it means for the region. */
+static int32_t map(struct process *self, struct map_request *request, struct object *object,
+                   uint32_t file_flags)
 {
     uint32_t pages = to_pages(request->bytes), flags = request->flags;
     if (pages == 0)
@@ -341,7 +342,7 @@ static int32_t map(struct process *self, struct map_request *request, struct obj
         return result;
 
     struct vma_wish wish = {.rights = rights_of(request->protection),
-                            .flags = self->memory->lock_future,
+                            .flags = self->memory->lock_future | file_flags,
                             .object = object};
     if ((flags & MAP_NORESERVE) && commit_account.mode != OVERCOMMIT_NEVER)
         wish.flags |= VMA_NO_RESERVE;
@@ -389,12 +390,14 @@ static __attribute__((noinline)) int32_t map_file(struct process *self, struct m
     if (type == MAP_SHARED || type == MAP_SHARED_VALIDATE)
         how = request->protection & PROT_WRITE ? FILE_MAP_SHARED_WRITE : FILE_MAP_SHARED_READ;
     struct object *object;
-    int32_t result = file_for_mapping(self, request->descriptor, how, &object);
+    bool is_writable;
+    int32_t result = file_for_mapping(self, request->descriptor, how, &object, &is_writable);
     if (result != 0)
         return result;
     if (object == NULL && type == MAP_SHARED_VALIDATE)
         request->flags = (request->flags & ~(uint32_t)MAP_TYPE) | MAP_SHARED;
-    result = map(self, request, object);
+    result =
+        map(self, request, object, how != FILE_MAP_PRIVATE && !is_writable ? VMA_READ_ONLY : 0);
     if (object != NULL)
         object_put(object);
     return result;
@@ -409,7 +412,7 @@ SYSTEM_CALL(192, mmap2)
     struct map_request request = {ARG1, ARG2, ARG3, ARG4, ARG5, ARG6};
     if (unlikely(!(request.flags & MAP_ANONYMOUS)))
         return map_file(self, &request);
-    return map(self, &request, NULL);
+    return map(self, &request, NULL, 0);
 }
 
 /* Six words in memory; the offset is in bytes. */
@@ -422,7 +425,7 @@ SYSTEM_CALL(90, mmap)
     if (request.offset_page % PAGE_BYTES != 0)
         return -EINVAL;
     request.offset_page >>= PAGE_SHIFT;
-    return request.flags & MAP_ANONYMOUS ? map(self, &request, NULL) : map_file(self, &request);
+    return request.flags & MAP_ANONYMOUS ? map(self, &request, NULL, 0) : map_file(self, &request);
 }
 
 /* ---- brk ---- */

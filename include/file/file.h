@@ -33,12 +33,13 @@ uint32_t file_object_inode(const struct object *object);
 
 /*
  * What mmap needs of DESCRIPTOR.
- *   *object   one reference for the caller; NULL: /dev/zero, anonymous memory
- *   returns 0, -EBADF, -ENODEV (can't be mapped), -EACCES (not open for what WANTS_WRITE says)
+ *   *object       one reference for the caller; NULL: /dev/zero, anonymous memory
+ *   *is_writable  it is open for writing
+ *   returns 0, -EBADF, -ENODEV (can't be mapped), -EACCES (not open for what MAP says)
  */
 enum file_map { FILE_MAP_PRIVATE, FILE_MAP_SHARED_READ, FILE_MAP_SHARED_WRITE };
 int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum file_map map,
-                         struct object **object);
+                         struct object **object, bool *is_writable);
 
 /* The terminal got a key while processes run. Returns false: it has no room, offer it again. */
 bool terminal_take_key(int key);

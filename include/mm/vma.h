@@ -29,6 +29,7 @@ enum vma_flags {
     VMA_LOCKED = 4,     /* layer 8's marks: mlock; charged to the account of promises; never */
     VMA_CHARGED = 8,
     VMA_NO_RESERVE = 16,
+    VMA_READ_ONLY = 32, /* shared, of a file that is not open for writing: so it stays */
 };
 
 struct vma {
