@@ -3,8 +3,8 @@
  * Layer 10. The calls that change what a program has mapped: brk, mmap, munmap, mprotect, mremap.
  *
  * Each checks first what the manual page asks for, then limits and the account of promises, then
- * lets layer 4 do it; layer 4 either does it all or changes nothing. Where a call of Linux stops
- * half-way with an error (mprotect across a hole), this one has changed nothing.
+ * lets layer 4 do it; layer 4 either does it all or changes nothing. As on Linux, mprotect goes on up
+ * to the first obstacle (a hole, a file that is not open for writing) and then tells it.
  * Source: Linux manual pages brk(2), mmap(2), munmap(2), mprotect(2), mremap(2).
  */
 #include "memory_calls.h"
@@ -554,88 +554,73 @@ SYSTEM_CALL(45, brk)
 
 /* ---- mprotect ---- */
 
-/* What a change of rights means for the regions of a range. */
-struct protect_plan {
-    uint32_t uncharged_pages; /* that become writable, and are not charged yet */
-    uint32_t data_pages;      /* that become private and writable */
-};
-
-static int32_t plan_region(const struct vma *region, uint32_t pages, enum rights rights,
-                           struct protect_plan *plan)
+/* May the program change pages of REGION to RIGHTS at all? */
+static inline bool may_protect(const struct vma *region, enum rights rights)
 {
-    if (!(rights & RIGHTS_WRITE))
-        return 0;
-    if (region->flags & VMA_SHARED)
-        return region->object->kind == OBJECT_FILE ? -EACCES : 0;
-    if (!(region->flags & (VMA_CHARGED | VMA_NO_RESERVE)))
-        plan->uncharged_pages += pages;
-    if (!is_data(region->rights, region->flags))
-        plan->data_pages += pages;
-    return 0;
+    return !(rights & RIGHTS_WRITE) || !(region->flags & VMA_READ_ONLY);
 }
 
-/* The range, from REGION on, has no holes. */
-static int32_t plan_protect(const struct vma *region, uint32_t first_page, uint32_t last_page,
-                            enum rights rights, struct protect_plan *plan)
+/* PAGES pages of REGION, private and not writable by now, are to be writable: does a limit bind? */
+static bool may_become_data(const struct process *self, const struct vma *region, uint32_t pages)
+{
+    return self->limits[LIMIT_DATA].soft == LIMIT_NONE ||
+           (region->flags & (VMA_SHARED | VMA_GROWS_DOWN)) ||
+           is_data(region->rights, region->flags) ||
+           !exceeds(self, LIMIT_DATA, count_data_pages(&self->memory->space), pages);
+}
+
+/* Before pages of a private region become writable, the account knows them. */
+static __attribute__((noinline)) int32_t charge_pages(struct process *self, uint32_t first_page,
+                                                      uint32_t last_page)
+{
+    struct memory *memory = self->memory;
+    uint32_t pages = last_page - first_page + 1;
+    if (!commit_allows(memory, pages, first_page, last_page))
+        return -ENOMEM;
+    enum kerr error =
+        vma_set_flags(&memory->space, VADDR(first_page << PAGE_SHIFT), pages, VMA_CHARGED, 0);
+    settle(self);
+    return error == KERR_OK ? 0 : memory_call_failed(error);
+}
+
+/* The pages [first_page, last_page], all of REGION, get RIGHTS. */
+static inline int32_t protect_part(struct process *self, const struct vma *region,
+                                   uint32_t first_page, uint32_t last_page, enum rights rights)
+{
+    struct space *space = &self->memory->space;
+    uint32_t pages = last_page - first_page + 1;
+    if (unlikely(!may_protect(region, rights)))
+        return -EACCES;
+    if (has_too_many_parts(space, first_page, last_page))
+        return -ENOMEM;
+    memory_regions_change(self->memory);
+    if (rights & RIGHTS_WRITE) {
+        if (!may_become_data(self, region, pages))
+            return -ENOMEM;
+        int32_t result = 0;
+        if (!(region->flags & (VMA_SHARED | VMA_CHARGED | VMA_NO_RESERVE)))
+            result = charge_pages(self, first_page, last_page);
+        if (result != 0)
+            return result;
+    }
+    enum kerr error = vma_protect(space, VADDR(first_page << PAGE_SHIFT), pages, rights);
+    return likely(error == KERR_OK) ? 0 : memory_call_failed(error);
+}
+
+/* Region by region from REGION on, the lowest one: what lies before an obstacle is changed. */
+static int32_t protect(struct process *self, const struct vma *region, uint32_t first_page,
+                       uint32_t last_page, enum rights rights)
 {
     for (;;) {
         if (region == NULL || region->first_page > first_page)
             return -ENOMEM;
         uint32_t last = last_page < region->last_page ? last_page : region->last_page;
-        int32_t result = plan_region(region, last - first_page + 1, rights, plan);
+        int32_t result = protect_part(self, region, first_page, last, rights);
         if (result != 0 || last == last_page)
             return result;
-        first_page = last + 1;
-        region = vma_next(region);
+        first_page = last + 1; /* REGION may have become one with others */
+        region = vma_at_or_above(&self->memory->space, VADDR(first_page << PAGE_SHIFT));
     }
-}
-
-/* Private pages of the range become writable, and the account knows it. */
-static __attribute__((noinline)) int32_t charge_range(struct process *self, uint32_t first_page,
-                                                      uint32_t last_page)
-{
-    struct space *space = &self->memory->space;
-    while (first_page <= last_page) { /* there are no holes */
-        const struct vma *region = vma_find(space, VADDR(first_page << PAGE_SHIFT));
-        uint32_t last = last_page < region->last_page ? last_page : region->last_page;
-        if (!(region->flags & (VMA_SHARED | VMA_CHARGED | VMA_NO_RESERVE))) {
-            enum kerr error = vma_set_flags(space, VADDR(first_page << PAGE_SHIFT),
-                                            last - first_page + 1, VMA_CHARGED, 0);
-            if (error != KERR_OK)
-                return memory_call_failed(error);
-        }
-        first_page = last + 1;
-    }
-    return 0;
-}
-
-static int32_t protect(struct process *self, const struct vma *region, uint32_t first_page,
-                       uint32_t last_page, enum rights rights)
-{
-    struct space *space = &self->memory->space;
-    struct protect_plan plan = {0, 0};
-    int32_t result = plan_protect(region, first_page, last_page, rights, &plan);
-    if (result != 0)
-        return result;
-    if (has_too_many_parts(space, first_page, last_page))
-        return -ENOMEM;
-    if (plan.data_pages > 0 && self->limits[LIMIT_DATA].soft != LIMIT_NONE &&
-        exceeds(self, LIMIT_DATA, count_data_pages(space), plan.data_pages))
-        return -ENOMEM;
-    memory_regions_change(self->memory);
-    if (plan.uncharged_pages > 0) {
-        if (!commit_allows(self->memory, plan.uncharged_pages, first_page, last_page))
-            return -ENOMEM;
-        result = charge_range(self, first_page, last_page);
-    }
-    if (result == 0) {
-        enum kerr error =
-            vma_protect(space, VADDR(first_page << PAGE_SHIFT), last_page - first_page + 1, rights);
-        result = error == KERR_OK ? 0 : memory_call_failed(error);
-    }
-    if (plan.uncharged_pages > 0)
-        settle(self);
-    return result;
 }
 
 SYSTEM_CALL(125, mprotect)

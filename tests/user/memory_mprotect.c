@@ -52,7 +52,10 @@ static void test_errors(void)
     CHECK(munmap(room + PAGE, PAGE) == 0);
     CHECK_ERROR(mprotect(room + PAGE, PAGE, RW), ENOMEM);
     CHECK_ERROR(mprotect(room, 4 * PAGE, PROT_READ), ENOMEM);
+    CHECK_THAT("before the hole all has changed", !is_writable(room) && is_readable(room));
     CHECK_THAT("behind the hole nothing has changed", is_writable(room + 2 * PAGE));
+    CHECK_ERROR(mprotect(room + PAGE, 3 * PAGE, PROT_READ), ENOMEM);
+    CHECK_THAT("nor if it begins with the hole", is_writable(room + 2 * PAGE));
     CHECK(munmap(room, 4 * PAGE) == 0);
     CHECK_ERROR(mprotect(room, PAGE, RW), ENOMEM);
 }
@@ -116,6 +119,49 @@ static void test_files(void)
     close(fd);
 }
 
+/* Several regions, of which one refuses: those before it have changed, those behind it not. */
+static void test_obstacle(void)
+{
+    int fd = open(self_path, O_RDONLY);
+    char *room = map(8 * PAGE, PROT_READ);
+    CHECK(room[0] == 0); /* its table is there */
+    CHECK(mprotect(room + PAGE, PAGE, PROT_NONE) == 0);
+    CHECK(mmap(room + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == room + 4 * PAGE);
+    CHECK_ERROR(mprotect(room, 8 * PAGE, RW), EACCES);
+    CHECK(is_writable(room) && is_writable(room + PAGE) && is_writable(room + 3 * PAGE));
+    CHECK(!is_writable(room + 4 * PAGE) && is_readable(room + 4 * PAGE));
+    CHECK(!is_writable(room + 5 * PAGE) && !is_writable(room + 7 * PAGE));
+    CHECK(mprotect(room, 8 * PAGE, PROT_READ) == 0 && !is_writable(room + PAGE));
+    CHECK(munmap(room + 6 * PAGE, PAGE) == 0);
+    CHECK_ERROR(mprotect(room + PAGE, 7 * PAGE, PROT_NONE), ENOMEM);
+    CHECK(is_readable(room) && !is_readable(room + PAGE) && !is_readable(room + 5 * PAGE) &&
+          is_readable(room + 7 * PAGE));
+    CHECK(munmap(room, 8 * PAGE) == 0);
+    close(fd);
+}
+
+/* Shared memory by way of /dev/zero may become writable if the descriptor was open for it. */
+static void test_device(void)
+{
+    int reads = open("/dev/zero", O_RDONLY), writes = open("/dev/zero", O_RDWR);
+    char *shared = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, reads, 0);
+    CHECK(shared != MAP_FAILED && shared[PAGE] == 0);
+    CHECK_ERROR(mprotect(shared, PAGE, RW), EACCES);
+    CHECK(mprotect(shared, PAGE, PROT_NONE) == 0 && mprotect(shared, PAGE, PROT_READ) == 0);
+    CHECK(!is_writable(shared));
+    char *moved = mremap(shared, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map(PAGE, RW));
+    CHECK(moved != MAP_FAILED);
+    CHECK_ERROR(mprotect(moved, PAGE, RW), EACCES);
+    CHECK(mmap(NULL, PAGE, RW, MAP_SHARED, reads, 0) == MAP_FAILED && errno == EACCES);
+    char *private = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, reads, 0);
+    CHECK(mprotect(private, PAGE, RW) == 0 && is_writable(private));
+    shared = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, writes, 0);
+    CHECK(shared != MAP_FAILED && mprotect(shared, PAGE, RW) == 0 && is_writable(shared));
+    CHECK_THAT("what a child wrote is there", shared[0] == 1);
+    close(reads);
+    close(writes);
+}
+
 /* Below tables that a child shares: rights are each one's own. */
 static int protect_in_child(void)
 {
@@ -165,6 +211,8 @@ int main(int argc, char **argv)
     test_contents_stay();
     test_untouched();
     test_files();
+    test_obstacle();
+    test_device();
     test_after_fork();
     test_split_and_join();
     return check_end();
