@@ -30,7 +30,8 @@ SRC_9 := file/file.c file/path.c file/transfer.c file/pipe.c file/modules.c file
     file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_transfer.c \
     file/calls_status.c file/calls_poll.c
 SRC_10 := program/elf.c program/exec.c program/exec_texts.c program/memory_calls.c \
-    program/memory_map.c program/memory_advice.c program/memory_peer.c program/init.c
+    program/memory_map.c program/memory_unmap.c program/memory_heap.c program/memory_protect.c \
+    program/memory_remap.c program/memory_advice.c program/memory_peer.c program/init.c
 SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_memory.c \
     prompt/commands_promise.c prompt/commands_system.c prompt/commands_run.c \
     prompt/commands_process.c prompt/commands_space.c prompt/attention.c

@@ -37,3 +37,18 @@ bool is_edge_inside_region(const struct space *space, uint32_t first_page, uint3
     return (first != NULL && first->first_page < first_page) ||
            (last != NULL && last->last_page > last_page);
 }
+
+uint32_t count_data_pages(const struct space *space)
+{
+    uint32_t count = 0;
+    for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
+        if (is_data(region->rights, region->flags))
+            count += vma_pages(region);
+    return count;
+}
+
+void memory_populate_now(struct process *self, uint32_t first_page, uint32_t pages)
+{
+    if (memory_populate(self->memory, first_page, first_page + pages - 1) == KERR_NO_MEMORY)
+        process_request_room();
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 10. Private. Uses: layers 0-5, process. Used by: program/memory_map.c, memory_advice.c.
+ * Layer 10. Private. Uses: layers 0-5, process. Used by: program/memory_*.c.
  *
- * What the memory calls have in common: pages of ranges, limits, and how a call fails.
+ * What the memory calls have in common: protections, pages of ranges, limits, what follows a change
+ * of regions, and how a call fails.
  */
 #ifndef PROGRAM_MEMORY_CALLS_H
 #define PROGRAM_MEMORY_CALLS_H
@@ -12,6 +13,26 @@
 
 /* As in Linux (vm.max_map_count), so that no program takes all nodes. */
 enum { REGIONS_MAX = 65530 };
+
+enum protection {
+    PROT_READ = 1,
+    PROT_WRITE = 2,
+    PROT_EXEC = 4,
+    PROT_SEM = 8,
+    PROT_RIGHTS = PROT_READ | PROT_WRITE | PROT_EXEC,
+    PROT_GROWSDOWN = 0x01000000,
+    PROT_GROWSUP = 0x02000000,
+};
+_Static_assert(PROT_READ == (int)RIGHTS_READ && PROT_WRITE == (int)RIGHTS_WRITE &&
+                   PROT_EXEC == (int)RIGHTS_EXECUTE,
+               "protections are rights");
+
+/* An i386 can't let a page be written and not read. */
+static inline enum rights rights_of(uint32_t protection)
+{
+    enum rights rights = protection & PROT_RIGHTS;
+    return protection & PROT_WRITE ? rights | RIGHTS_READ : rights;
+}
 
 /* Bytes to pages, rounded up, without overflow. */
 static inline uint32_t to_pages(uint32_t bytes)
@@ -70,5 +91,46 @@ static inline bool has_too_many_parts(const struct space *space, uint32_t first_
     return unlikely(space->region_count >= REGIONS_MAX - 1) &&
            is_edge_inside_region(space, first_page, last_page);
 }
+
+/* ---- limits ---- */
+
+/* Private, writable, no stack: what RLIMIT_DATA is about. */
+static inline bool is_data(enum rights rights, uint32_t flags)
+{
+    return (rights & RIGHTS_WRITE) != 0 && (flags & (VMA_SHARED | VMA_GROWS_DOWN)) == 0;
+}
+
+uint32_t count_data_pages(const struct space *space);
+
+/* May PAGES pages more be in regions, with RIGHTS and FLAGS? */
+static inline bool is_within_limits(const struct process *self, uint32_t pages, enum rights rights,
+                                    uint32_t flags)
+{
+    const struct space *space = &self->memory->space;
+    return space->region_count < REGIONS_MAX &&
+           !exceeds(self, LIMIT_AS, space->reserved_pages, pages) &&
+           (self->limits[LIMIT_DATA].soft == LIMIT_NONE || !is_data(rights, flags) ||
+            !exceeds(self, LIMIT_DATA, count_data_pages(space), pages));
+}
+
+/* ---- a change of regions ---- */
+
+/* The regions have changed: the account follows, and so does what RLIMIT_AS leaves to stacks. */
+static inline void settle(struct process *self)
+{
+    struct memory *memory = self->memory;
+    commit_follow(memory);
+    if (unlikely(self->limits[LIMIT_AS].soft != LIMIT_NONE))
+        memory_limit_growth(memory, self->limits[LIMIT_AS].soft);
+}
+
+/* Empty PAGES pages, which lie below the kernel. Returns 0 or an error. */
+int32_t memory_unmap(struct process *self, uint32_t first_page, uint32_t pages);
+
+/*
+ * MAP_POPULATE, or locked: the mapping stands, whether all its pages can be touched or not. Who
+ * wants more frames than there are makes a victim necessary, and most likely is it.
+ */
+void memory_populate_now(struct process *self, uint32_t first_page, uint32_t pages);
 
 #endif
