@@ -7,6 +7,7 @@
  * All functions work on the current space; none looks up a region.
  *
  * Ranges are pages [first, first + pages), may span any number of slots, and don't wrap.
+ * A `page` is the address of its first byte, a vaddr_t; from layer 4 on it is a number (mm/vma.h).
  */
 #ifndef MM_COW_H
 #define MM_COW_H

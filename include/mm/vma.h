@@ -8,6 +8,9 @@
  * is found in O(log n), taken over all changes.
  *
  * Nodes come from a fixed array in kernel space that becomes real as it grows: no heap here.
+ *
+ * Pages have numbers here: a `uint32_t page`, and whatever is called `..._page`, is an address / 4096.
+ * A `vaddr_t`, as `first` below, is the address itself. (In layers 2 and 3 every `page` is a vaddr_t.)
  */
 #ifndef MM_VMA_H
 #define MM_VMA_H
