@@ -59,17 +59,12 @@ matrix_row() { # EMULATOR CPU MACHINE FIRMWARE MEDIUM MIB "MORE"
     fi
 }
 
-# An ISO that starts the self-tests at once: $image. MORE is mode=WxHxD, or kernel options.
+# The ISO, which starts its self-tests at once: $image. MORE is mode=WxHxD, or kernel options.
 make_test_iso() { # "MORE"
-    local options=$1 mode=
+    local options=$1 mode=auto
     [[ $options = mode=* ]] && mode=${options#mode=} options=
-    {
-        echo "set timeout=0"
-        echo "insmod all_video"
-        echo "multiboot2 /boot/droste-checked.elf test $options"
-        [ -n "$mode" ] && echo "set gfxpayload=$mode"
-        echo "boot"
-    } > "$image.cfg.img"
+    sed -e "s/^set timeout=.*/set timeout=0/; s/^set default=.*/set default=1/" \
+        -e "s/ test$/& $options/; /^function/i set gfxpayload=$mode" iso/grub.cfg > "$image.cfg.img"
     tools/iso "$image" build/droste.elf build/droste-checked.elf "$image.cfg.img"
 }
 
