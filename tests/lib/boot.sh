@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Checks that boot a kernel in a QEMU of its own, with an outer time limit. Sourced by tests/run.
+# Checks that boot a kernel in a QEMU of its own, with an outer time limit (tests/lib/limit: what a busy
+# machine takes away does not count). Sourced by tests/run.
 #
 # The guest ends QEMU by isa-debug-exit with 2 * x + 1 (include/kernel/machine.h): success is not
 # 0, so that a QEMU that crashes, or a time limit, cannot pass for it.
@@ -7,8 +8,9 @@
 STATUS_HALT=33 STATUS_PASS=65 STATUS_FAIL=67 STATUS_PANIC=69
 TIME_LIMIT=${TIME_LIMIT:-180}
 
+limited() { tests/lib/limit "$TIME_LIMIT" "$@"; }
 run_qemu() { # PROGRAM ARGUMENTS...: serial line on standard input and output
-    timeout --foreground -k 5 "$TIME_LIMIT" "$1" -accel tcg -nic none -display none \
+    limited "$1" -accel tcg -nic none -display none \
         -monitor none -device isa-debug-exit,iobase=0xf4,iosize=4 -no-reboot "${@:2}"
 }
 qemu() { run_qemu qemu-system-i386 "$@"; }
@@ -145,7 +147,7 @@ session() { # IMAGE "LINES" TEXT...: each TEXT must be in the answer
     shift 2
     log=$(mktemp "$queue_dir/XXXXXX.img")
     # shellcheck disable=SC2059 # the lines hold \n
-    printf "$lines" | timeout -k 5 "$TIME_LIMIT" tools/run terminal "$image" | tee "$log"
+    printf "$lines" | limited tools/run terminal "$image" | tee "$log"
     for text in "$@"; do
         found_in "$log" "$text"
     done

@@ -115,7 +115,7 @@ panic: action=fatal
 log: $image.bochs.img
 END
     echo c > "$image.start.img" # Debian's Bochs has the debugger: "continue"
-    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy timeout -k 5 $((5 * TIME_LIMIT)) bochs -q \
+    SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy tests/lib/limit $((5 * TIME_LIMIT)) bochs -q \
         -f "$image.rc.img" -rc "$image.start.img" > "$image.out.img" || status=$?
     cat "$log"
     [ $status = 1 ] && return 0
@@ -125,6 +125,5 @@ END
 }
 
 matrix_v86() { # CPU MACHINE FIRMWARE MEDIUM MIB
-    timeout -k 5 "$TIME_LIMIT" node tests/v86/run.mjs $V86_DIRECTORY "$4" "$image" "$5" |
-        tee "$log"
+    limited node tests/v86/run.mjs $V86_DIRECTORY "$4" "$image" "$5" | tee "$log"
 }

@@ -2,7 +2,8 @@
 # A queue of checks, as many at a time as there are processors. Sourced by tests/run.
 #
 # A check is a command; its output is its log, its status says whether it passed. A line
-# "note: TEXT" in the log is shown beside its name.
+# "note: TEXT" in the log is shown beside its name. A line "skip: REASON" says that it could not be made
+# here: it neither passed nor failed, and is counted apart.
 
 queue_init() { # DIRECTORY [PATTERN]: only checks whose name matches PATTERN are run
     queue_dir=$1 queue_pattern=${2:-}
@@ -44,13 +45,14 @@ queue_run() { # NAME COMMAND...
         "$@"
     ) > "$log" 2>&1 < /dev/null
     [ $? = 0 ] && result=ok
+    [ $result = ok ] && grep -aq '^skip: ' "$log" && result=skipped
     # One writer at a time, so that the log of a failure stays in one piece.
     (
         flock 9
-        printf '%-7s%s (%d s)%s\n' "$result" "$name" $((SECONDS - started)) \
-            "$(sed -n 's/^note: /: /p' "$log" | tr -d '\r' | tr '\n' ' ')"
-        if [ $result = ok ]; then
-            touch "$queue_dir/$name.ok"
+        printf '%-8s%s (%d s)%s\n' "$result" "$name" $((SECONDS - started)) \
+            "$(sed -nE 's/^(note|skip): /: /p' "$log" | tr -d '\r' | tr '\n' ' ')"
+        if [ $result != FAILED ]; then
+            touch "$queue_dir/$name.$result"
         else
             echo "------ $log"
             tr -d '\r' < "$log" | queue_excerpt
@@ -74,15 +76,18 @@ queue_excerpt() {
 # Wait for all; the closing line. Returns 1 if one failed.
 queue_finish() {
     wait
-    local name passed=0 failed=0
+    local name passed=0 failed=0 skipped=0
     for name in "${queue_started[@]}"; do
         if [ -e "$queue_dir/$name.ok" ]; then
             passed=$((passed + 1))
+        elif [ -e "$queue_dir/$name.skipped" ]; then
+            skipped=$((skipped + 1))
         else
             failed=$((failed + 1))
         fi
     done
-    rm -f "$queue_dir"/*.ok "$queue_dir"/*.img "$queue_dir/.lock"
-    echo "$passed passed, $failed failed"
+    rm -f "$queue_dir"/*.ok "$queue_dir"/*.skipped "$queue_dir"/*.img "$queue_dir/.lock"
+    [ $skipped = 0 ] && echo "$passed passed, $failed failed" ||
+        echo "$passed passed, $failed failed, $skipped skipped"
     [ $failed = 0 ]
 }

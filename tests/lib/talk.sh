@@ -41,6 +41,12 @@ talk_end() { # STATUS
     tail -n 30 "$talk_log"
 }
 
+# For a machine that does not end by itself.
+talk_kill() {
+    kill $(cat /proc/$talk_id/task/$talk_id/children)
+    wait $talk_id || true
+}
+
 # The key of the prompt; it may come while a program writes.
 press_key() {
     say '\035'
