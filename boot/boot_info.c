@@ -53,6 +53,14 @@ static uint64_t read_u64(const uint8_t *from)
     return value;
 }
 
+/* Behind the last word that is whole of the first BYTES bytes of TEXT. */
+static uint32_t whole_words(const uint8_t *text, uint32_t bytes)
+{
+    while (bytes > 0 && text[bytes] != ' ')
+        bytes--;
+    return bytes;
+}
+
 /* The text that fills TAG from OFFSET on, up to its terminator, which must be there. */
 static kerr_t read_text(struct tag tag, uint32_t offset, char *to, uint32_t to_bytes)
 {
@@ -65,9 +73,10 @@ static kerr_t read_text(struct tag tag, uint32_t offset, char *to, uint32_t to_b
     if (length == tag.bytes - offset)
         return KERR_BAD_VALUE;
     if (length >= to_bytes) {
+        uint32_t kept = whole_words(text, to_bytes - 1);
         printk("boot information: a text of %u bytes is cut to %u\n", (unsigned)length,
-               (unsigned)(to_bytes - 1));
-        length = to_bytes - 1;
+               (unsigned)kept);
+        length = kept;
     }
     memcpy(to, text, length);
     to[length] = '\0';

@@ -18,10 +18,17 @@
 #include <kernel/layer.h>
 #include <kernel/machine.h>
 #include <kernel/memmap.h>
+#include <kernel/option.h>
 #include <kernel/printk.h>
+#include <kernel/string.h>
 #include <kernel/test.h>
 
 struct boot_info boot_info;
+
+OPTION(memmap, "memmap", OPTION_TEXT);
+OPTION(panic, "panic", OPTION_TEXT, .exists = panic_test_exists);
+OPTION(test, "test", OPTION_SUBJECT, .exists = tests_exist);
+OPTION(bench, "bench", OPTION_SUBJECT, .exists = benches_exist);
 
 /* Called by boot.asm, on the kernel stack, with interrupts off. */
 asmlinkage void kernel_entry(uint32_t information) noreturn;
@@ -48,14 +55,21 @@ static enum kerr read_boot_information(paddr_t start)
     return boot_info_parse(view, bytes, start, &boot_info);
 }
 
+/* Returns how many options have a wrong value. */
+static unsigned read_options(void)
+{
+    static char words[BOOT_COMMAND_LINE_BYTES];
+
+    text_copy(words, sizeof(words), boot_info.command_line);
+    return options_read(words, options_first, options_end);
+}
+
 /* A map on the command line also helps where the loader gave none. */
 static void set_up_memory_map(enum kerr parsed)
 {
-    static char text[BOOT_COMMAND_LINE_BYTES];
-
     if (parsed == KERR_OK || parsed == KERR_NOT_FOUND) {
-        if (boot_option(&boot_info, "memmap", text, sizeof(text))) {
-            parsed = memmap_replace(text, &boot_info);
+        if (memmap_option.is_given) {
+            parsed = memmap_replace(memmap_option.text, &boot_info);
             if (parsed != KERR_OK)
                 cannot_start("the option memmap=", parsed);
         }
@@ -79,20 +93,22 @@ static void bring_up_layers(void)
     }
 }
 
+static const char *subject(const struct option *option)
+{
+    return option->text[0] != '\0' ? option->text : NULL;
+}
+
 /* What the command line asks for instead of the main loop. Comes back if it asks for nothing. */
 static void obey_command_line(void)
 {
-    char name[64];
-
-    if (boot_option(&boot_info, "panic", name, sizeof(name))) {
-        if (!panic_test_run(name))
-            printk("no panic test is named '%s'\n", name);
+    if (panic_option.is_given) {
+        panic_test_run(panic_option.text);
         machine_exit(EXIT_FAIL);
     }
-    if (boot_option(&boot_info, "test", name, sizeof(name)))
-        machine_exit(tests_run(name[0] != '\0' ? name : NULL) ? EXIT_PASS : EXIT_FAIL);
-    if (boot_option(&boot_info, "bench", name, sizeof(name)))
-        machine_exit(benches_run(name[0] != '\0' ? name : NULL) ? EXIT_PASS : EXIT_FAIL);
+    if (test_option.is_given)
+        machine_exit(tests_run(subject(&test_option)) ? EXIT_PASS : EXIT_FAIL);
+    if (bench_option.is_given)
+        machine_exit(benches_run(subject(&bench_option)) ? EXIT_PASS : EXIT_FAIL);
 }
 
 asmlinkage void kernel_entry(uint32_t information)
@@ -105,12 +121,16 @@ asmlinkage void kernel_entry(uint32_t information)
     printk("\nDroste, %s build\n", CHECKED ? "checked" : "plain");
 
     enum kerr parsed = read_boot_information(PADDR(information));
+    unsigned wrong_options = read_options();
     set_up_memory_map(parsed);
-    cpu_init(boot_info.command_line);
+    cpu_init();
     printk("CPU %s; loaded by %s; command line \"%s\"\n", cpu_features.name, boot_info.loader_name,
            boot_info.command_line);
 
     bring_up_layers();
+    /* Only now: where GRUB left a graphics mode, nothing is to be seen before. */
+    if (wrong_options > 0)
+        cannot_start("the command line", KERR_BAD_VALUE);
     obey_command_line();
     for (void (*const *main_loop)(void) = main_loops_first; main_loop < main_loops_end; main_loop++)
         (*main_loop)();

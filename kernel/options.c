@@ -1,44 +1,78 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Words of the kernel command line.
+ * Layer 0. The options of the kernel's command line (include/kernel/option.h).
  */
-#include <kernel/boot_info.h>
+#include <kernel/option.h>
+#include <kernel/printk.h>
 #include <kernel/string.h>
 
-/* What follows NAME in the word [WORD, END): END or its `=`. NULL if it is another word. */
-static const char *match_name(const char *word, const char *end, const char *name)
+/* VALUE is what stands behind the `=`, NULL without one. Returns what is wrong with it, or NULL. */
+static const char *take_value(struct option *option, const char *value)
 {
-    while (word < end && *name != '\0' && *word == *name) {
-        word++;
-        name++;
+    if (value == NULL && option->kind != OPTION_FLAG && option->kind != OPTION_SUBJECT)
+        return "a value is missing";
+    if (value != NULL && option->kind == OPTION_FLAG)
+        return "it takes no value";
+    if (value != NULL && *value == '\0')
+        return "its value is empty";
+    if (option->kind == OPTION_NUMBER) {
+        if (!parse_u32(value, &option->number))
+            return "a number is meant";
+        if (option->number > option->max)
+            return "the number is too large";
     }
-    if (*name != '\0' || (word < end && *word != '='))
-        return NULL;
-    return word;
+    if (value != NULL && option->exists != NULL && !option->exists(value))
+        return "there is nothing of this name";
+    option->is_given = true;
+    option->text = value != NULL ? value : "";
+    return NULL;
 }
 
-bool boot_option(const struct boot_info *info, const char *name, char *value, size_t value_bytes)
+static struct option *find(const char *name, struct option *const *first, struct option *const *end)
 {
-    const char *word = info->command_line;
+    for (; first < end; first++)
+        if (strcmp((*first)->name, name) == 0)
+            return *first;
+    return NULL;
+}
 
-    while (*word != '\0') {
-        const char *end = word;
-        const char *rest;
+/* Returns false for an option whose value is wrong. */
+static bool read_word(char *word, struct option *const *first, struct option *const *end)
+{
+    char *equals = strchr(word, '=');
+    const char *value = equals != NULL ? equals + 1 : NULL;
+    const char *wrong;
 
-        while (*end != ' ' && *end != '\0')
-            end++;
-        rest = match_name(word, end, name);
-        if (end > word && rest != NULL) {
-            size_t i = 0;
+    if (equals != NULL)
+        *equals = '\0';
+    struct option *option = find(word, first, end);
+    if (option == NULL)
+        wrong = "no option of this kernel, passed over";
+    else if (option->is_given)
+        wrong = "given before, which counts";
+    else
+        wrong = take_value(option, value);
+    if (wrong == NULL)
+        return true;
+    printk("option %s%s%s: %s\n", word, value != NULL ? "=" : "", value != NULL ? value : "",
+           wrong);
+    if (option != NULL && option->kind == OPTION_NUMBER && !option->is_given)
+        printk("option %s: a number from 0 to %u\n", option->name, (unsigned)option->max);
+    return option == NULL || option->is_given;
+}
 
-            if (value == NULL || value_bytes == 0)
-                return true;
-            for (rest += rest < end; rest < end && i < value_bytes - 1; rest++)
-                value[i++] = *rest;
-            value[i] = '\0';
-            return true;
-        }
-        word = *end == ' ' ? end + 1 : end;
+unsigned options_read(char *line, struct option *const *first, struct option *const *end)
+{
+    unsigned wrong = 0;
+
+    while (*line != '\0') {
+        char *word = line;
+        while (*line != ' ' && *line != '\0')
+            line++;
+        if (*line == ' ')
+            *line++ = '\0';
+        if (*word != '\0' && !read_word(word, first, end))
+            wrong++;
     }
-    return false;
+    return wrong;
 }

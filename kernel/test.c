@@ -123,7 +123,29 @@ bool tests_run(const char *unit)
     return number != 0 && failed == 0;
 }
 
-bool panic_test_run(const char *name)
+static bool has_unit(const struct test *test, const struct test *end, const char *unit)
+{
+    while (test < end && !is_selected(test, unit))
+        test++;
+    return test < end;
+}
+
+bool tests_exist(const char *unit)
+{
+    return has_unit(tests_first, tests_end, unit);
+}
+
+bool panic_test_exists(const char *name)
+{
+    return has_unit(panic_tests_first, panic_tests_end, name);
+}
+
+bool benches_exist(const char *unit)
+{
+    return has_unit(benches_first, benches_end, unit);
+}
+
+void panic_test_run(const char *name)
 {
     const struct test *test;
 
@@ -133,9 +155,7 @@ bool panic_test_run(const char *name)
         printk("# panic test %s\n", name);
         test->run();
         printk("# panic test %s came back: it should have ended in a panic\n", name);
-        return true;
     }
-    return false;
 }
 
 bool benches_run(const char *unit)

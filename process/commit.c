@@ -23,8 +23,8 @@
  *      accepted and without a frame yet  <=  growth of the sum - frames taken since
  *                                        <=  free then - frames taken since  =  free now.
  */
-#include <kernel/boot_info.h>
 #include <kernel/layer.h>
+#include <kernel/option.h>
 #include <kernel/printk.h>
 #include <mm/heap.h>
 #include <process/commit.h>
@@ -156,18 +156,12 @@ void commit_start(enum overcommit mode)
         frame_limit_promises(&frame_pool, UINT64_MAX, 0);
 }
 
-static enum kerr commit_layer_init(const struct boot_info *boot)
+OPTION(overcommit, "overcommit", OPTION_NUMBER, .max = OVERCOMMIT_NEVER);
+
+static enum kerr commit_layer_init(__attribute__((unused)) const struct boot_info *boot)
 {
-    char value[2];
-    if (!boot_option(boot, "overcommit", value, sizeof(value))) {
-        commit_start(OVERCOMMIT_GUESS);
-        return KERR_OK;
-    }
-    if (value[0] < '0' || value[0] > '2') {
-        printk("overcommit=%s: 0, 1 or 2 is meant\n", value);
-        return KERR_BAD_VALUE;
-    }
-    commit_start((enum overcommit)(value[0] - '0'));
+    commit_start(overcommit_option.is_given ? (enum overcommit)overcommit_option.number
+                                            : OVERCOMMIT_GUESS);
     return KERR_OK;
 }
 

@@ -12,6 +12,7 @@
 #include <kernel/boot_info.h>
 #include <kernel/layer.h>
 #include <kernel/machine.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -133,6 +134,8 @@ PROCESS_CLIENT(10, .ended = note_end, .rare_work = end_with_init);
 
 /* ---- the option init= ---- */
 
+OPTION(init, "init", OPTION_TEXT);
+
 /* The words of the module string of NAME are its arguments. */
 static void start_init(const char *name)
 {
@@ -169,8 +172,7 @@ static void start_init(const char *name)
 
 void init_start_by_option(void)
 {
-    char name[BOOT_MODULE_NAME_BYTES];
     free_before = frame_available(&frame_pool);
-    if (boot_option(&boot_info, "init", name, sizeof(name)))
-        start_init(name);
+    if (init_option.is_given)
+        start_init(init_option.text);
 }

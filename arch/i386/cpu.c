@@ -7,10 +7,21 @@
  */
 #include <arch/i386/cpu.h>
 
+#include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 
 struct cpu_features cpu_features;
+
+OPTION(no_cpuid, "nocpuid", OPTION_FLAG);
+OPTION(no_tsc, "notsc", OPTION_FLAG);
+OPTION(no_fpu, "nofpu", OPTION_FLAG);
+OPTION(no_fxsr, "nofxsr", OPTION_FLAG);
+OPTION(no_pse, "nopse", OPTION_FLAG);
+OPTION(no_pge, "nopge", OPTION_FLAG);
+OPTION(no_smep, "nosmep", OPTION_FLAG);
+OPTION(no_smap, "nosmap", OPTION_FLAG);
+OPTION(no_umip, "noumip", OPTION_FLAG);
 
 enum {
     LEAF_VENDOR = 0,
@@ -67,21 +78,6 @@ static bool has_cpuid(void)
     return ((before ^ after) & EFLAGS_ID) != 0;
 }
 
-/* WORD is one of the words of LIST. */
-static bool lists_word(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-
-    while (list != NULL && *list != '\0') {
-        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0'))
-            return true;
-        list = strchr(list, ' ');
-        if (list != NULL)
-            list++;
-    }
-    return false;
-}
-
 /* The brand string where the CPU has one, else its vendor and numbers. */
 static void read_name(void)
 {
@@ -110,28 +106,28 @@ static void read_name(void)
                 (unsigned)(version & 0xF));
 }
 
-void cpu_init(const char *disable)
+void cpu_init(void)
 {
     cpu_features = (struct cpu_features){.name = "486 or compatible, without CPUID"};
-    cpu_features.fpu = !lists_word(disable, "nofpu");
-    if (!has_cpuid() || lists_word(disable, "nocpuid") || cpuid(LEAF_VENDOR).eax < LEAF_FEATURES)
+    cpu_features.fpu = !no_fpu_option.is_given;
+    if (!has_cpuid() || no_cpuid_option.is_given || cpuid(LEAF_VENDOR).eax < LEAF_FEATURES)
         return;
     uint32_t features = cpuid(LEAF_FEATURES).edx;
     cpu_features.cpuid = true;
     cpu_features.feature_bits = features;
     cpu_features.cr4 = (features & FEATURES_WITH_CR4) != 0;
-    cpu_features.tsc = (features & FEATURE_TSC) != 0 && !lists_word(disable, "notsc");
+    cpu_features.tsc = (features & FEATURE_TSC) != 0 && !no_tsc_option.is_given;
     cpu_features.fpu &= (features & FEATURE_FPU) != 0;
     cpu_features.fxsr =
-        cpu_features.cr4 && (features & FEATURE_FXSR) != 0 && !lists_word(disable, "nofxsr");
+        cpu_features.cr4 && (features & FEATURE_FXSR) != 0 && !no_fxsr_option.is_given;
     cpu_features.sse = cpu_features.fxsr && (features & FEATURE_SSE) != 0;
-    cpu_features.pse = (features & FEATURE_PSE) != 0 && !lists_word(disable, "nopse");
-    cpu_features.pge = (features & FEATURE_PGE) != 0 && !lists_word(disable, "nopge");
+    cpu_features.pse = (features & FEATURE_PSE) != 0 && !no_pse_option.is_given;
+    cpu_features.pge = (features & FEATURE_PGE) != 0 && !no_pge_option.is_given;
     if (cpu_features.cr4 && cpuid(LEAF_VENDOR).eax >= LEAF_MORE_FEATURES) {
         struct cpuid more = cpuid(LEAF_MORE_FEATURES);
-        cpu_features.smep = (more.ebx & FEATURE_EBX_SMEP) != 0 && !lists_word(disable, "nosmep");
-        cpu_features.smap = (more.ebx & FEATURE_EBX_SMAP) != 0 && !lists_word(disable, "nosmap");
-        cpu_features.umip = (more.ecx & FEATURE_ECX_UMIP) != 0 && !lists_word(disable, "noumip");
+        cpu_features.smep = (more.ebx & FEATURE_EBX_SMEP) != 0 && !no_smep_option.is_given;
+        cpu_features.smap = (more.ebx & FEATURE_EBX_SMAP) != 0 && !no_smap_option.is_given;
+        cpu_features.umip = (more.ecx & FEATURE_ECX_UMIP) != 0 && !no_umip_option.is_given;
     }
     read_name();
 }

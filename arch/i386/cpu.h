@@ -59,12 +59,12 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 /*
- * Fill cpu_features. DISABLE: words separated by spaces (the kernel command line; NULL: none), of
- * which `nocpuid` hides CPUID and all that it tells of, CR4 included; `notsc`, `nopse`, `nopge`,
- * `nofpu`, `nofxsr`, `nosmep`, `nosmap` and `noumip` hide one feature (`nofxsr` SSE as well).
+ * Fill cpu_features. The option `nocpuid` hides CPUID and all that it tells of, CR4 included; `notsc`,
+ * `nopse`, `nopge`, `nofpu`, `nofxsr`, `nosmep`, `nosmap` and `noumip` hide one feature (`nofxsr` SSE
+ * as well).
  *   source: SDM vol. 2A, "CPUID"; vol. 1, "Processor Identification and Feature Determination"
  */
-void cpu_init(const char *disable);
+void cpu_init(void);
 
 /* The time-stamp counter when the kernel began (boot/boot.asm); 0 if there is none. */
 extern uint64_t cpu_cycles_at_entry;

@@ -20,7 +20,7 @@
  */
 #include <arch/i386/entry.h>
 #include <arch/i386/ledger.h>
-#include <kernel/boot_info.h>
+#include <kernel/option.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
 
@@ -289,13 +289,13 @@ static bool is_first(const struct tlb_site *site)
     return true;
 }
 
+OPTION(list, "mutants", OPTION_FLAG);
+OPTION(mutant, "mutant", OPTION_NUMBER, .max = UINT32_MAX);
+
 /* `mutants` lists them all, a number each; `mutant=N` breaks one. */
-static void choose_mutant(const struct boot_info *boot)
+static void choose_mutant(void)
 {
-    char text[16];
-    uint32_t wanted = 0, number = 0;
-    bool list = boot_option(boot, "mutants", NULL, 0);
-    bool chosen = boot_option(boot, "mutant", text, sizeof(text)) && parse_u32(text, &wanted);
+    uint32_t number = 0;
     static const char *const mutations[] = {"left out", "\"was not present\"", "\"more rights\"",
                                             "\"not loaded\""};
 
@@ -303,23 +303,26 @@ static void choose_mutant(const struct boot_info *boot)
         if (!is_first(site) || text_begins(site->where, "tests/"))
             continue;
         for (unsigned mutation = 0; mutation < TLB_MUTATIONS; mutation++, number++) {
-            if (list)
+            if (list_option.is_given)
                 printk("mutant %u: %s %s %s\n", number, site->where, site->what,
                        mutations[mutation]);
-            if (chosen && number == wanted) {
+            if (mutant_option.is_given && number == mutant_option.number) {
                 tlb_mutant = site;
                 tlb_mutation = (enum tlb_mutation)mutation;
                 printk("mutant %u: %s\n", number, site->where);
             }
         }
     }
+    if (mutant_option.is_given && tlb_mutant == NULL)
+        printk("option mutant=%s: %s\n", mutant_option.text,
+               CHECKED ? "there are fewer" : "only the checked kernel has mutants");
 }
 
-void ledger_start(const struct boot_info *boot)
+void ledger_start(void)
 {
+    choose_mutant();
     if (!CHECKED)
         return;
-    choose_mutant(boot);
     frame_pool.on_free = frame_is_freed;
     is_active = true;
 }

@@ -24,7 +24,7 @@ extern struct ledger_counters ledger_counters;
 
 /* From here on, in checked builds: the entries are what the CPU knows. Options: see `mutants`. */
 struct boot_info;
-void ledger_start(const struct boot_info *boot);
+void ledger_start(void);
 
 /* ---- told by the writers: an entry of the loaded directory changes from BEFORE to AFTER ---- */
 

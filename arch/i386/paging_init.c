@@ -174,9 +174,9 @@ static void as_event(void (*step)(void))
         ledger_leave();
 }
 
-static enum kerr paging_layer_init(const struct boot_info *boot)
+static enum kerr paging_layer_init(__attribute__((unused)) const struct boot_info *boot)
 {
-    ledger_start(boot);
+    ledger_start();
     if (cpu_features.pge)
         paging_global_flag = ENTRY_GLOBAL;
     set_cr4();

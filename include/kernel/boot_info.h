@@ -55,19 +55,12 @@ struct boot_info {
 /*
  * Read the multiboot2 information block BLOCK of BYTES bytes (which lay at START) into *INFO.
  * Never reads outside the block. Unknown tags are skipped; lists that are longer than the arrays
- * above are cut, and said so by printk.
+ * above are cut, texts behind the last word that is whole, and printk says so.
  *   returns KERR_OK; KERR_BAD_VALUE for a block that is not well-formed; KERR_NOT_FOUND when it
  *   has no memory map
  *   source: Multiboot2 Specification 2.0, "Boot information"
  */
 kerr_t boot_info_parse(const void *block, uint32_t bytes, paddr_t start, struct boot_info *info);
-
-/*
- * The word NAME, or NAME=VALUE, of the kernel command line. Words are separated by spaces.
- *   returns true if it is there; *VALUE (if VALUE is not NULL) gets what follows the `=`, up to
- *   the next space, cut to VALUE_BYTES; "" without a `=`
- */
-bool boot_option(const struct boot_info *info, const char *name, char *value, size_t value_bytes);
 
 /* The one that main() filled at boot. */
 extern struct boot_info boot_info;

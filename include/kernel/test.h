@@ -117,8 +117,13 @@ void bench_row(const char *name, uint64_t value, const char *unit, const char *f
  * failed. From inside a test they must not be called.
  */
 bool tests_run(const char *unit);
-bool panic_test_run(const char *name); /* false: no such name */
+void panic_test_run(const char *name); /* comes back only if it fails */
 bool benches_run(const char *unit);    /* false: no such unit */
+
+/* Is there one for this UNIT, or of this NAME? */
+bool tests_exist(const char *unit);
+bool panic_test_exists(const char *name);
+bool benches_exist(const char *unit);
 
 /* The sets; from linker.ld. */
 extern const struct test tests_first[], tests_end[], panic_tests_first[], panic_tests_end[];

@@ -5,6 +5,7 @@
  */
 #include <kernel/boot_info.h>
 #include <kernel/console.h>
+#include <kernel/option.h>
 #include <prompt/prompt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,17 +29,20 @@ static void must(bool condition)
 
 static void try_options(const char *text)
 {
-    static const char *const names[] = {"test", "memmap", "nopse", "panic", "x"};
-    strncpy(info.command_line, text, sizeof(info.command_line) - 1);
-    for (unsigned i = 0; i < ARRAY_LENGTH(names); i++)
-        for (size_t room = 1; room <= 40; room += 13) {
-            char *value = malloc(room);
-            value[0] = 0;
-            if (boot_option(&info, names[i], value, room))
-                must(memchr(value, 0, room) != NULL && strchr(value, ' ') == NULL &&
-                     strstr(text, names[i]) != NULL);
-            free(value);
-        }
+    struct option options[] = {{.name = "nopse", .kind = OPTION_FLAG},
+                               {.name = "panic", .kind = OPTION_TEXT},
+                               {.name = "test", .kind = OPTION_SUBJECT},
+                               {.name = "overcommit", .kind = OPTION_NUMBER, .max = 2}};
+    struct option *set[ARRAY_LENGTH(options)];
+    char *words = strdup(text);
+    for (unsigned i = 0; i < ARRAY_LENGTH(options); i++)
+        set[i] = &options[i];
+    (void)options_read(words, set, set + ARRAY_LENGTH(set));
+    for (unsigned i = 0; i < ARRAY_LENGTH(options); i++)
+        if (options[i].is_given)
+            must(strstr(text, options[i].name) != NULL && options[i].number <= options[i].max &&
+                 (options[i].text[0] == 0 || strstr(text, options[i].text) != NULL));
+    free(words);
 }
 
 static void try_map(const char *text)

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <kernel/early.h>
 #include <kernel/layer.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -703,6 +704,10 @@ enum kerr machine_boot_failing(const struct machine_options *options, const stru
     machine_fail_allocation(number, FAIL_ONCE);
     machine_speculate(preload_early);
     boot_info = *boot;
+    static char words[BOOT_COMMAND_LINE_BYTES];
+    memcpy(words, boot->command_line, sizeof(words));
+    if (options_read(words, options_first, options_end) > 0)
+        return KERR_BAD_VALUE;
     early_map_cpu_tables();
     const void *view;
     enum kerr error =

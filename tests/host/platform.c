@@ -225,7 +225,7 @@ void __wrap_frame_put_last(struct frame_pool *pool, frame_t frame, uint32_t coun
 
 static bool ledger_is_told(void)
 {
-    return !boot_option(&boot_info, "noledger", NULL, 0);
+    return getenv("NO_LEDGER") == NULL;
 }
 
 void __real_ledger_pte_stored(vaddr_t page, pte_t before, pte_t after, const char *where);

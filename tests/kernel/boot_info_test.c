@@ -223,7 +223,7 @@ TEST("boot_info", "memory-map entries of a wrong size: are refused; larger ones 
     EXPECT_EQUAL(info->memory[0].type, 3);
 }
 
-TEST("boot_info", "texts without an end: are refused; long ones are cut")
+TEST("boot_info", "texts without an end: are refused; long ones are cut to whole words")
 {
     static char text[BOOT_COMMAND_LINE_BYTES + 100];
 
@@ -239,7 +239,16 @@ TEST("boot_info", "texts without an end: are refused; long ones are cut")
     put_memory();
     put_text_tag(COMMAND_LINE, text);
     EXPECT_EQUAL(finish(), KERR_OK);
-    EXPECT_EQUAL(strlen(info->command_line), BOOT_COMMAND_LINE_BYTES - 1);
+    EXPECT_EQUAL(strlen(info->command_line), 0);
+    for (uint32_t space = BOOT_COMMAND_LINE_BYTES - 3; space <= BOOT_COMMAND_LINE_BYTES; space++) {
+        text[space] = ' ';
+        begin();
+        put_memory();
+        put_text_tag(COMMAND_LINE, text);
+        EXPECT_EQUAL(finish(), KERR_OK);
+        EXPECT_EQUAL(strlen(info->command_line), space < BOOT_COMMAND_LINE_BYTES ? space : 0);
+        text[space] = 'x';
+    }
 }
 
 TEST("boot_info", "a module that ends before it starts: is refused")

@@ -1,53 +1,108 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Tests of the words of the command line.
+ * Layer 0. Tests of the options of the command line, with a set of their own.
  */
-#include <kernel/boot_info.h>
+#include <kernel/option.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
 
-/* Too large for the stack. */
-static struct boot_info *const info = (void *)test_scratch;
-_Static_assert(sizeof(*info) <= TEST_SCRATCH_BYTES, "it fits");
-
-static bool option(const char *line, const char *name, char *value, size_t value_bytes)
+static bool is_apple(const char *text)
 {
-    text_copy(info->command_line, sizeof(info->command_line), line);
-    return boot_option(info, name, value, value_bytes);
+    return strcmp(text, "apple") == 0;
 }
 
-TEST("options", "a word alone: found with an empty value")
-{
-    char value[8] = "#";
+static struct option flag, number, text, subject;
+static struct option *const set[] = {&flag, &number, &text, &subject};
+static char line[128];
 
-    EXPECT(option("test", "test", value, sizeof(value)));
-    EXPECT(value[0] == '\0');
-    EXPECT(option("  a  test  b ", "test", NULL, 0));
+/* How many values of the command line COMMAND_LINE are wrong. */
+static unsigned read(const char *command_line)
+{
+    flag = (struct option){.name = "flag", .kind = OPTION_FLAG};
+    number = (struct option){.name = "number", .kind = OPTION_NUMBER, .max = 22};
+    text = (struct option){.name = "text", .kind = OPTION_TEXT};
+    subject = (struct option){.name = "subject", .kind = OPTION_SUBJECT, .exists = is_apple};
+    text_copy(line, sizeof(line), command_line);
+    return options_read(line, set, set + ARRAY_LENGTH(set));
 }
 
-TEST("options", "NAME=VALUE: the value up to the next space, cut to the room")
+static unsigned given(void)
 {
-    char value[8];
-
-    EXPECT(option("x test=frame y", "test", value, sizeof(value)));
-    EXPECT(strcmp(value, "frame") == 0);
-    EXPECT(option("test=", "test", value, sizeof(value)));
-    EXPECT(value[0] == '\0');
-    EXPECT(option("m=a=b", "m", value, sizeof(value)));
-    EXPECT(strcmp(value, "a=b") == 0);
-    EXPECT(option("m=0123456789", "m", value, sizeof(value)));
-    EXPECT(strcmp(value, "0123456") == 0);
-    EXPECT(option("a=1 a=2", "a", value, sizeof(value)));
-    EXPECT(strcmp(value, "1") == 0);
+    return flag.is_given * 1u + number.is_given * 2u + text.is_given * 4u + subject.is_given * 8u;
 }
 
-TEST("options", "part of a word: not found, the value untouched")
+TEST("options", "each kind with a right value: is given, with its value")
 {
-    char value[8] = "#";
+    EXPECT_EQUAL(read("  flag number=0x16  text=a=b,c subject=apple "), 0);
+    EXPECT_EQUAL(given(), 15);
+    EXPECT_EQUAL(number.number, 22);
+    EXPECT(strcmp(text.text, "a=b,c") == 0);
+    EXPECT(strcmp(subject.text, "apple") == 0);
+    EXPECT_EQUAL(read("subject"), 0);
+    EXPECT_EQUAL(given(), 8);
+    EXPECT(strcmp(subject.text, "") == 0);
+    EXPECT_EQUAL(read("number=0"), 0);
+    EXPECT_EQUAL(given(), 2);
+    EXPECT_EQUAL(number.number, 0);
+}
 
-    EXPECT(!option("", "test", value, sizeof(value)));
-    EXPECT(!option("testing contest te", "test", value, sizeof(value)));
-    EXPECT(!option("a=test", "test", value, sizeof(value)));
-    EXPECT(!option(" = ", "", value, sizeof(value)) || value[0] == '\0');
-    EXPECT(strcmp(value, "#") == 0 || value[0] == '\0');
+TEST("options",
+     "a value that is wrong, missing, empty or too many: is counted, the option not given")
+{
+    static const char *const lines[] = {
+        "flag=",
+        "flag=1",
+        "number",
+        "number=",
+        "number=23",
+        "number=-1",
+        "number=abc",
+        "number=2x",
+        "number=0x",
+        "text",
+        "text=",
+        "subject=",
+        "subject=a",
+        "number=2=2",
+        "number=+2",
+        "flag==",
+        "subject=apples",
+        "number=4294967296",
+        "number=99999999999999999999",
+    };
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(lines); i++) {
+        EXPECT_EQUAL(read(lines[i]), 1);
+        EXPECT_EQUAL(given(), 0);
+    }
+    EXPECT_EQUAL(read("number=23 text= flag number=22"), 2);
+    EXPECT_EQUAL(given(), 3);
+}
+
+TEST("options", "words that are no option: are passed over, and nothing is given")
+{
+    static const char *const lines[] = {
+        "", " ", "=", " = ", "=flag", "fla", "flags", "flags=1", "FLAG", "x=flag", "numbe=2",
+    };
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(lines); i++) {
+        EXPECT_EQUAL(read(lines[i]), 0);
+        EXPECT_EQUAL(given(), 0);
+    }
+}
+
+TEST("options", "an option given twice: the first counts")
+{
+    EXPECT_EQUAL(read("number=1 number=2 number=x flag flag"), 0);
+    EXPECT_EQUAL(given(), 3);
+    EXPECT_EQUAL(number.number, 1);
+}
+
+TEST("options", "the kernel's own: have names, each once")
+{
+    for (struct option *const *a = options_first; a < options_end; a++) {
+        EXPECT((*a)->name[0] != '\0');
+        for (struct option *const *b = options_first; b < a; b++)
+            EXPECT(strcmp((*a)->name, (*b)->name) != 0);
+    }
 }
