@@ -101,6 +101,28 @@ static kerr_t read_module(struct tag tag, struct boot_info *info)
     return read_text(tag, MODULE_NAME_OFFSET, module->name, sizeof(module->name));
 }
 
+/*
+ * Add RANGE to the map. Where there is no room the smallest available range gives way: RAM may be lost,
+ * but never what says that something is no RAM. Returns false if a range was left out.
+ */
+static bool add_range(struct boot_info *info, struct memory_range range)
+{
+    struct memory_range *smallest = NULL;
+
+    if (info->memory_count < BOOT_MEMORY_RANGES_MAX) {
+        info->memory[info->memory_count++] = range;
+        return true;
+    }
+    for (uint32_t i = 0; i < info->memory_count; i++) {
+        struct memory_range *other = &info->memory[i];
+        if (other->type == MEMORY_AVAILABLE && (smallest == NULL || other->bytes < smallest->bytes))
+            smallest = other;
+    }
+    if (smallest != NULL && (range.type != MEMORY_AVAILABLE || range.bytes > smallest->bytes))
+        *smallest = range;
+    return false;
+}
+
 static kerr_t read_memory_map(struct tag tag, struct boot_info *info)
 {
     if (tag.bytes < MEMORY_ENTRIES_OFFSET)
@@ -110,19 +132,19 @@ static kerr_t read_memory_map(struct tag tag, struct boot_info *info)
     if (entry_bytes < MEMORY_ENTRY_BYTES_MIN || entry_bytes % TAG_ALIGNMENT != 0 ||
         list_bytes % entry_bytes != 0)
         return KERR_BAD_VALUE;
+    bool is_whole = true;
     for (uint32_t offset = 0; offset < list_bytes; offset += entry_bytes) {
-        if (info->memory_count == BOOT_MEMORY_RANGES_MAX) {
-            printk("boot information: more than %u memory ranges, the rest is not seen\n",
-                   BOOT_MEMORY_RANGES_MAX);
-            break;
-        }
         const uint8_t *entry = tag.start + MEMORY_ENTRIES_OFFSET + offset;
-        info->memory[info->memory_count++] = (struct memory_range){
-            .base = read_u64(entry),
-            .bytes = read_u64(entry + 8),
-            .type = read_u32(entry + 16),
-        };
+        is_whole &= add_range(info, (struct memory_range){
+                                        .base = read_u64(entry),
+                                        .bytes = read_u64(entry + 8),
+                                        .type = read_u32(entry + 16),
+                                    });
     }
+    if (!is_whole)
+        printk(
+            "boot information: more than %u memory ranges: the smallest available are left out\n",
+            BOOT_MEMORY_RANGES_MAX);
     return KERR_OK;
 }
 

@@ -132,7 +132,7 @@ enum kerr memory_map_find(const struct memory_range *ranges, uint32_t count,
 
 /* ---- bringing the layer up ---- */
 
-enum { BLOCKED_MAX = BOOT_MODULES_MAX + 2 };
+enum { BLOCKED_MAX = BOOT_MODULES_MAX + 3 };
 
 static struct frame_claim claims[BLOCKED_MAX + 3]; /* and the pool, its tables, the BIOS data */
 static uint32_t claim_count;
@@ -148,13 +148,16 @@ static void note_claim(const char *name, frame_t first, uint32_t count, enum fra
     claims[claim_count++] = (struct frame_claim){name, first, count, kind};
 }
 
-/* What lies in RAM and must stay: the image, the loader's block, the modules. */
+/* What lies in RAM, or may, and must stay: the image, the loader's block, its framebuffer, the modules. */
 static uint32_t collect_blocked(const struct boot_info *boot, struct memory_range *blocked)
 {
     uint32_t count = 0;
     paddr_t image = image_to_paddr(image_start);
     blocked[count++] = (struct memory_range){image.v, image_to_paddr(image_end).v - image.v, 0};
     blocked[count++] = (struct memory_range){boot->information_start.v, boot->information_bytes, 0};
+    const struct boot_framebuffer *screen = &boot->framebuffer;
+    blocked[count++] =
+        (struct memory_range){screen->address, (uint64_t)screen->pitch_bytes * screen->height, 0};
     for (uint32_t i = 0; i < boot->module_count; i++)
         blocked[count++] =
             (struct memory_range){boot->modules[i].start.v, boot->modules[i].bytes, 0};
@@ -208,8 +211,10 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
     note_claim("BIOS data", FRAME(0), 1, FRAME_KERNEL);
     claim_range("kernel image", &blocked[0], FRAME_KERNEL);
     claim_range("boot information", &blocked[1], FRAME_KERNEL);
-    for (uint32_t i = 2; i < blocked_count; i++)
+    for (uint32_t i = 3; i < blocked_count; i++)
         claim_range("module", &blocked[i], FRAME_FILE);
+    /* The last to come: of what others hold it gets nothing (and is then refused by layer 2). */
+    claim_range("framebuffer", &blocked[2], FRAME_RESERVED);
 
     uint32_t above = memory_map_mib_above(boot->memory, boot->memory_count);
     if (above > 0)

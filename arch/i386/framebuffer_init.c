@@ -11,17 +11,31 @@
 #include <kernel/console.h>
 #include <kernel/layer.h>
 #include <kernel/printk.h>
+#include <mm/frame.h>
 #include <mm/paging.h>
 
 enum { FRAMEBUFFER_NONE = 0, FRAMEBUFFER_TEXT = 2 };
 
 static struct framebuffer framebuffer;
 
+/* Nothing else lies in it: layer 1 has left it alone. */
+static bool is_reserved(uint64_t address, uint32_t bytes)
+{
+    uint32_t end = (uint32_t)((address + bytes - 1) >> PAGE_SHIFT);
+
+    for (uint32_t n = (uint32_t)(address >> PAGE_SHIFT); n <= end && n < frame_pool.frames; n++)
+        if (n == 0 || frame_kind(&frame_pool, FRAME(n)) != FRAME_RESERVED)
+            return false;
+    return true;
+}
+
 static kerr_t map(const struct boot_framebuffer *info, vaddr_t *address)
 {
     uint32_t bytes;
     enum kerr error = framebuffer_check(info, &bytes);
 
+    if (error == KERR_OK && !is_reserved(info->address, bytes))
+        error = KERR_EXISTS;
     if (error == KERR_OK)
         error = paging_map_device(PADDR((uint32_t)info->address), bytes, address);
     if (error != KERR_OK)

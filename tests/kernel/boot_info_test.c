@@ -262,6 +262,33 @@ TEST("boot_info", "a module that ends before it starts: is refused")
     EXPECT_EQUAL(finish(), KERR_BAD_VALUE);
 }
 
+TEST("boot_info", "more ranges than the array holds: the smallest available give way, no other")
+{
+    enum { SMALL = BOOT_MEMORY_RANGES_MAX + 12, RESERVED = 2 };
+    static const uint32_t places[] = {0, 5, BOOT_MEMORY_RANGES_MAX - 1, BOOT_MEMORY_RANGES_MAX,
+                                      SMALL};
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(places); i++) {
+        begin();
+        put_tag(MEMORY_MAP, 16 + 24 * (SMALL + 2));
+        put_u32(24);
+        put_u32(0);
+        for (uint32_t n = 0; n <= SMALL; n++) {
+            if (n == places[i])
+                put_range(0x3000000, 0x1000000, RESERVED);
+            put_range(n << PAGE_SHIFT, n == SMALL ? 0x7000000 : 0x800, MEMORY_AVAILABLE);
+        }
+        EXPECT_EQUAL(finish(), KERR_OK);
+        EXPECT_EQUAL(info->memory_count, BOOT_MEMORY_RANGES_MAX);
+        bool has_reserved = false, has_large = false;
+        for (uint32_t n = 0; n < info->memory_count; n++) {
+            has_reserved |= info->memory[n].type == RESERVED;
+            has_large |= info->memory[n].bytes == 0x7000000;
+        }
+        EXPECT(has_reserved && has_large);
+    }
+}
+
 TEST("boot_info", "more ranges and modules than the arrays hold: are cut")
 {
     begin();
