@@ -3,8 +3,9 @@
  * Layer 0. The PS/2 keyboard.
  *
  * No wait is without a bound: where there is no controller the status port reads as ones, and some
- * imitations never answer. It does not set LEDs, repeat rates or layouts other than US, and sends
- * the keyboard itself no command: what the firmware left there works.
+ * imitations never answer. The keyboard itself is told its scan code set, and to scan: the firmware, or a
+ * loader, may have left it otherwise. If it does not answer, it is taken as it is. LEDs, repeat rates and
+ * layouts other than US are not set.
  */
 #include <arch/i386/io.h>
 #include <arch/i386/keyboard.h>
@@ -25,9 +26,15 @@ enum {
     CONFIGURATION_INTERRUPT = 0x01,
     CONFIGURATION_CLOCK_OFF = 0x10,
     CONFIGURATION_TRANSLATE = 0x40,
-    READY_POLLS = 50000, /* some 50 ms */
-    EARLY_CODES = 16,    /* a controller holds one, an imitation may hold more */
-    MOUSE_BYTES = 16,    /* that are thrown away in one go */
+    READY_POLLS = 50000,  /* some 50 ms */
+    KEYBOARD_SCAN = 0xF4, /* commands of the keyboard itself */
+    KEYBOARD_STOP = 0xF5,
+    KEYBOARD_SET = 0xF0, /* the number of the scan code set follows */
+    SCAN_CODE_SET = 2,   /* the one that the controller translates */
+    ANSWER_TAKEN = 0xFA,
+    ANSWER_BYTES = 4, /* of others that may come before it */
+    EARLY_CODES = 16, /* a controller holds one, an imitation may hold more */
+    MOUSE_BYTES = 16, /* that are thrown away in one go */
 };
 
 enum {
@@ -98,6 +105,33 @@ static void keep_early_codes(void)
     }
 }
 
+/* Send BYTE to the keyboard, which says that it has taken it. The controller must not translate. */
+static bool tell_keyboard(uint8_t byte)
+{
+    if (!send(I8042_DATA, byte))
+        return false;
+    for (unsigned i = 0; i < ANSWER_BYTES; i++) {
+        if (!wait_for_status(STATUS_OUTPUT_FULL, STATUS_OUTPUT_FULL))
+            return false;
+        if (read_code() == ANSWER_TAKEN)
+            return true;
+    }
+    return false;
+}
+
+/* Whatever set it was in, and whether it scanned or not. Sent while the controller does not translate. */
+static void set_up_keyboard(void)
+{
+    if (tell_keyboard(KEYBOARD_STOP) && tell_keyboard(KEYBOARD_SET))
+        (void)tell_keyboard(SCAN_CODE_SET);
+    (void)tell_keyboard(KEYBOARD_SCAN);
+}
+
+static bool configure(uint8_t configuration)
+{
+    return send(I8042_COMMAND, COMMAND_WRITE_CONFIGURATION) && send(I8042_DATA, configuration);
+}
+
 bool keyboard_init(void)
 {
     uint8_t configuration;
@@ -109,11 +143,12 @@ bool keyboard_init(void)
         !wait_for_status(STATUS_OUTPUT_FULL, STATUS_OUTPUT_FULL))
         return false;
     configuration = inb(I8042_DATA);
-    configuration |= CONFIGURATION_INTERRUPT | CONFIGURATION_TRANSLATE;
-    configuration &= (uint8_t)~CONFIGURATION_CLOCK_OFF;
-    keyboard.present = send(I8042_COMMAND, COMMAND_WRITE_CONFIGURATION) &&
-                       send(I8042_DATA, configuration) &&
-                       send(I8042_COMMAND, COMMAND_ENABLE_KEYBOARD);
+    configuration &=
+        (uint8_t) ~(CONFIGURATION_CLOCK_OFF | CONFIGURATION_INTERRUPT | CONFIGURATION_TRANSLATE);
+    if (!configure(configuration) || !send(I8042_COMMAND, COMMAND_ENABLE_KEYBOARD))
+        return false;
+    set_up_keyboard();
+    keyboard.present = configure(configuration | CONFIGURATION_INTERRUPT | CONFIGURATION_TRANSLATE);
     return keyboard.present;
 }
 

@@ -19,7 +19,8 @@ struct keyboard_decoder {
 };
 
 /*
- * Find the controller; let it translate and interrupt. Keys pressed earlier stay for keyboard_read.
+ * Find the controller; let it translate and interrupt, and the keyboard scan. Keys pressed earlier
+ * stay for keyboard_read.
  *   returns false if none answers: keyboard_read then says -1
  *   source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device
  *   Controller"
