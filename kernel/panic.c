@@ -150,7 +150,7 @@ static void noreturn report_state(const struct cpu_state *state)
     print_registers(state);
     printk("backtrace:\n");
     print_location(state->eip, 0);
-    if ((state->cs & 3) == 0)
+    if (!is_user_mode(state->cs, state->eflags))
         print_callers(state->ebp); /* a program's EBP is whatever it wants it to be */
     if (state->fault != STATE_NO_FAULT) {
         printk("about " PRI_VADDR ":\n", (unsigned)state->fault_address);

@@ -5,6 +5,7 @@
  *   page fault     region there: SIGSEGV SEGV_ACCERR; none: SEGV_MAPERR; behind the end of a file:
  *                  SIGBUS BUS_ADRERR; no frame left: somebody ends, and the instruction is repeated
  *   unit closed    the process gets the x87 and SSE unit (fpu.h)
+ *   virtual-8086   the end by SIGSEGV: programs have no business there
  *   others         the table below
  */
 #include <process/exceptions.h>
@@ -127,6 +128,12 @@ void user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
         signal_send_fault(self, SIGSEGV, SEGV_ACCERR, fault->address.v);
     else
         signal_send_fault(self, SIGSEGV, SEGV_MAPERR, fault->address.v);
+}
+
+/* There is no state to go on in, so no handler is asked. */
+void user_vm86(struct trap_frame *frame)
+{
+    signal_end_by_fault(process_current, SIGSEGV, frame->eip);
 }
 
 /* With it EFLAGS.AC means something to programs; the kernel, in ring 0, is never checked. */

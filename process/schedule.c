@@ -299,7 +299,11 @@ static enum kerr schedule_init(const struct boot_info *boot)
 {
     (void)boot;
     static const struct trap_user_client client = {
-        .exception = user_exception, .page_fault = user_page_fault, .leave = leave};
+        .exception = user_exception,
+        .page_fault = user_page_fault,
+        .vm86 = user_vm86,
+        .leave = leave,
+    };
     for (unsigned i = 0; i < BUCKETS; i++)
         list_init(&sleepers[i]);
     trap_leave_work = WORK_ALWAYS;

@@ -274,13 +274,18 @@ static void say_end(const struct process *self, unsigned signal, uint32_t addres
                self->frame.user_esp, trap_name(self->frame.vector));
 }
 
+void signal_end_by_fault(struct process *self, unsigned signal, uint32_t address)
+{
+    say_end(self, signal, address);
+    process_exit(self, signal);
+}
+
 void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address)
 {
     uint64_t bit = signal_bit(signal);
     if ((self->signals_blocked & bit) != 0 ||
         signal_action(self, signal)->handler <= HANDLER_IGNORE) {
-        say_end(self, signal, address);
-        process_exit(self, signal);
+        signal_end_by_fault(self, signal, address);
         return;
     }
     self->fault_signal = signal;
@@ -457,8 +462,7 @@ static __attribute__((noinline)) void stack_is_bad(struct process *self, unsigne
 {
     signal_take(self, signal);
     if (signal == SIGSEGV) {
-        say_end(self, signal, self->frame.user_esp);
-        process_exit(self, signal);
+        signal_end_by_fault(self, signal, self->frame.user_esp);
         return;
     }
     signal_send_fault(self, SIGSEGV, SI_KERNEL, 0);

@@ -11,22 +11,29 @@
 ; the frame is filled in place, and C runs on the one kernel stack. All ways back lead through
 ; return_to_user: at once, or after trap_leave has seen to what there is to do.
 ;
+; Where the CPU pushed says who was interrupted, whatever it pushed: the kernel's own traps stay on a
+; stack of the image, and records lie above the image. From virtual-8086 mode, which no program has
+; any business in, the CPU pushes four words more, so the frame begins 16 bytes lower. Every way in
+; from a program looks for that, and trap_from_vm86 (trap.c) puts things right.
+;
 ;   struct trap_frame           +0 gs  fs  es  ds          pushed from user mode, else room only
 ;                              +16 edi esi ebp (esp) ebx edx ecx eax        pusha
 ;                              +48 vector                  pushed by the stub
 ;                              +52 error code              pushed by the CPU, or 0 by the stub
 ;                              +56 eip  cs  eflags         pushed by the CPU
 ;                              +68 esp  ss                 pushed by the CPU from user mode only
+;                              +76 es   ds  fs  gs         pushed from virtual-8086 mode only
 
-SEGMENT_BYTES    equ 16
-AFTER_PUSHA_CS   equ 60 - SEGMENT_BYTES   ; asserted in trap.c
+SEGMENT_BYTES    equ 16                   ; these are asserted in trap.c
 VECTOR_AND_CODE  equ 8
 KERNEL_DATA      equ 0x10                 ; as gdt.h
 STUB_BYTES       equ 16                   ; as trap.c
 PAGE_FAULT       equ 14
 SYSTEM_CALL      equ 0x80
-SYSTEM_CALLS     equ 512                  ; as trap.h
 FRAME_EAX        equ 44
+FRAME_EFLAGS     equ 64
+FRAME_CALLS      equ 92                   ; TRAP_CALLS
+EFLAGS_VM        equ 1 << 17
 
 ; The exceptions for which the CPU pushes an error code, a bit each.
 ERROR_CODES      equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | \
@@ -34,7 +41,7 @@ ERROR_CODES      equ 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 
 
 section .text
 global trap_stubs, trap_return, page_fault_stub, page_fault_return, system_call_stub, trap_resume
-extern trap_dispatch, page_fault_entry
+extern trap_dispatch, page_fault_entry, trap_from_vm86, image_end
 extern trap_user_stack, trap_system_calls, trap_leave_work, trap_leave
 
 ; trap_stubs -- the stub of vector N is at trap_stubs + N * STUB_BYTES
@@ -57,8 +64,8 @@ trap_stubs:
 trap_common:
     pusha
     cld                                   ; C code relies on it; user mode may have set DF
-    test byte [esp + AFTER_PUSHA_CS], 3
-    jnz trap_from_user
+    cmp esp, image_end
+    ja trap_from_user
     sub esp, SEGMENT_BYTES
     mov eax, esp
     call trap_dispatch
@@ -84,10 +91,20 @@ trap_return:
 trap_from_user:
     enter_from_user
     mov eax, ebx
+    test dword [ebx + FRAME_EFLAGS], EFLAGS_VM
+    jnz from_vm86
     call trap_dispatch
     jmp return_to_user
 
-; system_call_stub -- int 0x80: EAX = trap_system_calls[EAX](frame)
+; from_vm86 -- EBX = EAX = a frame that is 16 bytes too low: trap_from_vm86(frame) says where it is now
+from_vm86:
+    call trap_from_vm86
+    mov ebx, eax
+    jmp return_to_user
+
+; system_call_stub -- int 0x80: EAX = trap_system_calls[EAX](frame). How many calls there are stands
+; behind the frame. Seen from a frame that is 16 bytes too low, a 0 stands there (trap.h), so both
+; questions are one.
 align STUB_BYTES
 system_call_stub:
     clac
@@ -96,8 +113,8 @@ system_call_stub:
     pusha
     cld
     enter_from_user
-    cmp eax, SYSTEM_CALLS
-    jae .unknown
+    cmp eax, [ebx + FRAME_CALLS]
+    jae .refused
 .known:
     mov ecx, eax
     mov eax, ebx
@@ -123,7 +140,10 @@ return_to_user:
     call [trap_leave]
     mov ebx, eax
     jmp .resume
-system_call_stub.unknown:
+system_call_stub.refused:
+    mov eax, ebx
+    test dword [ebx + FRAME_EFLAGS], EFLAGS_VM
+    jnz from_vm86
     xor eax, eax                          ; a number that is no call
     jmp system_call_stub.known
 
@@ -142,8 +162,8 @@ page_fault_stub:
     pusha
     mov edx, cr2
     cld
-    test byte [esp + AFTER_PUSHA_CS], 3
-    jnz page_fault_from_user
+    cmp esp, image_end
+    ja page_fault_from_user
     sub esp, SEGMENT_BYTES
     mov eax, esp
     call page_fault_entry
@@ -156,5 +176,7 @@ page_fault_return:
 page_fault_from_user:
     enter_from_user
     mov eax, ebx
+    test dword [ebx + FRAME_EFLAGS], EFLAGS_VM
+    jnz from_vm86
     call page_fault_entry
     jmp return_to_user

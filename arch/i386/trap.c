@@ -19,15 +19,18 @@ enum { IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
 /* Offsets that stubs.asm knows by number. */
 _Static_assert(offsetof(struct trap_frame, edi) == 16, "SEGMENT_BYTES");
 _Static_assert(offsetof(struct trap_frame, vector) == 48, "behind pusha");
-_Static_assert(offsetof(struct trap_frame, cs) == 60, "AFTER_PUSHA_CS");
 _Static_assert(offsetof(struct trap_frame, user_esp) == 68, "where the CPU's part ends");
 _Static_assert(offsetof(struct trap_frame, eax) == 44, "FRAME_EAX");
+_Static_assert(offsetof(struct trap_frame, eflags) == 64, "FRAME_EFLAGS");
+_Static_assert(EFLAGS_VM86 == 1u << 17, "EFLAGS_VM");
+_Static_assert(TRAP_CALLS == 92, "FRAME_CALLS");
 enum { STUB_BYTES = 16, CLAC_BYTES = 3 };
 
 extern char trap_stubs[], page_fault_stub[], system_call_stub[];
 
 /* Called by the stubs with the frame in EAX. */
 CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame);
+CALLED_BY_STUB(1) struct trap_frame *trap_from_vm86(struct trap_frame *low);
 
 /* source: SDM vol. 3A, "IDT Descriptors" */
 struct gate {
@@ -116,10 +119,12 @@ void trap_begin_with_clac(void)
     set_gates(0);
 }
 
-void trap_set_user_client(const struct trap_user_client *client)
+const struct trap_user_client *trap_set_user_client(const struct trap_user_client *client)
 {
+    const struct trap_user_client *before = user_client;
     user_client = client;
-    trap_leave = client->leave;
+    trap_leave = client != NULL ? client->leave : NULL;
+    return before;
 }
 
 void trap_user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
@@ -190,4 +195,32 @@ CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
         user_client->exception(frame);
     else
         panic_trap(frame, "unexpected exception: %s", trap_name(frame->vector));
+}
+
+/*
+ * The CPU pushed from virtual-8086 mode. A CPU ignores EFLAGS.VM where a program pops it; QEMU's IRET
+ * does not (7.2, TCG), so the program gets there, and can have IOPL 3 as well, and CS 8.
+ * Nothing of that may ever be popped again: the frame moves to where it belongs and becomes one of
+ * user mode, which tells where the program was. An interrupt is served as always; then it ends.
+ *   returns the frame in its place
+ */
+CALLED_BY_STUB(1) struct trap_frame *trap_from_vm86(struct trap_frame *low)
+{
+    const struct trap_frame was = *low;
+    struct trap_frame *frame = vaddr_to_pointer(vaddr_add(pointer_to_vaddr(low), TRAP_VM86_BYTES));
+    enum { EFLAGS_ALWAYS = 1u << 1, SEGMENT_SHIFT = 4 };
+
+    *frame = was;
+    frame->gs = frame->fs = 0;
+    frame->es = frame->ds = frame->user_ss = USER_DATA;
+    frame->cs = USER_CODE;
+    frame->eip = ((was.cs & 0xFFFF) << SEGMENT_SHIFT) + was.eip;
+    frame->user_esp = ((was.user_ss & 0xFFFF) << SEGMENT_SHIFT) + was.user_esp;
+    frame->eflags = EFLAGS_ALWAYS | EFLAGS_INTERRUPT;
+    frame->error_code = 0;
+    if (!is_users_fault(frame->vector) && frame->vector != VECTOR_SYSTEM_CALL)
+        trap_dispatch(frame);
+    ASSERT(user_client != NULL, "trap: nobody has sent a program to virtual-8086 mode");
+    user_client->vm86(frame);
+    return frame;
 }

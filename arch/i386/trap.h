@@ -51,10 +51,18 @@ struct trap_frame {
 /* A function that a stub calls with its ARGUMENTS arguments in EAX, EDX: no push, no load. */
 #define CALLED_BY_STUB(arguments) __attribute__((regparm(arguments), used))
 
+enum { EFLAGS_VM86 = 1u << 17 };
+
+/* CS and EFLAGS are a program's. In virtual-8086 mode CS is no selector, and can be anything. */
+static inline bool is_user_mode(uint32_t cs, uint32_t eflags)
+{
+    return (cs & 3) != 0 || (eflags & EFLAGS_VM86) != 0;
+}
+
 /* The mode that FRAME interrupted. */
 static inline bool trap_from_user(const struct trap_frame *frame)
 {
-    return (frame->cs & 3) != 0;
+    return is_user_mode(frame->cs, frame->eflags);
 }
 
 /* ESP before the trap: the CPU pushes it only when it changes the stack. */
@@ -88,6 +96,25 @@ trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler);
 /* ---- user mode ---- */
 
 /*
+ * The place of a program's frame. TSS.esp0 is its end, but from virtual-8086 mode the CPU pushes
+ * TRAP_VM86_BYTES more, and all lies that much lower. So:
+ *
+ *   TRAP_VM86_BYTES bytes   room, overwritten then: nothing that matters when a program ends
+ *   struct trap_frame
+ *   uint32_t                0
+ *   ...
+ *   uint32_t                TRAP_CALLS bytes from the frame on: the number of system calls that
+ *                           the program may ask for, SYSTEM_CALLS
+ *
+ * The stub of int 0x80 compares with that last word. From a frame that lies lower it finds the 0.
+ */
+enum {
+    TRAP_VM86_BYTES = 16,
+    TRAP_NO_CALLS = sizeof(struct trap_frame),
+    TRAP_CALLS = TRAP_NO_CALLS + TRAP_VM86_BYTES,
+};
+
+/*
  * A system call: FRAME is the caller's; the result goes into its EAX. Numbers from SYSTEM_CALLS on
  * are answered by number 0.
  */
@@ -95,18 +122,21 @@ typedef int32_t system_call_t(struct trap_frame *frame);
 enum { SYSTEM_CALLS = 512 };
 extern system_call_t *trap_system_calls[SYSTEM_CALLS];
 
-/* Who answers for programs; layer 8 registers itself, once. */
+/* Who answers for programs: layer 8. */
 struct trap_user_client {
     /* An exception in user mode that is no page fault, NMI, double fault or machine check. */
     void (*exception)(struct trap_frame *frame);
     /* A page fault in user mode that no layer has resolved, and how it ended. */
     void (*page_fault)(struct trap_frame *frame, const struct page_fault *fault,
                        enum fault_result result);
+    /* A program was in virtual-8086 mode; FRAME is sane again, and not what it was: it ends. */
+    void (*vm86)(struct trap_frame *frame);
     /* Before user mode goes on in FRAME, if trap_leave_work is not 0: returns the frame to go on
      * in. TSS.esp0 must be its end. */
     struct trap_frame *(*leave)(struct trap_frame *frame);
 };
-void trap_set_user_client(const struct trap_user_client *client);
+/* Returns the one before; NULL: none. */
+const struct trap_user_client *trap_set_user_client(const struct trap_user_client *client);
 
 /* For fault.c: is there one, and its answer to a page fault. */
 bool trap_has_user_client(void);

@@ -12,5 +12,6 @@
 void user_exception(struct trap_frame *frame);
 void user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
                      enum fault_result result);
+void user_vm86(struct trap_frame *frame);
 
 #endif

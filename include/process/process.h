@@ -67,13 +67,19 @@ struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
 enum { PROCESS_STATES = 1 }; /* parts of layers above that keep something in the record */
 
 struct process {
-    struct trap_frame frame; /* first: the CPU and the stubs push the user's registers here */
+    /* The room below the frame (trap.h): lost when the program ends from virtual-8086 mode. */
+    uint32_t alternate_stack, alternate_stack_bytes; /* 0 bytes: none */
+    uint32_t alternate_stack_flags;
+    uint32_t fault_code;     /* for siginfo, while `fault_signal` is not 0 */
+    struct trap_frame frame; /* the CPU and the stubs push the user's registers here */
+    uint32_t no_calls;       /* 0 (trap.h) */
     uint32_t pid;
     uint8_t state;            /* enum process_state */
     uint8_t exit_signal;      /* what the parent gets: SIGCHLD, or 0 */
     uint8_t is_vfork_child;   /* the parent sleeps until we exec or end */
     uint8_t is_kernels_child; /* started by init= or from the prompt: its end is shown */
     uint8_t wait_event;       /* stopped or continued, and not yet asked for: enum wait_event */
+    uint32_t calls;           /* SYSTEM_CALLS (trap.h) */
     struct process *parent;   /* NULL: the kernel */
     struct list children, sibling;
     struct list queue;      /* in the run queue, or in a bucket of sleepers */
@@ -99,18 +105,20 @@ struct process {
     uint32_t restore_blocked;
     uint16_t senders[32];   /* pids, by signal (0: those above 31), for siginfo */
     uint32_t sent_by_tkill; /* bit N: signal N came by tkill or tgkill */
-    uint32_t alternate_stack, alternate_stack_bytes; /* 0 bytes: none */
-    uint32_t alternate_stack_flags;
-    uint32_t fault_signal; /* of a fault, pending; 0: none. For siginfo: */
-    uint32_t fault_code, fault_address;
-    uint32_t exit_status; /* as wait4 reports it */
-    uint32_t clear_tid;   /* set_tid_address; 0: none */
-    uint64_t tls[3];      /* its GDT entries 6-8 */
+    uint32_t fault_signal;  /* of a fault, pending; 0: none */
+    uint32_t fault_address; /* for siginfo */
+    uint32_t exit_status;   /* as wait4 reports it */
+    uint32_t clear_tid;     /* set_tid_address; 0: none */
+    uint64_t tls[3];        /* its GDT entries 6-8 */
     struct limit_pair limits[LIMITS];
     uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
     char name[16];
 };
-_Static_assert(offsetof(struct process, frame) == 0, "TSS.esp0 is the end of the frame");
+_Static_assert(offsetof(struct process, frame) == TRAP_VM86_BYTES &&
+                   offsetof(struct process, no_calls) ==
+                       offsetof(struct process, frame) + TRAP_NO_CALLS &&
+                   offsetof(struct process, calls) == offsetof(struct process, frame) + TRAP_CALLS,
+               "the place of a program's frame");
 _Static_assert(sizeof(void *) != 4 || sizeof(struct process) <= PROCESS_RECORD_BYTES,
                "a process record");
 

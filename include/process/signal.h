@@ -82,6 +82,9 @@ void signal_send(struct process *process, unsigned signal, uint32_t sender);
  */
 void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address);
 
+/* The current process ends by SIGNAL, here and now, for a mistake at ADDRESS. No handler is asked. */
+void signal_end_by_fault(struct process *self, unsigned signal, uint32_t address);
+
 /* A signal is pending that PROCESS does not block. */
 static inline bool signal_is_pending(const struct process *process)
 {

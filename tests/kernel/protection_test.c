@@ -12,7 +12,7 @@
 #include <arch/i386/trap.h>
 #include <kernel/early.h>
 
-enum { EFLAGS_ALWAYS = 1u << 1, PROGRAM_BYTES = 16, PROGRAMS_UMIP = 5 };
+enum { EFLAGS_ALWAYS = 1u << 1, EFLAGS_IOPL_3 = 3u << 12, PROGRAM_BYTES = 16, PROGRAMS_UMIP = 5 };
 
 /* Programs for user mode, PROGRAM_BYTES each; ESP is the end of their own page. */
 extern const uint8_t user_programs[], user_programs_end[], kernel_again[];
@@ -25,10 +25,16 @@ __asm__(".pushsection .rodata\n"
         "push %eax; push %eax; str %eax; ud2; .balign 16\n\t"
         "push %eax; push %eax; smsw %eax; ud2; .balign 16\n\t"
         "pushf; orl $0x40000, (%esp); popf; ud2; .balign 16\n\t" /* EFLAGS.AC */
-        "ret; .balign 16\n"
+        "ret; .balign 16\n\t"
+        ".code16\n\t" /* for virtual-8086 mode */
+        "ud2; .balign 16\n\t"
+        "hlt; .balign 16\n\t"
+        "movb %ds:0, %al; .balign 16\n\t"
+        "int $0x80; .balign 16\n\t"
+        ".code32\n"
         "user_programs_end:\n\t"
         ".popsection");
-enum { PROGRAM_SET_AC = PROGRAMS_UMIP, PROGRAM_RETURN };
+enum { PROGRAM_SET_AC = PROGRAMS_UMIP, PROGRAM_RETURN, PROGRAM_VM86 };
 
 static struct trap_frame seen;
 static uint32_t handler_flags;
@@ -39,7 +45,7 @@ static void note(struct trap_frame *frame)
     handler_flags = cpu_flags();
 }
 
-/* Go on in the kernel: IRET to the same ring leaves the frame's ESP and SS on the stack. */
+/* Go on in the kernel: IRET to the same ring leaves ESP where the frame was. */
 static void leave_user_mode(struct trap_frame *frame)
 {
     note(frame);
@@ -49,31 +55,68 @@ static void leave_user_mode(struct trap_frame *frame)
     frame->eflags = EFLAGS_ALWAYS;
 }
 
-/* A trap from user mode starts at ESP0: below what this stack holds now. */
-static void __attribute__((noinline)) iret_to_user_mode(uint32_t eip, uint32_t esp)
+/* Where a program's frame goes, as in a process's record; and what must stay whole around it. */
+struct frame_place {
+    uint32_t before[4];
+    uint32_t room[TRAP_VM86_BYTES / sizeof(uint32_t)];
+    struct trap_frame frame;
+    uint32_t after[TRAP_VM86_BYTES / sizeof(uint32_t)];
+    uint32_t calls;
+};
+_Static_assert(offsetof(struct frame_place, calls) ==
+                   offsetof(struct frame_place, frame) + TRAP_CALLS,
+               "as the stub of int 0x80 wants it");
+
+/* What IRET loads; DATA goes to all four data segments of virtual-8086 mode. */
+static struct {
+    uint32_t eip, cs, eflags, esp, ss, data;
+} start;
+
+/* A trap leaves its frame in PLACE. C runs below what this stack holds now, and here all goes on. */
+static void __attribute__((noinline)) iret_to_user_mode(struct frame_place *place)
 {
-    uint32_t data = USER_DATA;
-    __asm__ volatile("movl %%esp, %[esp0]\n\t"
-                     "leal -128(%%esp), %%ebx\n\t" /* C goes on below the frame */
-                     "movl %%ebx, %[stack]\n\t"
+    main_tss.esp0 = pointer_to_vaddr(&place->frame + 1).v;
+    __asm__ volatile("movl %%esp, %[stack]\n\t"
                      "pushl %[data]\n\t"
+                     "pushl %[data]\n\t"
+                     "pushl %[data]\n\t"
+                     "pushl %[data]\n\t"
+                     "pushl %[ss]\n\t"
                      "pushl %[esp]\n\t"
-                     "pushl %[flags]\n\t"
-                     "pushl %[code]\n\t"
+                     "pushl %[eflags]\n\t"
+                     "pushl %[cs]\n\t"
                      "pushl %[eip]\n\t"
-                     "movl %[data], %%ds\n\t"
-                     "movl %[data], %%es\n\t"
-                     "movl %[data], %%fs\n\t"
-                     "movl %[data], %%gs\n\t"
+                     "movl %[user_data], %%eax\n\t"
+                     "movl %%eax, %%ds\n\t"
+                     "movl %%eax, %%es\n\t"
+                     "movl %%eax, %%fs\n\t"
+                     "movl %%eax, %%gs\n\t"
                      "iret\n"
                      "kernel_again:\n\t"
-                     "addl $8, %%esp"
-                     : "+a"(data), "+c"(eip),
-                       "+d"(esp), [esp0] "=m"(main_tss.esp0), [stack] "=m"(trap_user_stack)
-                     : [data] "a"(data), [eip] "c"(eip), [esp] "d"(esp), [flags] "i"(EFLAGS_ALWAYS),
-                       [code] "i"(USER_CODE)
-                     : "ebx", "esi", "edi", "memory", "cc");
+                     "movl %[stack], %%esp"
+                     : [stack] "=m"(trap_user_stack)
+                     : [data] "m"(start.data), [ss] "m"(start.ss), [esp] "m"(start.esp),
+                       [eflags] "m"(start.eflags), [cs] "m"(start.cs), [eip] "m"(start.eip),
+                       [user_data] "i"(USER_DATA)
+                     : "eax", "ebx", "ecx", "edx", "esi", "edi", "memory", "cc");
     main_tss.esp0 = trap_user_stack = pointer_to_vaddr(stack_top).v;
+}
+
+/* The same, with a place for the frame above the image, where records are. Returns it. */
+static struct frame_place run_from_start(void)
+{
+    frame_t frame = frame_with(NOT_SEEN);
+    struct frame_place *place = temp_map(TEMP_FRAME, frame);
+    place->after[0] = 0;
+    place->calls = SYSTEM_CALLS;
+    uint32_t work = trap_leave_work;
+    trap_leave_work = 0; /* nobody but this test looks at the way back */
+    iret_to_user_mode(place);
+    trap_leave_work = work;
+    struct frame_place copy = *place;
+    temp_unmap(TEMP_FRAME);
+    frame_free(&frame_pool, frame);
+    return copy;
 }
 
 /* Run program NUMBER, which is in PAGE, in user mode; how it ended is in `seen`. */
@@ -81,25 +124,32 @@ static void run(vaddr_t page, uint32_t number)
 {
     trap_handler_t *invalid = trap_register(VECTOR_INVALID_OPCODE, leave_user_mode);
     trap_handler_t *protection = trap_register(VECTOR_GENERAL_PROTECTION, leave_user_mode);
-    uint32_t work = trap_leave_work;
-    trap_leave_work = 0; /* nobody but this test looks at the way back */
-    iret_to_user_mode(page.v + number * PROGRAM_BYTES, page.v + PAGE_BYTES);
-    trap_leave_work = work;
+    start.eip = page.v + number * PROGRAM_BYTES;
+    start.cs = USER_CODE;
+    start.eflags = EFLAGS_ALWAYS;
+    start.esp = page.v + PAGE_BYTES;
+    start.ss = USER_DATA;
+    (void)run_from_start();
     trap_register(VECTOR_INVALID_OPCODE, invalid);
     trap_register(VECTOR_GENERAL_PROTECTION, protection);
 }
 
-/* A page of user mode with the programs. */
-static vaddr_t map_programs(void)
+/* A page of user mode with the programs; at PAGE, or where there is room. */
+static void map_programs_at(vaddr_t page)
 {
     frame_t frame = frame_with(0);
     uint8_t *bytes = temp_map(TEMP_FRAME, frame);
     for (const uint8_t *byte = user_programs; byte < user_programs_end; byte++)
         bytes[byte - user_programs] = *byte;
     temp_unmap(TEMP_FRAME);
-    vaddr_t page = slot_to_vaddr(find_empty_slots(1));
     if (paging_map(page, frame, RIGHTS_READ_WRITE | RIGHTS_EXECUTE | RIGHTS_USER) != KERR_OK)
         panic("no user page for the tests");
+}
+
+static vaddr_t map_programs(void)
+{
+    vaddr_t page = slot_to_vaddr(find_empty_slots(1));
+    map_programs_at(page);
     return page;
 }
 
@@ -198,6 +248,67 @@ TEST("protection", "EFLAGS.AC set by a program, and in the kernel: clear in the 
     EXPECT((seen.eflags & EFLAGS_ACCESS) != 0);
     EXPECT_EQUAL((handler_flags & EFLAGS_ACCESS) != 0, !cpu_features.smap);
     EXPECT(!access_flag_is_set());
+}
+
+/* ---- virtual-8086 mode ---- */
+
+static const struct trap_frame *ended_with;
+
+static void end_of_vm86(struct trap_frame *frame)
+{
+    ended_with = frame;
+    leave_user_mode(frame);
+}
+
+/* All selectors are 8: what the kernel's code segment would be. The paragraphs are another matter. */
+static struct frame_place run_in_vm86(vaddr_t page, uint32_t number)
+{
+    const struct trap_user_client client = {.vm86 = end_of_vm86};
+    const struct trap_user_client *before = trap_set_user_client(&client);
+    start.cs = start.ss = page.v >> 4;
+    start.eip = number * PROGRAM_BYTES;
+    start.eflags = EFLAGS_ALWAYS | EFLAGS_VM86 | EFLAGS_IOPL_3;
+    start.esp = PAGE_BYTES - 4;
+    start.data = KERNEL_CODE;
+    struct frame_place place = run_from_start();
+    trap_set_user_client(before);
+    return place;
+}
+
+TEST("protection", "a trap from virtual-8086 mode: a program's frame in its place, and nothing hit")
+{
+    const vaddr_t page = VADDR(0x10000);
+    const bool calls_are_open = trap_has_user_client();
+    const struct {
+        uint32_t number, vector;
+    } cases[] = {
+        {PROGRAM_VM86, VECTOR_INVALID_OPCODE},
+        {PROGRAM_VM86 + 1, VECTOR_GENERAL_PROTECTION},
+        {PROGRAM_VM86 + 2, VECTOR_PAGE_FAULT},
+        {PROGRAM_VM86 + 3, calls_are_open ? VECTOR_SYSTEM_CALL : VECTOR_GENERAL_PROTECTION},
+    };
+    map_programs_at(page);
+    for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
+        ended_with = NULL;
+        struct frame_place place = run_in_vm86(page, cases[i].number);
+        EXPECT(ended_with != NULL);
+        EXPECT_EQUAL(pointer_to_vaddr(ended_with).v,
+                     TEMP_PAGE_ADDRESS(TEMP_FRAME) + offsetof(struct frame_place, frame));
+        EXPECT_EQUAL(seen.vector, cases[i].vector);
+        EXPECT_EQUAL(seen.error_code, 0);
+        EXPECT(trap_from_user(&seen));
+        EXPECT_EQUAL(seen.cs, USER_CODE);
+        EXPECT_EQUAL(seen.eflags, EFLAGS_ALWAYS | EFLAGS_INTERRUPT);
+        EXPECT(vaddr_in(VADDR(seen.eip), vaddr_add(page, cases[i].number * PROGRAM_BYTES),
+                        PROGRAM_BYTES));
+        EXPECT_EQUAL(seen.user_ss, USER_DATA);
+        EXPECT_EQUAL(seen.user_esp, page.v + PAGE_BYTES - 4);
+        EXPECT(seen.gs == 0 && seen.fs == 0 && seen.es == USER_DATA && seen.ds == USER_DATA);
+        for (unsigned j = 0; j < ARRAY_LENGTH(place.before); j++)
+            EXPECT_EQUAL(place.before[j], NOT_SEEN);
+        EXPECT(place.after[0] == 0 && place.calls == SYSTEM_CALLS);
+    }
+    unmap_programs(page);
 }
 
 /* ---- user pages and the kernel ---- */
