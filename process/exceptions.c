@@ -15,7 +15,8 @@
 #include <process/fpu.h>
 #include <process/signal.h>
 
-enum error_bits { ERROR_PRESENT = 1 };
+enum page_fault_error { ERROR_PRESENT = 1, ERROR_USER = 4 };
+enum segment_error { ERROR_VECTOR = 2 }; /* it names a vector, else a selector */
 enum debug_reasons { DEBUG_SINGLE_STEP = 1u << 14 };
 
 /* What the handler sees as si_addr: the instruction, or nothing. */
@@ -82,11 +83,23 @@ static void send_fpu_error(struct process *self, const struct answer *answer, en
         send(self, answer, code); /* else the program has seen to it meanwhile */
 }
 
+/*
+ * A selector may be a word that the program can't read: QEMU before version 9.1 pops for a program's
+ * `lret` and `iret` whatever ESP leads to, and the error code names what was no selector. A vector
+ * comes from the instruction (`int N`). So this goes out, and that never does.
+ */
+static void hide_selector(struct trap_frame *frame)
+{
+    if ((frame->error_code & ERROR_VECTOR) == 0)
+        frame->error_code = 0;
+}
+
 void user_exception(struct trap_frame *frame)
 {
     struct process *self = process_current;
     const struct answer *answer = &answers[frame->vector];
 
+    hide_selector(frame);
     switch (frame->vector) {
     case VECTOR_NO_FPU:
         give_unit(self);
@@ -119,7 +132,8 @@ void user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
     }
     if (result == FAULT_BAD_ACCESS && memory_allow_growth(self->memory, fault->address))
         return; /* overcommit mode 2: the stack's growth is charged now, and is tried again */
-    /* Whether something is mapped in the kernel's half is no program's affair. */
+    /* Whose rights were used (fault.c) and what is mapped in the kernel's half is not for programs. */
+    frame->error_code |= ERROR_USER;
     if (fault->address.v >= KERNEL_BASE)
         frame->error_code |= ERROR_PRESENT;
     if (result == FAULT_BEYOND_END)

@@ -128,6 +128,13 @@ static void others(void)
     CHECK(was(SIGSEGV, SI_KERNEL, NULL) && vector == 5);
     DARE(__asm__ volatile("ud2"));
     CHECK(hits == 1 && last.si_signo == SIGILL && last.si_code == ILL_ILLOPN && vector == 6);
+    DARE(__asm__ volatile("int $0x21"));
+    CHECK(was(SIGSEGV, SI_KERNEL, NULL) && vector == 13);
+    CHECK_THAT("the error code of int 0x21 names its vector", error_code == 0x21 * 8 + 2);
+    DARE(__asm__ volatile("movw %w0, %%es" : : "r"(0x1234 | 3)));
+    CHECK(was(SIGSEGV, SI_KERNEL, NULL) && vector == 13);
+    if (check_on_droste()) /* docs/limits.md */
+        check_note("the error code of a bad selector is %ld", error_code);
     DARE(__asm__ volatile("hlt"));
     CHECK(was(SIGSEGV, SI_KERNEL, NULL) && vector == 13 && error_code == 0);
 }
