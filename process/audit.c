@@ -12,6 +12,7 @@
 #include <kernel/printk.h>
 #include <mm/object.h>
 #include <process/part.h>
+#include <process/tls.h>
 
 static void broken(struct process_audit *audit, const char *sentence, const struct process *process)
 {
@@ -97,6 +98,18 @@ static bool space_is_live(const struct process *process)
                                        directory_is_live(process->memory->space.directory));
 }
 
+/* A process that was not started yet has no registers, and one that has ended needs none. */
+static bool registers_are_loadable(const struct process *process)
+{
+    return process->state == PROCESS_NONE || process->state == PROCESS_ZOMBIE ||
+           tls_frame_is_loadable(process);
+}
+
+static bool calls_are_where_the_stub_looks(const struct process *process)
+{
+    return process->no_calls == 0 && process->calls == SYSTEM_CALLS;
+}
+
 /* In this order: each may rely on those above. */
 static const struct {
     const char *sentence;
@@ -111,6 +124,9 @@ static const struct {
     {"only sleepers have a deadline", only_sleepers_have_deadlines},
     {"who waits for a vfork child has one", vfork_child_lives},
     {"a process's space is live", space_is_live},
+    {"the registers in a record can be loaded", registers_are_loadable},
+    {"behind a frame stands the number of calls, and 16 bytes lower 0",
+     calls_are_where_the_stub_looks},
 };
 
 static void check_record(struct process_audit *audit, const struct process *process)

@@ -19,6 +19,7 @@
 #include <process/fpu.h>
 #include <process/signal.h>
 #include <process/timer.h>
+#include <process/tls.h>
 #include <process/victim.h>
 
 enum { BUCKETS = 1024, TIME_SLICE_TICKS = 5 };
@@ -252,11 +253,12 @@ static bool can_go_on(const struct process *self)
 }
 
 /* In checked builds, what must be true of the books whenever a program goes on. */
-static void check_books(void)
+static void check_books(const struct process *self)
 {
     ASSERT(!alternate_is_open(), "return to user mode with the alternate window open");
     ledger_enter();
     ledger_leave();
+    ASSERT(tls_frame_is_loadable(self), "return to user mode with what can't be loaded");
     ASSERT(ledger_open() == 0, "return to user mode with %u debts", ledger_open());
 }
 
@@ -286,7 +288,7 @@ static struct trap_frame *leave(struct trap_frame *frame)
             break;
     }
     if (CHECKED)
-        check_books();
+        check_books(self);
     return &self->frame;
 }
 

@@ -283,11 +283,12 @@ void signal_end_by_fault(struct process *self, unsigned signal, uint32_t address
 void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address)
 {
     uint64_t bit = signal_bit(signal);
-    if ((self->signals_blocked & bit) != 0 ||
-        signal_action(self, signal)->handler <= HANDLER_IGNORE) {
+    if (self == process_current && ((self->signals_blocked & bit) != 0 ||
+                                    signal_action(self, signal)->handler <= HANDLER_IGNORE)) {
         signal_end_by_fault(self, signal, address);
         return;
     }
+    self->signals_blocked &= ~bit;
     self->fault_signal = signal;
     self->fault_code = code;
     self->fault_address = address;
@@ -382,6 +383,10 @@ static __attribute__((noinline)) void act_by_default(struct process *self, unsig
 {
     uint64_t bit = signal_bit(signal);
     uint32_t sender = self->senders[signal < ARRAY_LENGTH(self->senders) ? signal : 0];
+    if (self->fault_signal == signal) {
+        signal_end_by_fault(self, signal, self->fault_address);
+        return;
+    }
     signal_take(self, signal);
     if (!signal_is_pending(self))
         self->repeated_call = NO_CALL; /* the call is repeated as if nothing had happened */

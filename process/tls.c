@@ -94,14 +94,19 @@ static const uint64_t *entry_of(const struct process *process, uint32_t selector
     return &process->tls[number - TLS_FIRST_ENTRY];
 }
 
+static bool is_data_selector(const struct process *process, uint32_t selector)
+{
+    enum { NULL_SELECTOR = SELECTOR_RPL };
+    uint32_t with_rpl = (selector & 0xFFFF) | SELECTOR_RPL;
+    if (with_rpl == USER_DATA || with_rpl == USER_CODE || with_rpl == NULL_SELECTOR)
+        return true;
+    const uint64_t *entry = entry_of(process, selector);
+    return entry != NULL && *entry != 0;
+}
+
 uint32_t tls_check_data_selector(const struct process *process, uint32_t selector)
 {
-    selector &= 0xFFFF;
-    uint32_t with_rpl = selector | SELECTOR_RPL;
-    if (with_rpl == USER_DATA || with_rpl == USER_CODE)
-        return selector;
-    const uint64_t *entry = entry_of(process, selector);
-    return entry != NULL && *entry != 0 ? selector : 0;
+    return is_data_selector(process, selector) ? selector & 0xFFFF : 0;
 }
 
 bool tls_is_stack_selector(const struct process *process, uint32_t selector)
@@ -114,18 +119,35 @@ bool tls_is_stack_selector(const struct process *process, uint32_t selector)
            ((uint32_t)(*entry >> 32) >> TYPE_SHIFT & TYPE_WRITABLE) != 0;
 }
 
-/* An entry of SELF's has changed: what its registers hold must still be loadable. */
-static void recheck_selectors(struct process *self)
+bool tls_frame_is_loadable(const struct process *process)
 {
-    struct trap_frame *frame = &self->frame;
-    frame->ds = tls_check_data_selector(self, frame->ds);
-    frame->es = tls_check_data_selector(self, frame->es);
-    frame->fs = tls_check_data_selector(self, frame->fs);
-    frame->gs = tls_check_data_selector(self, frame->gs);
-    if (tls_is_stack_selector(self, frame->user_ss))
+    const struct trap_frame *frame = &process->frame;
+    return (frame->cs & 0xFFFF) == USER_CODE && tls_is_stack_selector(process, frame->user_ss) &&
+           is_data_selector(process, frame->ds) && is_data_selector(process, frame->es) &&
+           is_data_selector(process, frame->fs) && is_data_selector(process, frame->gs);
+}
+
+/* An entry of PROCESS's has changed: what its registers hold must still be loadable. */
+static void recheck_selectors(struct process *process)
+{
+    struct trap_frame *frame = &process->frame;
+    frame->ds = tls_check_data_selector(process, frame->ds);
+    frame->es = tls_check_data_selector(process, frame->es);
+    frame->fs = tls_check_data_selector(process, frame->fs);
+    frame->gs = tls_check_data_selector(process, frame->gs);
+    if (tls_is_stack_selector(process, frame->user_ss))
         return;
     frame->user_ss = USER_DATA;
-    signal_send_fault(self, SIGSEGV, SI_KERNEL, 0);
+    signal_send_fault(process, SIGSEGV, SI_KERNEL, 0);
+}
+
+/* The one way to change an entry. A process that has not begun yet has registers, too. */
+static void set_entry(struct process *process, uint32_t number, uint64_t descriptor)
+{
+    process->tls[number - TLS_FIRST_ENTRY] = descriptor;
+    if (process == process_current)
+        gdt_set_tls(process->tls);
+    recheck_selectors(process);
 }
 
 /* ---- calls ---- */
@@ -157,11 +179,7 @@ int32_t tls_set(struct process *process, uint32_t address, enum tls_entry entry)
     }
     if (desc.entry_number - TLS_FIRST_ENTRY >= TLS_ENTRIES)
         return -EINVAL;
-    process->tls[desc.entry_number - TLS_FIRST_ENTRY] = to_descriptor(&desc);
-    if (process == process_current) {
-        gdt_set_tls(process->tls);
-        recheck_selectors(process);
-    }
+    set_entry(process, desc.entry_number, to_descriptor(&desc));
     return 0;
 }
 

@@ -78,7 +78,7 @@ void signal_send(struct process *process, unsigned signal, uint32_t sender);
 /*
  * The current process did what the CPU refused: SIGNAL, which it can't put off (blocked, ignored
  * or without a handler: it ends here and now), with si_code CODE and si_addr ADDRESS; vector and
- * error code are in its frame.
+ * error code are in its frame. A process that has not begun yet ends when it would begin.
  */
 void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address);
 

@@ -9,6 +9,7 @@
 #include "vm_testing.h"
 
 #include <arch/i386/alternate.h>
+#include <arch/i386/gdt.h>
 #include <kernel/fault.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -61,6 +62,8 @@ static struct process *make_process(const char *name)
         test_fail(__FILE__, __LINE__, "there is room for a process");
         return NULL;
     }
+    process->frame.cs = USER_CODE;
+    process->frame.user_ss = USER_DATA;
     text_copy(process->name, sizeof(process->name), name);
     return process;
 }
@@ -73,6 +76,7 @@ static struct process *fork_process(struct process *parent, const char *name)
         test_fail(__FILE__, __LINE__, "there is room for a child");
         return NULL;
     }
+    child->frame = parent->frame;
     space_switch(&parent->memory->space);
     if (memory_fork(parent->memory, &child->memory) != KERR_OK)
         test_fail(__FILE__, __LINE__, "there is room for a child's memory");
@@ -413,6 +417,20 @@ TEST("process-audit", "what is broken is said, sentence by sentence")
     memory->references = 0;
     expect_broken("a process's space is live");
     memory->references = 1;
+
+    child->frame.gs = FIRST_TLS;
+    expect_broken("the registers in a record");
+    child->frame.gs = 0;
+    child->frame.user_ss = USER_CODE;
+    expect_broken("the registers in a record");
+    child->frame.user_ss = USER_DATA;
+    child->frame.cs = KERNEL_CODE;
+    expect_broken("the registers in a record");
+    child->frame.cs = USER_CODE;
+
+    child->no_calls = child->calls;
+    expect_broken("behind a frame stands");
+    child->no_calls = 0;
 
     list_remove(&child->queue);
     expect_broken("who can run or sleeps");

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User test. Selectors: those of sigreturn's frame, forged; TLS entries that vanish while a register
- * holds one; what set_thread_area takes and tells. The kernel loads none that it could not.
+ * holds one, in oneself, under a handler, and in a child of clone(CLONE_SETTLS); what set_thread_area
+ * takes and tells. The kernel loads none that it could not.
  */
 #include "check.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 
@@ -214,10 +216,137 @@ static int stack_vanishes(void)
     return 3;
 }
 
+/* The entry that FS leads to goes while a handler runs: sigreturn restores what is no more. */
+static struct desc under_handler = {
+    .entry_number = -1u, .limit = 0xFFFFF, .is_32_bit = 1, .in_pages = 1};
+
+static void empty_entry(int signal_number)
+{
+    struct desc none = {
+        .entry_number = under_handler.entry_number, .read_only = 1, .not_present = 1};
+    (void)signal_number;
+    set_area(&none);
+}
+
+static int vanishes_under_handler(void)
+{
+    signal(SIGUSR1, empty_entry);
+    if (set_area(&under_handler) != 0)
+        return 1;
+    unsigned short after;
+    __asm__ volatile("movw %w1, %%fs; int $0x80; movw %%fs, %0"
+                     : "=&r"(after)
+                     : "r"(under_handler.entry_number * 8 + 3), "a"(SYS_kill), "b"(getpid()),
+                       "c"(SIGUSR1)
+                     : "memory");
+    return after == 0 ? 0 : 2;
+}
+
+/* ---- a child that begins with another entry ---- */
+
+/* What the child gets in place of the flat segment that a register of its parent's leads to. */
+static struct desc replacement;
+static const struct desc replacements[] = {
+    {.read_only = 1, .not_present = 1}, /* none */
+    {.limit = 0xFFFFF, .is_32_bit = 1, .in_pages = 1, .read_only = 1},
+    {.limit = 0, .is_32_bit = 1, .read_only = 1},
+    {.limit = 0xFFFFF, .is_32_bit = 1, .in_pages = 1, .contents = 1, .read_only = 1},
+};
+
+/* SEGMENT leads to the entry while clone copies the registers; the child says 3, with few of them. */
+#define CLONE_WITH(segment)                                                                        \
+    __asm__ volatile("movw %%" segment ", %%dx\n\t"                                                \
+                     "movw %%cx, %%" segment "\n\t"                                                \
+                     "xorl %%ecx, %%ecx\n\t"                                                       \
+                     "int $0x80\n\t"                                                               \
+                     "testl %%eax, %%eax\n\t"                                                      \
+                     "jnz 1f\n\t"                                                                  \
+                     "movl $1, %%eax\n\t" /* exit */                                               \
+                     "movl $3, %%ebx\n\t"                                                          \
+                     "int $0x80\n"                                                                 \
+                     "1:\tmovw %%dx, %%" segment                                                   \
+                     : "=a"(child), "+c"(selector)                                                 \
+                     : "0"(SYS_clone), "b"(CLONE_SETTLS | SIGCHLD), "S"(&replacement), "D"(0)      \
+                     : "edx", "memory")
+
+enum which { WHICH_DS, WHICH_ES, WHICH_FS, WHICH_GS, WHICH_SS, WHICH_ALL };
+static enum which which;
+
+/* Returns 3, the child's exit; 11, its SIGSEGV; something else is wrong. */
+static int clone_with_other_entry(void)
+{
+    struct desc desc = {.entry_number = -1u, .limit = 0xFFFFF, .is_32_bit = 1, .in_pages = 1};
+    pid_t child = 0;
+    int status;
+    if (set_area(&desc) != 0)
+        return 1;
+    replacement.entry_number = desc.entry_number;
+    unsigned selector = desc.entry_number * 8 + 3;
+    switch (which) {
+    case WHICH_DS:
+        CLONE_WITH("ds");
+        break;
+    case WHICH_ES:
+        CLONE_WITH("es");
+        break;
+    case WHICH_FS:
+        CLONE_WITH("fs");
+        break;
+    case WHICH_GS:
+        CLONE_WITH("gs");
+        break;
+    case WHICH_SS:
+    case WHICH_ALL:
+        CLONE_WITH("ss");
+        break;
+    }
+    if (child <= 0 || waitpid(child, &status, 0) != child)
+        return 2;
+    return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int clone_ignoring(void)
+{
+    signal(SIGSEGV, SIG_IGN);
+    return clone_with_other_entry();
+}
+static int clone_blocking(void)
+{
+    sigset_t set;
+    sigfillset(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return clone_with_other_entry();
+}
+static int clone_handling(void)
+{
+    signal(SIGSEGV, survive);
+    return clone_with_other_entry();
+}
+
+static void children(void)
+{
+    for (unsigned i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++) {
+        int wrong = 0;
+        replacement = replacements[i];
+        for (which = WHICH_DS; which < WHICH_SS; which++)
+            if (check_child(clone_with_other_entry) != 3 << 8) {
+                check_note("register %d, descriptor %u", which, i);
+                wrong++;
+            }
+        CHECK_EQUAL(wrong, 0);
+        CHECK_EXITS(clone_with_other_entry, SIGSEGV);
+        CHECK_EXITS(clone_ignoring, SIGSEGV);
+        CHECK_EXITS(clone_blocking, SIGSEGV);
+        CHECK_EXITS(clone_handling, 11);
+    }
+}
+
 int main(void)
 {
     thread_areas();
     CHECK_EXITS(vanish, 0);
+    CHECK_EXITS(vanishes_under_handler, 0);
+    children();
     int status = check_child(stack_vanishes);
     CHECK_THAT("a stack segment that vanishes: SIGSEGV",
                WEXITSTATUS(status) == 11 || WTERMSIG(status) == SIGSEGV);
