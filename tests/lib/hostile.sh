@@ -54,6 +54,10 @@ hostile_checks() {
     check hostile-forkbomb-always fork_bomb 32 overcommit=1 1000
     check hostile-forkbomb-strict fork_bomb 48 overcommit=2 30
     check hostile-forkbomb-prompt fork_bomb_at_prompt 32 1000
+    local seed
+    for seed in 1 2 3; do
+        check hostile-code-$seed hostile_run 64 180 hostile_code "$seed 300" ""
+    done
 }
 
 # What takes minutes.
@@ -63,7 +67,9 @@ hostile_long_checks() {
     check calls-strict hostile_run 64 900 hostile_calls "7 10000" overcommit=2
     for seed in 1 2 3; do
         check calls-$seed hostile_run 64 1800 hostile_calls "$((seed * 1000000)) 20000" ""
-        check code-$seed hostile_run 64 1800 hostile_code "$((seed * 1000000)) 10000" ""
+    done
+    for seed in {1..30}; do
+        check code-$seed hostile_run 64 900 hostile_code "$((seed * 1000000)) 1000" ""
     done
     for seed in 1 2 3 4 5 6 7 8; do
         check strict-$seed hostile_run $((16 + seed * 8)) 900 random_strict "$seed 5000" overcommit=2
