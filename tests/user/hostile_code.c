@@ -209,10 +209,10 @@ static bool is_prefix(unsigned char byte)
     return false;
 }
 
-/* QEMU (7.2, TCG) ends itself at LOCK BTS, BTR or BTC of a register: no LOCK before any of them. */
+/* QEMU (7.2, TCG) ends itself at LOCK BT, BTS, BTR or BTC of a register: no LOCK before any of them. */
 static void spare_qemu(unsigned char *first, const unsigned char *end)
 {
-    static const unsigned char bit_tests[] = {0xAB, 0xB3, 0xBA, 0xBB};
+    static const unsigned char bit_tests[] = {0xA3, 0xAB, 0xB3, 0xBA, 0xBB};
     for (unsigned char *byte = first; byte + 1 < end; byte++)
         if (byte[0] == 0x0F && memchr(bit_tests, byte[1], sizeof bit_tests) != NULL)
             for (unsigned char *before = byte; before > first && is_prefix(before[-1]); before--)
