@@ -106,13 +106,30 @@ static bool may_grow(const struct space *space, const struct vma *region, uint32
             pages + STACK_GUARD_PAGES <= region->gap_pages);
 }
 
+/*
+ * Promise what REGION can need when it begins at PAGE: its new pages if it is charged for them,
+ * and, where promises are kept, a table for each slot that it enters.
+ */
+static bool promise_growth(struct space *space, const struct vma *region, uint32_t page)
+{
+    uint32_t count = region->flags & VMA_CHARGED ? region->first_page - page : 0;
+    if (frame_keeps_promises(&frame_pool))
+        count += region->first_page / SLOT_PAGES - page / SLOT_PAGES;
+    if (!frame_can_commit(&frame_pool, count))
+        return false;
+    frame_commit(&frame_pool, count);
+    space->promised_frames += count;
+    return true;
+}
+
 /* The region that holds PAGE, which none does yet: the one above grows. NULL: it does not. */
 static __attribute__((noinline)) struct vma *grow_down(struct space *space, uint32_t page)
 {
     if (page < space->first_page || page >= space->end.first_page)
         return NULL;
     struct vma *region = vma_find_from(space, page);
-    if (region->kind == VMA_END || !may_grow(space, region, page))
+    if (region->kind == VMA_END || !may_grow(space, region, page) ||
+        !promise_growth(space, region, page))
         return NULL;
     uint32_t pages = region->first_page - page;
     vma_set_first_page(region, page);

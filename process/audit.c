@@ -197,7 +197,7 @@ static void check_memories(struct process_audit *audit)
          process = process_next(process))
         if (process->memory != NULL && --process->memory->references == 0) {
             audit->memories++;
-            audit->committed += process->memory->committed_pages;
+            audit->committed += process->memory->space.promised_frames;
         }
     for (const struct process *process = process_next(NULL); process != NULL;
          process = process_next(process))

@@ -12,7 +12,8 @@
  *   1. A memory is charged one frame for each charged page and one for each slot with a region.
  *   2. It can have no more tables than that: one for each slot that holds a region.
  *   3. It can have no more frames of its own: only pages that may be written need one, and a region
- *      is charged before it becomes writable, and stays so.
+ *      is charged before it becomes writable, and stays so. A stack that grows in the fault path is
+ *      charged there by 1, or does not grow.
  *   4. What several memories share is charged to each of them, so a copy is paid for already. What
  *      a shared object can need is charged to the object.
  *   5. Directories, records, region nodes and the heap are the kernel's: each page is counted when
@@ -32,8 +33,6 @@
 struct commit_account commit_account = {OVERCOMMIT_GUESS, UINT32_MAX};
 
 enum {
-    GROWTH_PAGES = 16,      /* charged beforehand for regions that grow down, so that the kernel */
-    GROWTH_TABLES = 1,      /* can write below a stack's end as the program does */
     RESERVE_SHARE = 64,     /* one in so many frames is the kernel's alone, */
     RESERVE_FRAMES_MIN = 32 /* but not fewer than these */
 };
@@ -68,12 +67,6 @@ static bool can_commit(uint32_t count)
     return frame_can_commit(&frame_pool, count);
 }
 
-/* COUNT frames are promised in place of what MEMORY has now. */
-static bool can_set(const struct memory *memory, uint32_t count)
-{
-    return count <= memory->committed_pages || can_commit(count - memory->committed_pages);
-}
-
 /* COUNT frames are promised to MEMORY, if they may be, until the account follows. */
 static bool take_for(struct memory *memory, uint32_t count)
 {
@@ -98,27 +91,8 @@ bool commit_allows_room_exactly(struct memory *memory, uint32_t charged, uint32_
 
 void commit_follow_exactly(struct memory *memory)
 {
-    struct space *space = &memory->space;
-    memory->committed_tables = slots_in_use(space, 0, KERNEL_FIRST_SLOT - 1) + GROWTH_TABLES;
-    uint32_t count = space->charged_pages + memory->committed_tables;
-    if (space->growable_pages < GROWTH_PAGES && can_set(memory, count + GROWTH_PAGES))
-        space->growable_pages = GROWTH_PAGES;
-    commit_set(memory, count + space->growable_pages);
-}
-
-bool commit_growth(struct memory *memory, const struct vma *region, uint32_t first_page)
-{
-    struct space *space = &memory->space;
-    uint32_t pages = region->first_page - first_page;
-    uint32_t tables = region->first_page / SLOT_PAGES - first_page / SLOT_PAGES;
-    if (commit_account.mode != OVERCOMMIT_NEVER || pages <= space->growable_pages)
-        return false; /* that was not what hindered it */
-    uint32_t more = pages - space->growable_pages + tables;
-    if (!can_commit(more))
-        return false;
-    space->growable_pages = pages;
-    commit_set(memory, memory->committed_pages + more);
-    return true;
+    const struct space *space = &memory->space;
+    commit_set(memory, space->charged_pages + slots_in_use(space, 0, KERNEL_FIRST_SLOT - 1));
 }
 
 /* ---- other charges ---- */

@@ -130,8 +130,6 @@ void user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
         wait_for_memory();
         return;
     }
-    if (result == FAULT_BAD_ACCESS && memory_allow_growth(self->memory, fault->address))
-        return; /* overcommit mode 2: the stack's growth is charged now, and is tried again */
     /* Whose rights were used (fault.c) and what is mapped in the kernel's half is not for programs. */
     frame->error_code |= ERROR_USER;
     if (fault->address.v >= KERNEL_BASE)

@@ -21,7 +21,7 @@ static void set_bounds(struct space *space)
     space->room_first_page = USER_ROOM_BASE >> PAGE_SHIFT;
     space->room_end_page = USER_ROOM_END >> PAGE_SHIFT;
     space->stack_pages_max = DEFAULT_STACK_PAGES;
-    space->growable_pages = commit_account.mode == OVERCOMMIT_NEVER ? 0 : UINT32_MAX;
+    space->growable_pages = UINT32_MAX;
 }
 
 /* In mode 2 nobody ends so that another one gets what it was never promised. */
@@ -84,7 +84,7 @@ enum kerr memory_fork(struct memory *from, struct memory **copy)
 {
     commit_follow(from);
     /* Modes 0 and 1 let everything be copied that was accepted once. */
-    uint32_t charge = commit_account.mode == OVERCOMMIT_NEVER ? from->committed_pages : 0;
+    uint32_t charge = commit_account.mode == OVERCOMMIT_NEVER ? from->space.promised_frames : 0;
     if (!commit_take(charge))
         return KERR_NO_ROOM;
     enum kerr error = copy_memory(from, copy);
@@ -99,8 +99,8 @@ void memory_put(struct memory *memory)
 {
     if (--memory->references > 0)
         return;
-    space_destroy(&memory->space);
     commit_set(memory, 0);
+    space_destroy(&memory->space);
     kfree(memory);
 }
 
@@ -140,23 +140,10 @@ enum kerr memory_populate(struct memory *memory, uint32_t first_page, uint32_t l
     return first_error;
 }
 
-bool memory_allow_growth(struct memory *memory, vaddr_t address)
-{
-    struct space *space = &memory->space;
-    const struct vma *region = vma_at_or_above(space, address);
-    uint32_t page = address.v >> PAGE_SHIFT;
-    if (region == NULL || region->first_page <= page || !(region->flags & VMA_GROWS_DOWN) ||
-        region->last_page - page >= space->stack_pages_max)
-        return false;
-    return commit_growth(memory, region, page);
-}
-
 void memory_limit_growth(struct memory *memory, uint32_t limit)
 {
     struct space *space = &memory->space;
     uint32_t pages = limit >> PAGE_SHIFT;
-    if (commit_account.mode == OVERCOMMIT_NEVER)
-        return; /* it grows by what is charged, and no more */
     space->growable_pages =
         limit == UINT32_MAX ? UINT32_MAX
                             : (pages > space->reserved_pages ? pages - space->reserved_pages : 0);

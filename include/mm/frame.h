@@ -198,6 +198,12 @@ static inline bool frame_can_commit(const struct frame_pool *pool, uint32_t coun
            pool->commit_limit;
 }
 
+/* There is a limit: what was promised is there. */
+static inline bool frame_keeps_promises(const struct frame_pool *pool)
+{
+    return pool->commit_limit != UINT64_MAX;
+}
+
 /* COUNT frames are promised; nobody is asked. */
 static inline void frame_commit(struct frame_pool *pool, uint32_t count)
 {

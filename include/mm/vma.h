@@ -69,6 +69,7 @@ struct space {
     uint32_t growable_pages;  /* by how much they may still grow, all of them (see below) */
     uint32_t charged_pages;   /* pages of regions with VMA_CHARGED, and with VMA_LOCKED: kept */
     uint32_t locked_pages;    /* by vma.c as reserved_pages is, so that layer 8 sees what went */
+    uint32_t promised_frames; /* what layer 1's account of promises has for it (see below) */
     struct vma *touched; /* the region touched or entered last, or NULL: as a rule it is next */
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
@@ -80,13 +81,14 @@ enum { STACK_GUARD_PAGES = 256 };
  * Regions that grow down (VMA_GROWS_DOWN): a touch of a free page below one, with nothing between,
  * extends it down to that page, if
  *   it has at most `stack_pages_max` pages then (0, as in a new space: none grows),
- *   `growable_pages` pays for it (no limit in a new space), and
+ *   `growable_pages` leaves room for it (no limit in a new space),
  *   STACK_GUARD_PAGES stay free above the region below, unless that is a stack, too, or refuses all
- *   access.
+ *   access,
+ *   and layer 1 may promise what it can need.
  * Nor does what comes later come nearer, unless its place is prescribed: the search for room and
  * vma_extend() keep the distance, vma_map_at() does if it is wished.
- * Layer 4 takes what a stack grew by out of `growable_pages`, so layer 8 sees there what was used,
- * and sets there what may be: what RLIMIT_AS leaves, what was charged beforehand.
+ * Layer 4 takes what a stack grew by out of `growable_pages`, where layer 8 sets what may be
+ * (RLIMIT_AS), and adds what it promised for it to `promised_frames`, which is otherwise layer 8's.
  */
 
 /* ---- reserving ---- */

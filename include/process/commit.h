@@ -59,10 +59,10 @@ static inline bool must_check commit_allows_room(struct memory *memory, uint32_t
 /* What is charged to MEMORY is NOW, in frames. */
 static inline void commit_set(struct memory *memory, uint32_t now)
 {
-    uint32_t before = memory->committed_pages;
+    uint32_t before = memory->space.promised_frames;
     if (now == before)
         return;
-    memory->committed_pages = now;
+    memory->space.promised_frames = now;
     if (now > before)
         frame_commit(&frame_pool, now - before);
     else
@@ -73,7 +73,7 @@ static inline void commit_set(struct memory *memory, uint32_t now)
 static inline void commit_more(struct memory *memory, uint32_t pages)
 {
     frame_commit(&frame_pool, pages);
-    memory->committed_pages += pages;
+    memory->space.promised_frames += pages;
 }
 
 /* The regions of MEMORY have changed. */
@@ -84,9 +84,6 @@ static inline void commit_follow(struct memory *memory)
     else
         commit_set(memory, memory->space.charged_pages);
 }
-
-/* A region that grows down may begin at FIRST_PAGE; mode 2. Returns false if it is refused. */
-bool must_check commit_growth(struct memory *memory, const struct vma *region, uint32_t first_page);
 
 /* ---- other charges ---- */
 

@@ -15,9 +15,7 @@ struct memory {
     uint32_t heap_start, heap_end; /* brk, in bytes; the end as the program asked, not rounded */
     struct vma *heap_region; /* the heap's last one, while brk alone has changed regions; or NULL */
     uint32_t stack_top;      /* first byte above the first stack */
-    uint32_t committed_pages;  /* what the account of promises has for it (process/commit.h) */
-    uint32_t committed_tables; /* the tables in that; overcommit mode 2 */
-    uint32_t lock_future;      /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
+    uint32_t lock_future;    /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
     uint32_t arguments_start, arguments_end;
 };
 
@@ -50,12 +48,6 @@ kerr_t memory_populate(struct memory *memory, uint32_t first_page, uint32_t last
 
 /* The same with ACCESS, in the space that is loaded. */
 kerr_t memory_touch_pages(uint32_t first_page, uint32_t last_page, enum access access);
-
-/*
- * A touch of ADDRESS was refused. In overcommit mode 2 a region that grows down has to be charged
- * before it grows: do so, if that was all. Returns true: try again.
- */
-bool memory_allow_growth(struct memory *memory, vaddr_t address);
 
 /* Regions that grow down may do so as far as LIMIT, RLIMIT_AS in bytes, leaves room. */
 void memory_limit_growth(struct memory *memory, uint32_t limit);

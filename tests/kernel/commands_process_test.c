@@ -438,9 +438,9 @@ TEST("process-audit", "what is broken is said, sentence by sentence")
     expect_broken("who waits for a vfork child");
     process_start(child);
 
-    memory->committed_pages++;
+    memory->space.promised_frames++;
     expect_broken("what is promised is the sum");
-    memory->committed_pages--;
+    memory->space.promised_frames--;
 
     child->deadline = 1;
     expect_broken("only sleepers have a deadline");

@@ -15,6 +15,7 @@
 enum { CALL_BRK = 45, CALL_MUNMAP = 91, CALL_MPROTECT = 125, CALL_MREMAP = 163, CALL_MMAP2 = 192 };
 enum { CALL_MADVISE = 219 };
 enum { PRIVATE = 0x22, SHARED = 0x21, FIXED = 0x10, NO_RESERVE = 0x4000, READ_WRITE = 3 };
+enum { GROWS_DOWN = 0x100 };
 enum { READ = 1, MAY_MOVE = 1, DONT_NEED = 4 };
 enum { ARENA = 0x20000000, ARENA_PAGES = 16 * 1024, PROCESSES = 5 };
 enum { ROOM_PAGES = KERNEL_BASE / PAGE_BYTES };
@@ -276,6 +277,61 @@ TEST("commit", "mode 2: what would not fit is refused, whatever it is")
     end_strict();
 }
 
+/* A page that grows down, at the start of slot INDEX of the arena; nothing is in the slot below. */
+static uint32_t make_stack(uint32_t index)
+{
+    uint32_t address = ARENA + index * 2 * SLOT_BYTES;
+    EXPECT(
+        !is_error(call(CALL_MMAP2, address, PAGE_BYTES, READ_WRITE, PRIVATE | FIXED | GROWS_DOWN)));
+    return address;
+}
+
+TEST("commit", "mode 2: growth is charged at the touch, with each table that it enters")
+{
+    begin_strict();
+    run(make());
+    for (uint32_t i = 1; i < 17; i++)
+        make_stack(i);
+    uint32_t start = committed();
+    for (uint32_t i = 1; i < 17; i++)
+        EXPECT_EQUAL(write_to(ARENA + i * 2 * SLOT_BYTES - 1), FAULT_RESOLVED);
+    EXPECT_EQUAL(committed() - start, 16 + 16);
+    EXPECT(is_covered());
+    EXPECT_EQUAL(write_to(ARENA + 2 * SLOT_BYTES - 9 * PAGE_BYTES), FAULT_RESOLVED);
+    EXPECT_EQUAL(committed() - start, 16 + 16 + 8);
+    EXPECT(!is_error(map(1, READ, PRIVATE))); /* what was charged at touches is found again */
+    EXPECT_EQUAL(committed() - start, 16 + 16 + 8 + 1);
+    end_strict();
+    EXPECT_EQUAL(frame_pool.committed, sum_before - frame_pool.kernel_frames);
+}
+
+TEST("commit",
+     "mode 2: growth that would not fit is refused, by a program's touch and the kernel's")
+{
+    begin_strict();
+    run(make());
+    uint32_t stack = make_stack(1), one = 1;
+    frame_pool.commit_limit = frame_pool.committed + frame_pool.kernel_frames + 1;
+    EXPECT_EQUAL(write_to(stack - 1), FAULT_BAD_ACCESS); /* a page, and no table for it */
+    EXPECT_EQUAL(user_write(stack - sizeof(one), &one, sizeof(one)), KERR_BAD_ACCESS);
+    frame_pool.commit_limit++;
+    EXPECT_EQUAL(user_write(stack - sizeof(one), &one, sizeof(one)), KERR_OK);
+    EXPECT_EQUAL(write_to(stack - 2 * PAGE_BYTES), FAULT_BAD_ACCESS);
+    end_strict();
+}
+
+TEST("commit", "modes 0 and 1: growth is counted as other charged pages are")
+{
+    run(make());
+    uint32_t start = committed(), stack = make_stack(1);
+    EXPECT_EQUAL(write_to(stack - 5 * PAGE_BYTES), FAULT_RESOLVED);
+    EXPECT_EQUAL(committed() - start, 6);
+    EXPECT_EQUAL(call(CALL_MUNMAP, stack - 5 * PAGE_BYTES, 3 * PAGE_BYTES, 0, 0), 0);
+    EXPECT_EQUAL(committed() - start, 3);
+    end_all();
+    EXPECT_EQUAL(committed(), start);
+}
+
 /* ---- at random ---- */
 
 static uint32_t state;
@@ -308,7 +364,7 @@ static void random_change(void)
     uint32_t pages = random_pages(), first = below(ARENA_PAGES - pages);
     uint32_t address = ARENA + (first << PAGE_SHIFT), bytes = pages << PAGE_SHIFT;
     uint32_t protection = protections[below(4)];
-    switch (below(9)) {
+    switch (below(11)) {
     case 0:
     case 1:
     case 2:
@@ -330,6 +386,13 @@ static void random_change(void)
         break;
     case 8:
         call(CALL_BRK, 0x10000000 + (random_pages() << PAGE_SHIFT), 0, 0, 0);
+        break;
+    case 9:
+        call(CALL_MMAP2, address, bytes, protection, PRIVATE | GROWS_DOWN);
+        break;
+    case 10: /* some stack may be above */
+        if (vma_find(&process_current->memory->space, VADDR(address)) == NULL)
+            EXPECT(write_to(address) != FAULT_NO_MEMORY);
         break;
     }
 }

@@ -155,6 +155,16 @@ static void test_copies(void)
           down[0] == 0);
 }
 
+/* However far: the array of a function that hands it to read(2) before anything touches it. */
+static void test_far_copy(void)
+{
+    char *down = map_down(1);
+    int pipes[2];
+    CHECK(pipe(pipes) == 0 && write(pipes[1], "0123456789", 10) == 10);
+    CHECK(read(pipes[0], down - 1000 * PAGE - 5, 10) == 10);
+    CHECK(memcmp(down - 1000 * PAGE - 5, "0123456789", 10) == 0 && down[-500 * PAGE] == 0);
+}
+
 static void test_protect(void)
 {
     char *down = map_down(4);
@@ -190,6 +200,7 @@ int main(void)
     CHECK_KILLED(grow_far, SIGSEGV);
     test_fork();
     test_copies();
+    test_far_copy();
     test_protect();
     CHECK_EXITS(recurse, 0);
     CHECK_KILLED(recurse_for_ever, SIGSEGV);
