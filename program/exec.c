@@ -54,31 +54,46 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* The first character of [text, end) that is no blank; or END. */
+static char *skip_blanks(char *text, const char *end)
+{
+    while (text < end && is_blank(*text))
+        text++;
+    return text;
+}
+
+/* The first one that is a blank or a zero; or END. */
+static char *skip_word(char *text, const char *end)
+{
+    while (text < end && *text != '\0' && !is_blank(*text))
+        text++;
+    return text;
+}
+
 /*
- * LINE, which begins a file and is terminated, is "#!INTERPRETER [OPTION]": both get their ends.
+ * LINE, zeros behind what the file has, is "#!INTERPRETER [OPTION]": both get their ends. Without a
+ * newline the option may be cut, but not the name.
  *   returns 0, or -ENOEXEC: there is no name, or its end was not seen
  */
-static int32_t split_script_line(char *line, char **interpreter, char **option)
+static int32_t split_script_line(char line[SCRIPT_LINE_BYTES_MAX], char **interpreter,
+                                 char **option)
 {
-    char *end = strchr(line, '\n');
-    char *word = line + 2;
+    char *const line_end = line + SCRIPT_LINE_BYTES_MAX;
+    char *end = line;
 
-    if (end != NULL)
-        *end = '\0';
-    while (is_blank(*word))
-        word++;
-    *interpreter = word;
-    while (*word != '\0' && !is_blank(*word))
-        word++;
-    if (word == *interpreter || (*word == '\0' && end == NULL))
+    while (end < line_end && *end != '\n')
+        end++;
+    *interpreter = skip_blanks(line + 2, end);
+    if (*interpreter == end || (end == line_end && skip_word(*interpreter, end) == end))
         return -ENOEXEC;
-    if (*word != '\0')
-        *word++ = '\0';
-    while (is_blank(*word))
-        word++;
-    *option = *word != '\0' ? word : NULL;
-    for (word += strlen(word); *option != NULL && is_blank(word[-1]); word--)
-        word[-1] = '\0';
+    if (end == line_end)
+        end--;
+    while (is_blank(end[-1]))
+        end--;
+    *end = '\0';
+    char *word = skip_word(*interpreter, end);
+    *option = is_blank(*word) ? skip_blanks(word, end) : NULL;
+    *word = '\0';
     return 0;
 }
 
@@ -113,7 +128,7 @@ static int32_t open_file(const char *path)
 /* Find what runs if PATH is to; on failure nothing is held but the texts of a script. */
 static int32_t find_program(const struct process *process, const char *path)
 {
-    char line[SCRIPT_LINE_BYTES_MAX + 1], next[SCRIPT_LINE_BYTES_MAX];
+    char line[SCRIPT_LINE_BYTES_MAX], next[SCRIPT_LINE_BYTES_MAX];
 
     for (uint32_t depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
         int32_t result = open_file(path);
@@ -121,9 +136,9 @@ static int32_t find_program(const struct process *process, const char *path)
             return result;
         uint32_t bytes =
             program.file.bytes < SCRIPT_LINE_BYTES_MAX ? program.file.bytes : SCRIPT_LINE_BYTES_MAX;
-        enum kerr error = program_file_read(&program.file, 0, line, bytes);
-        line[error == KERR_OK ? bytes : 0] = '\0';
-        bool is_script = text_begins(line, "#!");
+        memset(line, 0, sizeof(line));
+        bool is_script = program_file_read(&program.file, 0, line, bytes) == KERR_OK &&
+                         line[0] == '#' && line[1] == '!';
         result = is_script ? begin_script(process, path, line, next)
                            : elf_read(&program.file, &program.image);
         if (result == 0 && !is_script)

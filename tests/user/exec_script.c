@@ -17,6 +17,15 @@ static const char *const wanted[][8] = {
      "./script_of_script", "one", "two"},
     {"script_without_newline", "exec_script", "no-newline", "./script_without_newline", "one",
      "two", NULL},
+    {"script_name_alone", "exec_script", "./script_name_alone", "one", "two", NULL},
+    {"script_blank_at_end", "exec_script", "", "./script_blank_at_end", "one", "two", NULL},
+    {"script_blanks_and_newline", "exec_script", "./script_blanks_and_newline", "one", "two", NULL},
+    {"script_name_of_zero", "exec_script", "./script_name_of_zero", "one", "two", NULL},
+    {"script_cut_option", "exec_script",
+     "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+     "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890",
+     "./script_cut_option", "one", "two", NULL},
 };
 enum { SCRIPTS = sizeof(wanted) / sizeof(wanted[0]) };
 
@@ -71,5 +80,6 @@ int main(int count, char **arguments)
         if (!CHECK_THAT(text, status == 7 << 8))
             check_note("  wait status 0x%x", (unsigned)status);
     }
+    CHECK_ERROR(execl("./script_endless_name", "x", NULL), ENOEXEC);
     return check_end();
 }
