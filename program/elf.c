@@ -83,12 +83,12 @@ static bool header_is_right(const struct elf_header *header)
            header->program_header_count <= ELF_PROGRAM_HEADERS_MAX;
 }
 
-/* SEGMENT, with the bias in its address, lies in the lower half, and its pages are the file's. */
+/* SEGMENT, with the bias in its address, lies in the lower half; its file pages are whole. */
 static bool segment_is_right(const struct elf_program_header *segment)
 {
     return segment->file_bytes <= segment->memory_bytes &&
            segment->offset <= UINT32_MAX - segment->file_bytes &&
-           (segment->offset - segment->address) % PAGE_BYTES == 0 &&
+           (segment->file_bytes == 0 || (segment->offset - segment->address) % PAGE_BYTES == 0) &&
            segment->address >= USER_FIRST_ADDRESS && segment->address < KERNEL_BASE &&
            segment->memory_bytes <= KERNEL_BASE - segment->address;
 }

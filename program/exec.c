@@ -73,7 +73,8 @@ static char *skip_word(char *text, const char *end)
 /*
  * LINE, zeros behind what the file has, is "#!INTERPRETER [OPTION]": both get their ends. Without a
  * newline the option may be cut, but not the name.
- *   returns 0, or -ENOEXEC: there is no name, or its end was not seen
+ *   returns 0; -ENOEXEC: there is no name, or its end was not seen; -EACCES: the name is empty, which
+ *   stands for the working directory
  */
 static int32_t split_script_line(char line[SCRIPT_LINE_BYTES_MAX], char **interpreter,
                                  char **option)
@@ -94,7 +95,7 @@ static int32_t split_script_line(char line[SCRIPT_LINE_BYTES_MAX], char **interp
     char *word = skip_word(*interpreter, end);
     *option = is_blank(*word) ? skip_blanks(word, end) : NULL;
     *word = '\0';
-    return 0;
+    return **interpreter == '\0' ? -EACCES : 0;
 }
 
 /* The script PATH is the program's file: its interpreter, whose path is put into NEXT, becomes it. */

@@ -13,6 +13,7 @@ enum wanted {
     ANYTHING,  /* an error, an exit, a signal: but nobody else is hurt */
     NOT_EXEC,  /* execve fails with ENOEXEC */
     NO_ENTRY,  /* ... with ENOENT */
+    NO_ACCESS, /* ... with EACCES */
     IS_A_LOOP, /* ... with ELOOP */
     REFUSED,   /* execve fails, or the process is killed before its first instruction */
     EXITS_42,  /* runs, and ends so */
@@ -51,6 +52,7 @@ enum wanted {
     BAD_ELF(offset_wraps, ANYTHING, REFUSED)                                                       \
     BAD_ELF(offset_beyond, KILLED_BUS, KILLED_BUS)                                                 \
     BAD_ELF(offset_misaligned, REFUSED, REFUSED)                                                   \
+    BAD_ELF(offset_of_nothing, EXITS_42, EXITS_42)                                                 \
     BAD_ELF(at_page_0, ANYTHING, REFUSED)                                                          \
     BAD_ELF(at_kernel, ANYTHING, REFUSED)                                                          \
     BAD_ELF(into_kernel, ANYTHING, REFUSED)                                                        \
@@ -69,7 +71,7 @@ enum wanted {
     BAD_ELF(random_2, ANYTHING, ANYTHING)                                                          \
     BAD_ELF(random_3, ANYTHING, ANYTHING)                                                          \
     BAD_ELF(random_4, ANYTHING, ANYTHING)                                                          \
-    BAD_ELF(script_empty, REFUSED, NOT_EXEC)                                                       \
+    BAD_ELF(script_empty, NO_ACCESS, NO_ACCESS)                                                    \
     BAD_ELF(script_blank, NOT_EXEC, NOT_EXEC)                                                      \
     BAD_ELF(script_long, NOT_EXEC, NOT_EXEC)                                                       \
     BAD_ELF(script_of_nobody, NO_ENTRY, NO_ENTRY)                                                  \

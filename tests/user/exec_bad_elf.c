@@ -49,6 +49,8 @@ static bool is_wanted(struct outcome outcome, enum wanted wanted)
         return outcome.error == ENOEXEC;
     case NO_ENTRY:
         return outcome.error == ENOENT;
+    case NO_ACCESS:
+        return outcome.error == EACCES;
     case IS_A_LOOP:
         return outcome.error == ELOOP;
     case REFUSED:

@@ -239,6 +239,13 @@ MAKE(offset_misaligned)
 {
     SEGMENT->p_offset = 1;
 }
+MAKE(offset_of_nothing)
+{
+    Elf32_Phdr *zeros = add_segment(file);
+    zeros->p_offset = 0x123;
+    zeros->p_vaddr = 0x10000000;
+    zeros->p_filesz = 0;
+}
 MAKE(at_page_0)
 {
     SEGMENT->p_vaddr = 0;
