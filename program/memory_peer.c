@@ -8,6 +8,7 @@
  * may do that to everybody.
  * Source: Linux manual page process_vm_readv(2).
  */
+#include <mm/heap.h>
 #include <process/system_call.h>
 
 enum { IOVECS_MAX = 1024 };
@@ -16,10 +17,11 @@ struct iovec {
     uint32_t base, bytes;
 };
 
-/* A position in a list of iovecs of the caller's. */
+/* A position in a list of iovecs, a copy of the program's. */
 struct cursor {
-    uint32_t list, left; /* the next iovec, and how many there are */
-    struct iovec part;   /* what is left of the one before */
+    const struct iovec *next;
+    uint32_t left;     /* iovecs from `next` on */
+    struct iovec part; /* what is left of the one before */
 };
 
 enum direction { FROM_PEER, TO_PEER };
@@ -27,21 +29,16 @@ enum direction { FROM_PEER, TO_PEER };
 /* One event at a time, and no copy inside a copy. */
 static uint8_t buffer[PAGE_BYTES];
 
-/* Make sure that something is left in the part. KERR_NOT_FOUND: there is no more. */
-static enum kerr advance(struct cursor *cursor)
+/* Make sure that something is left in the part. Returns false if there is no more. */
+static bool advance(struct cursor *cursor)
 {
     while (cursor->part.bytes == 0) {
         if (cursor->left == 0)
-            return KERR_NOT_FOUND;
-        enum kerr error = user_read(&cursor->part, cursor->list, sizeof(cursor->part));
-        if (error != KERR_OK)
-            return error;
-        if ((int32_t)cursor->part.bytes < 0)
-            return KERR_BAD_VALUE;
-        cursor->list += (uint32_t)sizeof(cursor->part);
+            return false;
+        cursor->part = *cursor->next++;
         cursor->left--;
     }
-    return KERR_OK;
+    return true;
 }
 
 static void consume(struct cursor *cursor, uint32_t bytes)
@@ -73,45 +70,81 @@ static enum kerr copy(struct process *self, struct memory *peer, uint32_t local,
 }
 
 /* Up to the end of a page of the peer's at a time, so that what can't be had ends it there. */
-static int32_t transfer(struct process *self, enum direction direction)
+static int32_t transfer(struct process *self, struct memory *peer, struct cursor *local,
+                        struct cursor *remote, enum direction direction)
 {
-    struct cursor local = {.list = ARG2, .left = ARG3}, remote = {.list = ARG4, .left = ARG5};
     uint32_t done = 0;
-    if (ARG6 != 0 || local.left > IOVECS_MAX || remote.left > IOVECS_MAX)
-        return -EINVAL;
-    struct process *process = process_find(ARG1);
-    if (process == NULL || process->memory == NULL)
-        return -ESRCH;
-    for (;;) {
-        enum kerr error = advance(&local);
-        if (error == KERR_OK)
-            error = advance(&remote);
-        if (error == KERR_NOT_FOUND)
-            return (int32_t)done;
-        if (error == KERR_OK) {
-            uint32_t bytes = least(least(local.part.bytes, remote.part.bytes),
-                                   PAGE_BYTES - remote.part.base % PAGE_BYTES);
-            error =
-                copy(self, process->memory, local.part.base, remote.part.base, bytes, direction);
-            consume(&local, bytes);
-            consume(&remote, bytes);
-            done += error == KERR_OK ? bytes : 0;
-        }
-        if (error == KERR_BAD_VALUE)
-            return -EINVAL;
+    while (advance(local) && advance(remote)) {
+        uint32_t bytes = least(least(local->part.bytes, remote->part.bytes),
+                               PAGE_BYTES - remote->part.base % PAGE_BYTES);
+        enum kerr error = copy(self, peer, local->part.base, remote->part.base, bytes, direction);
         if (error == KERR_NO_MEMORY || (error != KERR_OK && done == 0))
             return user_access_failed(error);
         if (error != KERR_OK)
-            return (int32_t)done;
+            break;
+        consume(local, bytes);
+        consume(remote, bytes);
+        done += bytes;
     }
+    return (int32_t)done;
+}
+
+/* Copy the COUNT iovecs at ADDRESS to LIST. *IS_EMPTY: they have no byte. */
+static int32_t import(uint32_t address, uint32_t count, struct iovec *list, bool *is_empty)
+{
+    enum kerr error = user_read(list, address, count * (uint32_t)sizeof(*list));
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    *is_empty = true;
+    for (uint32_t i = 0; i < count; i++) {
+        if ((int32_t)list[i].bytes < 0)
+            return -EINVAL;
+        *is_empty &= list[i].bytes == 0;
+    }
+    return 0;
+}
+
+/* With room for both lists at LISTS: all of them is looked at before anything is copied. */
+static int32_t import_and_transfer(struct process *self, struct iovec *lists,
+                                   enum direction direction)
+{
+    struct cursor local = {.next = lists, .left = ARG3}, remote = {.left = ARG5};
+    bool is_empty;
+    int32_t result = import(ARG2, local.left, lists, &is_empty);
+    if (result != 0 || is_empty)
+        return result;
+    if (remote.left > IOVECS_MAX)
+        return -EINVAL;
+    remote.next = lists + local.left;
+    result = import(ARG4, remote.left, lists + local.left, &is_empty);
+    if (result != 0 || is_empty)
+        return result;
+    struct process *process = process_find(ARG1);
+    if (process == NULL || process->memory == NULL)
+        return -ESRCH;
+    return transfer(self, process->memory, &local, &remote, direction);
+}
+
+static int32_t vm_transfer(struct process *self, enum direction direction)
+{
+    uint32_t remote_count = least(ARG5, IOVECS_MAX);
+    void *lists;
+    if (ARG6 != 0 || ARG3 > IOVECS_MAX)
+        return -EINVAL;
+    enum kerr error = kmalloc((ARG3 + remote_count + 1) * (uint32_t)sizeof(struct iovec), &lists);
+    if (error != KERR_OK)
+        return error == KERR_NO_MEMORY ? process_out_of_memory() : -ENOMEM;
+    int32_t result = import_and_transfer(self, lists, direction);
+    kfree(lists);
+    return result;
 }
 
 SYSTEM_CALL(347, process_vm_readv)
 {
-    return transfer(self, FROM_PEER);
+    return vm_transfer(self, FROM_PEER);
 }
 
 SYSTEM_CALL(348, process_vm_writev)
 {
-    return transfer(self, TO_PEER);
+    return vm_transfer(self, TO_PEER);
 }

@@ -55,6 +55,26 @@ int main(void)
     CHECK_ERROR(process_vm_readv(4000000, &here, 1, &there, 1, 0), ESRCH);
     CHECK(process_vm_readv(pid, &here, 0, &there, 1, 0) == 0);
 
+    struct iovec bad[2] = {{copy, 5}, {copy + 5, (size_t)-1}};
+    there = (struct iovec){room, 10};
+    memset(copy, '.', 10);
+    CHECK_ERROR(process_vm_readv(pid, bad, 2, &there, 1, 0), EINVAL);
+    bad[0] = (struct iovec){room, 5};
+    CHECK_ERROR(process_vm_readv(pid, &here, 1, bad, 2, 0), EINVAL);
+    CHECK_ERROR(process_vm_readv(pid, &here, 1, bad, 5000, 0), EINVAL);
+    CHECK_ERROR(process_vm_readv(pid, &here, 1, (void *)8, 1, 0), EFAULT);
+    CHECK_THAT("nothing is copied before all has been looked at",
+               memcmp(copy, "..........", 10) == 0);
+    CHECK_THAT("no bytes are wanted: nobody is asked",
+               process_vm_readv(4000000, &here, 0, bad, 2, 0) == 0 &&
+                   process_vm_readv(4000000, &here, 1, bad, 0, 0) == 0);
+
+    struct iovec self_made[2] = {{copy, 8}, {copy + 100, 8}};
+    self_made[0].iov_base = self_made; /* the list is written over, and has been read before */
+    there = (struct iovec){room, 16};
+    memset(copy, 0, sizeof(copy));
+    CHECK(process_vm_readv(pid, self_made, 2, &there, 1, 0) == 16 && copy[100] == 'c');
+
     memcpy(copy, "WV", 2);
     heres[0] = (struct iovec){copy, 1};
     heres[1] = (struct iovec){copy + 1, 1};
