@@ -77,35 +77,56 @@ enum advice {
     MADV_DONTNEED_LOCKED,
 };
 
-/* What may be answered by doing nothing. */
+/* What may be answered by doing nothing: a wish about speed, or about what is not here. */
 static bool is_hint(uint32_t advice)
 {
     const uint32_t hints = 1u << MADV_NORMAL | 1u << MADV_RANDOM | 1u << MADV_SEQUENTIAL |
-                           1u << MADV_WILLNEED | 1u << MADV_DOFORK | 1u << MADV_DONTDUMP |
-                           1u << MADV_DODUMP | 1u << MADV_KEEPONFORK | 1u << MADV_COLD |
-                           1u << MADV_PAGEOUT;
+                           1u << MADV_WILLNEED | 1u << MADV_DOFORK | 1u << MADV_MERGEABLE |
+                           1u << MADV_UNMERGEABLE | 1u << MADV_HUGEPAGE | 1u << MADV_NOHUGEPAGE |
+                           1u << MADV_DONTDUMP | 1u << MADV_DODUMP | 1u << MADV_KEEPONFORK |
+                           1u << MADV_COLD | 1u << MADV_PAGEOUT;
     return advice < 32 && (hints >> advice & 1) != 0;
 }
 
 static bool is_advice(uint32_t advice)
 {
     return is_hint(advice) || advice == MADV_DONTNEED || advice == MADV_FREE ||
-           advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE ||
+           advice == MADV_REMOVE || advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE ||
            advice == MADV_DONTNEED_LOCKED;
 }
 
-/* MADV_FREE drops at once what it may drop at any time. */
-static int32_t discard(struct process *self, const struct vma *region, struct pages pages,
-                       uint32_t advice)
+/* What ADVICE, which is about what a page holds, means for REGION. Returns 0 if it may be. */
+static int32_t check_region(const struct vma *region, uint32_t advice)
 {
-    if (advice != MADV_DONTNEED_LOCKED && self->memory->space.locked_pages > 0 &&
-        has_flag(region, pages.last, VMA_LOCKED))
+    bool is_shared = (region->flags & VMA_SHARED) != 0;
+    if (advice != MADV_DONTNEED_LOCKED && (region->flags & VMA_LOCKED))
         return -EINVAL;
-    if (advice == MADV_FREE)
-        for (const struct vma *next = region; next != NULL && next->first_page <= pages.last;
-             next = vma_next(next))
-            if (next->object != NULL)
-                return -EINVAL;
+    if (advice == MADV_FREE && region->object != NULL)
+        return -EINVAL;
+    if (advice != MADV_REMOVE)
+        return 0;
+    if (region->object == NULL)
+        return -EINVAL;
+    /* An object can't lose a page, as on Linux those of some file systems. */
+    return is_shared && region->object->kind == OBJECT_ANONYMOUS ? -EOPNOTSUPP : -EACCES;
+}
+
+static int32_t check_regions(const struct process *self, const struct vma *region,
+                             uint32_t last_page, uint32_t advice)
+{
+    int32_t result = 0;
+    if (advice == MADV_DONTNEED_LOCKED ||
+        (self->memory->space.locked_pages == 0 && advice != MADV_FREE && advice != MADV_REMOVE))
+        return 0;
+    for (; region != NULL && region->first_page <= last_page && result == 0;
+         region = vma_next(region))
+        result = check_region(region, advice);
+    return result;
+}
+
+/* MADV_FREE drops at once what it may drop at any time. */
+static int32_t discard(struct process *self, struct pages pages)
+{
     if (pages.first < self->memory->space.first_page) /* a hole for good */
         pages.first = self->memory->space.first_page;
     vaddr_t first = VADDR(pages.first << PAGE_SHIFT);
@@ -148,10 +169,13 @@ SYSTEM_CALL(219, madvise)
     int32_t result = 0;
     if (region == NULL || region->first_page > range.last)
         return -ENOMEM;
-    if (advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED)
-        result = discard(self, region, range, advice);
-    else if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+    if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
         result = coverage == COVERED ? populate(region, range, advice) : -ENOMEM;
+    else if (!is_hint(advice) || advice == MADV_COLD || advice == MADV_PAGEOUT)
+        result = check_regions(self, region, range.last, advice);
+    if (result == 0 &&
+        (advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED))
+        result = discard(self, range);
     if (result != 0)
         return result;
     return coverage == COVERED ? 0 : -ENOMEM;

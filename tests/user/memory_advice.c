@@ -50,6 +50,55 @@ static void test_madvise_errors(void)
     CHECK(munmap(room, 4 * PAGE) == 0);
 }
 
+/* Each answers as Linux does, whatever of it is done. */
+static void test_hints(void)
+{
+    static const int hints[] = {MADV_NORMAL,     MADV_RANDOM,    MADV_SEQUENTIAL,  MADV_WILLNEED,
+                                MADV_DOFORK,     MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE,
+                                MADV_NOHUGEPAGE, MADV_DONTDUMP,  MADV_DODUMP,      MADV_KEEPONFORK,
+                                MADV_COLD,       MADV_PAGEOUT};
+    char *room = map_below_hole(4 * PAGE);
+    memset(room, 5, 4 * PAGE);
+    for (unsigned i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+        CHECK_EQUAL(madvise(room, 4 * PAGE, hints[i]), 0);
+        CHECK_EQUAL(madvise(room + PAGE, 1, hints[i]), 0);
+        CHECK_EQUAL(madvise(room, 0, hints[i]), 0);
+        CHECK_ERROR(madvise(room + 1, PAGE, hints[i]), EINVAL);
+        CHECK_ERROR(madvise(room + 3 * PAGE, 2 * PAGE, hints[i]), ENOMEM);
+        CHECK_ERROR(madvise(room + 4 * PAGE, PAGE, hints[i]), ENOMEM);
+    }
+    CHECK_THAT("nothing was lost", room[0] == 5 && room[4 * PAGE - 1] == 5);
+    for (int advice = 5; advice < 8; advice++)
+        CHECK_ERROR(madvise(room, PAGE, advice), EINVAL);
+    CHECK_ERROR(madvise(room, PAGE, 99), EINVAL);
+    CHECK(munmap(room, 4 * PAGE) == 0);
+}
+
+/* What is locked is not to be dropped. */
+static void test_locked(void)
+{
+    static const int droppers[] = {MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_REMOVE};
+    char *room = map(4 * PAGE);
+    CHECK(mlock(room + PAGE, PAGE) == 0);
+    for (unsigned i = 0; i < sizeof(droppers) / sizeof(droppers[0]); i++)
+        CHECK_ERROR(madvise(room + PAGE, PAGE, droppers[i]), EINVAL);
+    for (unsigned i = 0; i < 4; i++)
+        CHECK_EQUAL(madvise(room + 2 * PAGE, PAGE, droppers[i]), 0);
+    CHECK(madvise(room, 4 * PAGE, MADV_WILLNEED) == 0);
+    CHECK(munmap(room, 4 * PAGE) == 0);
+}
+
+static void test_remove(void)
+{
+    int fd = open(self_path, O_RDONLY);
+    char *room = map(PAGE), *file = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    char *copy = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0);
+    CHECK_ERROR(madvise(room, PAGE, MADV_REMOVE), EINVAL);
+    CHECK_ERROR(madvise(file, PAGE, MADV_REMOVE), EACCES);
+    CHECK_ERROR(madvise(copy, PAGE, MADV_REMOVE), EACCES);
+    close(fd);
+}
+
 static void test_dontneed(void)
 {
     enum { MIB = 1 << 20 };
@@ -184,6 +233,9 @@ int main(int argc, char **argv)
     (void)argc;
     self_path = argv[0];
     test_madvise_errors();
+    test_hints();
+    test_locked();
+    test_remove();
     test_dontneed();
     test_dontneed_objects();
     test_dontneed_after_fork();
