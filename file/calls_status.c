@@ -353,6 +353,13 @@ SYSTEM_CALL(140, _llseek)
 
 /* ---- the file system ---- */
 
+/* The names of fields are those of the oldest layout, which has 32 bits for each. */
+struct statfs {
+    uint32_t type, block_bytes, blocks, free_blocks, available_blocks, files, free_files;
+    uint32_t identity[2], name_bytes_max, fragment_bytes, flags, spare[4];
+};
+_Static_assert(sizeof(struct statfs) == 64, "as the i386 ABI has it");
+
 struct statfs64 {
     uint32_t type, block_bytes;
     uint64_t blocks, free_blocks, available_blocks, files, free_files;
@@ -360,25 +367,60 @@ struct statfs64 {
 } __attribute__((packed));
 _Static_assert(sizeof(struct statfs64) == 84, "as the i386 ABI has it");
 
-static int32_t tell_file_system(uint32_t bytes, uint32_t address)
+/* One file system holds all there is: it is full, and nothing comes or goes. */
+static struct statfs file_system(void)
 {
     enum { RAMFS_MAGIC = 0x858458F6, ST_RDONLY = 1, ST_VALID = 0x20 };
-    const struct statfs64 status = {.type = (uint32_t)RAMFS_MAGIC,
-                                    .block_bytes = BLOCK_BYTES,
-                                    .name_bytes_max = NAME_BYTES_MAX,
-                                    .fragment_bytes = BLOCK_BYTES,
-                                    .flags = ST_RDONLY | ST_VALID};
+    struct statfs status = {.type = (uint32_t)RAMFS_MAGIC,
+                            .block_bytes = BLOCK_BYTES,
+                            .name_bytes_max = NAME_BYTES_MAX,
+                            .fragment_bytes = BLOCK_BYTES,
+                            .flags = ST_RDONLY | ST_VALID};
+    const struct node *node;
+    while ((node = node_in_row(status.files++)) != NULL) /* and one more, the root */
+        status.blocks += (node->bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    return status;
+}
+
+static int32_t tell_file_system(uint32_t address)
+{
+    const struct statfs status = file_system();
+    return tell(address, &status, sizeof(status));
+}
+
+static int32_t tell_file_system64(uint32_t bytes, uint32_t address)
+{
+    const struct statfs from = file_system();
+    const struct statfs64 status = {.type = from.type,
+                                    .block_bytes = from.block_bytes,
+                                    .blocks = from.blocks,
+                                    .files = from.files,
+                                    .name_bytes_max = from.name_bytes_max,
+                                    .fragment_bytes = from.fragment_bytes,
+                                    .flags = from.flags};
     return bytes == sizeof(status) ? tell(address, &status, sizeof(status)) : -EINVAL;
+}
+
+SYSTEM_CALL(99, statfs)
+{
+    const struct node *node;
+    int32_t result = path_find_user(self, AT_FDCWD, ARG1, LINKS_FOLLOW, &node);
+    return result != 0 ? result : tell_file_system(ARG2);
+}
+
+SYSTEM_CALL(100, fstatfs)
+{
+    return file_at(self, ARG1) == NULL ? -EBADF : tell_file_system(ARG2);
 }
 
 SYSTEM_CALL(268, statfs64)
 {
     const struct node *node;
     int32_t result = path_find_user(self, AT_FDCWD, ARG1, LINKS_FOLLOW, &node);
-    return result != 0 ? result : tell_file_system(ARG2, ARG3);
+    return result != 0 ? result : tell_file_system64(ARG2, ARG3);
 }
 
 SYSTEM_CALL(269, fstatfs64)
 {
-    return file_at(self, ARG1) == NULL ? -EBADF : tell_file_system(ARG2, ARG3);
+    return file_at(self, ARG1) == NULL ? -EBADF : tell_file_system64(ARG2, ARG3);
 }

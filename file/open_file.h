@@ -323,6 +323,9 @@ extern const struct node terminal_node;
 const struct node *module_node(uint32_t number); /* NULL: there are not so many */
 const struct node *module_of_object(const struct object *object);
 
+/* All nodes but the root, in one row; NULL behind the last. */
+const struct node *node_in_row(uint32_t number);
+
 /* Child NUMBER of DIRECTORY, or NULL. */
 const struct node *node_child(const struct node *directory, uint32_t number);
 

@@ -82,8 +82,8 @@ static const struct node tty_node = {.name = "tty",
 static const struct node *const nodes[] = {&dev_node,  &proc_node, &self_node,     &exe_node,
                                            &null_node, &zero_node, &terminal_node, &tty_node};
 
-/* All nodes but the root, in one row: first those above, then the modules. */
-static const struct node *node_in_row(uint32_t number)
+/* First those above, then the modules. */
+const struct node *node_in_row(uint32_t number)
 {
     return number < ARRAY_LENGTH(nodes) ? nodes[number] : module_node(number - ARRAY_LENGTH(nodes));
 }

@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -308,6 +310,26 @@ static int exec_self(void)
     return 2;
 }
 
+/* What a file system says of itself: another one for each, so only what must fit together. */
+static void test_file_system(void)
+{
+    struct statvfs status;
+    struct statfs plain;
+    int fd = open("/", O_RDONLY);
+    CHECK(statvfs("/", &status) == 0);
+    CHECK(status.f_bsize >= 512 && status.f_frsize >= 512 && status.f_namemax >= 14);
+    CHECK(status.f_blocks > 0 && status.f_bfree <= status.f_blocks &&
+          status.f_bavail <= status.f_bfree);
+    CHECK(status.f_files > 0 && status.f_ffree <= status.f_files);
+    CHECK(fstatvfs(fd, &status) == 0 && status.f_blocks > 0);
+    CHECK(syscall(SYS_statfs, "/dev/..", &plain) == 0 && plain.f_blocks > 0 && plain.f_files > 0);
+    CHECK(syscall(SYS_fstatfs, fd, &plain) == 0 && plain.f_blocks > 0);
+    CHECK_ERROR(syscall(SYS_fstatfs, 99, &plain), EBADF);
+    CHECK_ERROR(syscall(SYS_statfs, "/nobody", &plain), ENOENT);
+    CHECK_ERROR(syscall(SYS_statfs, "/", 16), EFAULT);
+    close(fd);
+}
+
 int main(int count, char **arguments)
 {
     if (count > 1 && strcmp(arguments[1], "again") == 0)
@@ -323,5 +345,6 @@ int main(int count, char **arguments)
     test_descriptors();
     test_sendfile();
     CHECK_EXITS(exec_self, 42);
+    test_file_system();
     return check_end();
 }
