@@ -157,32 +157,41 @@ struct poll_entry { /* struct pollfd of the ABI */
     uint16_t wanted, found;
 };
 
-/* Ask COUNT files, whose list is at ADDRESS, and note what was found; *READY: how many have any. */
+enum poll_round { POLL_COUNT, POLL_TELL };
+
+static uint32_t found_for(const struct process *self, const struct poll_entry *entry)
+{
+    if (entry->descriptor < 0)
+        return 0;
+    return events_of(self, (uint32_t)entry->descriptor) &
+           (entry->wanted | POLLERR | POLLHUP | POLLNVAL);
+}
+
+/*
+ * Ask COUNT files, whose list is at ADDRESS; *READY: how many have any events. The list is written
+ * to in the second round alone, and then each entry, changed or not.
+ */
 static kerr_t poll_list(const struct process *self, uint32_t address, uint32_t count,
-                        uint32_t *ready)
+                        enum poll_round round, uint32_t *ready)
 {
     enum { AT_ONCE = 32 };
     struct poll_entry entries[AT_ONCE];
     *ready = 0;
     while (count > 0) {
         uint32_t part = count < AT_ONCE ? count : AT_ONCE;
-        bool changed = false;
-        enum kerr error = user_read(entries, address, part * (uint32_t)sizeof(entries[0]));
+        uint32_t bytes = part * (uint32_t)sizeof(entries[0]);
+        enum kerr error = user_read(entries, address, bytes);
         if (error != KERR_OK)
             return error;
         for (uint32_t i = 0; i < part; i++) {
-            uint32_t asked = entries[i].wanted | POLLERR | POLLHUP | POLLNVAL, found = 0;
-            if (entries[i].descriptor >= 0)
-                found = events_of(self, (uint32_t)entries[i].descriptor) & asked;
-            changed |= entries[i].found != found;
-            entries[i].found = (uint16_t)found;
-            *ready += found != 0;
+            entries[i].found = (uint16_t)found_for(self, &entries[i]);
+            *ready += entries[i].found != 0;
         }
-        if (changed)
-            error = user_write(address, entries, part * (uint32_t)sizeof(entries[0]));
+        if (round == POLL_TELL)
+            error = user_write(address, entries, bytes);
         if (error != KERR_OK)
             return error;
-        address += part * (uint32_t)sizeof(entries[0]);
+        address += bytes;
         count -= part;
     }
     return KERR_OK;
@@ -193,11 +202,13 @@ static int32_t poll(struct process *self, uint32_t ticks, bool *ends)
 {
     uint32_t ready;
     *ends = false;
-    enum kerr error = poll_list(self, ARG1, ARG2, &ready);
-    if (error == KERR_NO_MEMORY)
-        return process_out_of_memory();
+    enum kerr error = poll_list(self, ARG1, ARG2, POLL_COUNT, &ready);
     if (error == KERR_OK && ready == 0 && !wait_is_over(self, ticks))
         return wait_sleep(self, &poll_channel, ticks);
+    if (error == KERR_OK)
+        error = poll_list(self, ARG1, ARG2, POLL_TELL, &ready);
+    if (error == KERR_NO_MEMORY)
+        return process_out_of_memory();
     *ends = true;
     return error == KERR_OK ? (int32_t)ready : -EFAULT;
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -211,6 +212,35 @@ static void test_signals(void)
     close(ends[1]);
 }
 
+/* The list is written to, changed or not, and only when the call ends. */
+static void test_list(void)
+{
+    struct pollfd *list =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = -1;
+    CHECK(pipe(ends) == 0);
+    *list = (struct pollfd){ends[0], POLLIN, 0x55};
+    pid_t child = fork();
+    if (child == 0) {
+        pause_ms(100);
+        int untouched = list->revents == 0x55;
+        _exit(write(ends[1], "x", 1) == 1 && untouched ? 0 : 1);
+    }
+    CHECK(poll(list, 1, 5000) == 1 && list->revents == POLLIN);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    list->events = 0;
+    CHECK(poll(list, 1, 0) == 0 && list->revents == 0);
+    CHECK(mprotect(list, 4096, PROT_READ) == 0);
+    CHECK_ERROR(poll(list, 1, 0), EFAULT);
+    CHECK_ERROR(poll(list, 1, 20), EFAULT);
+    CHECK_ERROR(ppoll(list, 1, &(struct timespec){0, 1000}, NULL), EFAULT);
+    CHECK(poll(list, 0, 0) == 0);
+    CHECK(munmap(list, 4096) == 0);
+    CHECK_ERROR(poll(list, 1, 5000), EFAULT);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     test_events();
@@ -219,5 +249,6 @@ int main(void)
     test_select();
     test_errors();
     test_signals();
+    test_list();
     return check_end();
 }
