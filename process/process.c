@@ -12,6 +12,7 @@
 #include <kernel/panic.h>
 #include <mm/kernel_pages.h>
 #include <process/client.h>
+#include <process/futex.h>
 #include <process/part.h>
 #include <process/schedule.h>
 #include <process/signal.h>
@@ -221,6 +222,7 @@ void process_exit(struct process *process, uint32_t status)
         /* Whether the program still has that word is its own affair. */
         enum kerr ignored = user_write(process->clear_tid, &nobody, sizeof(nobody));
         (void)ignored;
+        futex_wake_one(process, process->clear_tid);
     }
     process_parts_drop(process);
     hand_children_on(process);

@@ -129,6 +129,14 @@ void process_end_sleep(struct process *process)
     process_wake_one(process);
 }
 
+void process_end_call(struct process *process, int32_t result)
+{
+    process->frame.eip += INT_0X80_BYTES;
+    process->frame.eax = (uint32_t)result;
+    process->restart = 0;
+    process_end_sleep(process);
+}
+
 void process_wake(const void *channel)
 {
     struct list *bucket = bucket_of(channel);

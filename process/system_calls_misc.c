@@ -5,7 +5,7 @@
  * There is one user, 0, and one CPU. The kernel names itself Linux with a release of its own: what
  * asks for the name wants to know which calls there are, and those are Linux's; C libraries refuse
  * a release that is too old.
- * Source: Linux manual pages uname(2), sysinfo(2), getrusage(2), getrandom(2), prctl(2), futex(2),
+ * Source: Linux manual pages uname(2), sysinfo(2), getrusage(2), getrandom(2), prctl(2),
  * credentials(7), reboot(2).
  */
 #include <kernel/machine.h>
@@ -296,104 +296,6 @@ SYSTEM_CALL(242, sched_getaffinity)
         return -ESRCH;
     int32_t result = write_all(ARG3, &mask, sizeof(mask));
     return result != 0 ? result : (int32_t)sizeof(mask);
-}
-
-/* ---- futexes ---- */
-
-enum futex_operation {
-    FUTEX_WAIT = 0,
-    FUTEX_WAKE = 1,
-    FUTEX_WAIT_BITSET = 9,
-    FUTEX_WAKE_BITSET = 10,
-    FUTEX_PRIVATE = 128,
-    FUTEX_CLOCK_REALTIME = 256,
-};
-
-/* Sleepers on the word at ADDRESS: an object's, wherever it is mapped, or this memory's own. */
-static const void *futex_channel(const struct process *self, uint32_t address)
-{
-    const struct vma *region = vma_find(&self->memory->space, VADDR(address));
-    if (region == NULL || (region->flags & VMA_SHARED) == 0)
-        return (const char *)self->memory + address;
-    uint32_t page = (address >> PAGE_SHIFT) - region->first_page + region->object_page;
-    return (const char *)region->object + (page << PAGE_SHIFT | address % PAGE_BYTES);
-}
-
-/* The deadline of a wait; 0: none. */
-static int32_t futex_deadline(struct process *self, uint32_t operation, enum time_format format,
-                              uint64_t *deadline)
-{
-    struct time time;
-    *deadline = 0;
-    if (ARG4 == 0) {
-        self->restart = 1; /* so that the repeated call knows that it has slept */
-        return 0;
-    }
-    int32_t result = time_read(ARG4, format, &time);
-    if (result != 0)
-        return result;
-    if ((operation & FUTEX_WAIT_BITSET) == FUTEX_WAIT_BITSET) {
-        /* An absolute time. */
-        struct time now =
-            (operation & FUTEX_CLOCK_REALTIME) != 0 ? clock_real() : clock_monotonic();
-        uint64_t end = time_to_ticks(time), start = time_to_ticks(now);
-        *deadline = wait_deadline(self, end > start ? end - start : 0);
-        return 0;
-    }
-    *deadline = wait_deadline(self, time_to_ticks(time));
-    return 0;
-}
-
-/* A waiter that wakes returns 0, whoever woke it: futex(2) allows for that. */
-static int32_t futex_wait(struct process *self, enum time_format format)
-{
-    uint32_t address = ARG1, operation = ARG2, value;
-    uint64_t deadline;
-    bool has_slept = self->restart != 0;
-    int32_t result = futex_deadline(self, operation, format, &deadline);
-    if (result != 0)
-        return result;
-    bool is_over = deadline != 0 && deadline <= timer_ticks();
-    if (has_slept || is_over) {
-        wait_ends(self);
-        return is_over ? -ETIMEDOUT : 0;
-    }
-    enum kerr error = user_read(&value, address, sizeof(value));
-    if (error != KERR_OK || value != ARG3) {
-        wait_ends(self);
-        return error != KERR_OK ? user_access_failed(error) : -EAGAIN;
-    }
-    return process_sleep(futex_channel(self, address), deadline);
-}
-
-static int32_t futex(struct process *self, enum time_format format)
-{
-    if (ARG1 % sizeof(uint32_t) != 0)
-        return -EINVAL;
-    switch (ARG2 & ~(uint32_t)(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME)) {
-    case FUTEX_WAIT:
-    case FUTEX_WAIT_BITSET:
-        return futex_wait(self, format);
-    case FUTEX_WAKE:
-    case FUTEX_WAKE_BITSET:
-        /* All of them; they are not counted. */
-        if (ARG1 >= KERNEL_BASE)
-            return -EFAULT;
-        process_wake(futex_channel(self, ARG1));
-        return 0;
-    default:
-        return -ENOSYS;
-    }
-}
-
-SYSTEM_CALL(240, futex)
-{
-    return futex(self, TIME_32);
-}
-
-SYSTEM_CALL(422, futex_time64)
-{
-    return futex(self, TIME_64);
 }
 
 /* ---- what C libraries ask for at their start, and can do without ---- */

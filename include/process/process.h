@@ -61,6 +61,12 @@ struct limit_pair {
  */
 #define RESTART_BYTES 0x80000000u
 
+/* What a futex is known by, wherever it is mapped; `word` has the mark of a private one as well. */
+struct futex_key {
+    const void *owner; /* the shared object, or the memory of those who share it */
+    uint32_t page, word;
+};
+
 struct signals; /* process/signal.h: the table of actions, counted; NULL: all default */
 struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
 
@@ -82,7 +88,7 @@ struct process {
     uint32_t calls;           /* SYSTEM_CALLS (trap.h) */
     struct process *parent;   /* NULL: the kernel */
     struct list children, sibling;
-    struct list queue;      /* in the run queue, or in a bucket of sleepers */
+    struct list queue;      /* in the run queue, a bucket of sleepers, or one of futexes */
     struct rb_node timer;   /* in the tree of deadlines while `deadline` is not 0 */
     uint64_t deadline;      /* in timer ticks; 0: none */
     const void *channel;    /* what it sleeps on; NULL: a deadline or a signal alone */
@@ -107,6 +113,7 @@ struct process {
     uint32_t sent_by_tkill; /* bit N: signal N came by tkill or tgkill */
     uint32_t fault_signal;  /* of a fault, pending; 0: none */
     uint32_t fault_address; /* for siginfo */
+    struct futex_key futex; /* that it sleeps on (process/futex.c) */
     uint32_t exit_status;   /* as wait4 reports it */
     uint32_t clear_tid;     /* set_tid_address; 0: none */
     uint64_t tls[3];        /* its GDT entries 6-8 */

@@ -18,6 +18,9 @@ void process_dequeue(struct process *process);
 /* PROCESS, asleep, was woken by what it slept for: its call begins anew. */
 void process_end_sleep(struct process *process);
 
+/* PROCESS, asleep in a system call, is woken by somebody who ends the call for it, with RESULT. */
+void process_end_call(struct process *process, int32_t result);
+
 /* The parent of a vfork child waits until it is let go; its own call is done. */
 void process_sleep_vforking(struct process *parent, const struct process *child);
 void process_end_vfork(struct process *child);
