@@ -39,7 +39,7 @@ SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/command
 # Self-tests and measurements belong to the layer that they test and are linked with it.
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
 TESTS_0 := $(call unit_tests,boot_info memmap string format options console framebuffer symbols \
-    rbtree fault)
+    rbtree rtc fault)
 TESTS_1 := $(call unit_tests,frame frame_map)
 TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault alternate)
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)

@@ -99,7 +99,7 @@ static struct timeval timeval_of(uint64_t ticks)
 static uint64_t ticks_of(struct timeval value)
 {
     return time_to_ticks(
-        (struct time){(uint32_t)value.seconds, (uint32_t)value.useconds * NS_PER_USECOND});
+        (struct time){(uint64_t)value.seconds, (uint32_t)value.useconds * NS_PER_USECOND});
 }
 
 static bool is_valid(struct timeval value)

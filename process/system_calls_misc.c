@@ -88,7 +88,7 @@ SYSTEM_CALL(77, getrusage)
         usage.faults = self->child_faults;
     } else if (who == USAGE_SELF || who == USAGE_THREAD) {
         struct time time = ticks_to_time(self->ticks);
-        usage.user_seconds = time.seconds;
+        usage.user_seconds = (uint32_t)time.seconds;
         usage.user_useconds = time.nanoseconds / 1000;
         process_count_faults();
         usage.faults = self->faults;

@@ -4,7 +4,7 @@
  *
  * Time is ticks of the PIT, and between two of them what its counter says. The date is read once
  * from the battery-backed clock. A process's own time is counted in whole ticks. Clocks can't be
- * set.
+ * set. Seconds have 64 bits; calls that tell them in 32 tell the lower ones, as on Linux.
  * Source: Linux manual pages clock_gettime(2), nanosleep(2), clock_nanosleep(2), times(2).
  */
 #include <arch/i386/cpu.h>
@@ -19,7 +19,7 @@ enum { NS_PER_SECOND = 1000000000, NS_PER_USECOND = 1000 };
 
 /* ---- clocks ---- */
 
-/* SECONDS reach as far as 32 bits do: 136 years. */
+/* The machine runs for less than 136 years, which is what 32 bits of seconds are. */
 struct time ticks_to_time(uint64_t ticks)
 {
     uint32_t rest;
@@ -29,8 +29,7 @@ struct time ticks_to_time(uint64_t ticks)
 
 uint64_t time_to_ticks(struct time time)
 {
-    return (uint64_t)time.seconds * TIMER_HZ +
-           (time.nanoseconds + (TIMER_TICK_NS - 1)) / TIMER_TICK_NS;
+    return time.seconds * TIMER_HZ + (time.nanoseconds + (TIMER_TICK_NS - 1)) / TIMER_TICK_NS;
 }
 
 static struct time add(struct time time, uint32_t nanoseconds)
@@ -63,7 +62,7 @@ struct time clock_monotonic(void)
 
 struct time clock_real(void)
 {
-    static uint32_t start; /* of the monotonic clock, in seconds since 1970 */
+    static uint64_t start; /* of the monotonic clock, in seconds since 1970 */
     struct time now = clock_monotonic();
     if (start == 0)
         start = rtc_read() - now.seconds;
@@ -128,15 +127,16 @@ int32_t time_read(uint32_t address, enum time_format format, struct time *time)
     int32_t nanoseconds = format == TIME_64 ? long_form.nanoseconds : short_form.nanoseconds;
     if (seconds < 0 || nanoseconds < 0 || nanoseconds >= NS_PER_SECOND)
         return -EINVAL;
-    /* A time that no clock here will ever show is as good as any other one. */
-    time->seconds = seconds > INT32_MAX ? (uint32_t)INT32_MAX : (uint32_t)seconds;
+    /* Whatever no clock will ever show is as good as any other; in ticks it still is a number. */
+    const int64_t seconds_max = INT64_MAX / NS_PER_SECOND;
+    time->seconds = (uint64_t)(seconds < seconds_max ? seconds : seconds_max);
     time->nanoseconds = (uint32_t)nanoseconds;
     return 0;
 }
 
 int32_t time_write(uint32_t address, enum time_format format, struct time time)
 {
-    struct timespec_64 long_form = {time.seconds, (int32_t)time.nanoseconds, 0};
+    struct timespec_64 long_form = {(int64_t)time.seconds, (int32_t)time.nanoseconds, 0};
     struct timespec_32 short_form = {(int32_t)time.seconds, (int32_t)time.nanoseconds};
     enum kerr error = format == TIME_64 ? user_write(address, &long_form, sizeof(long_form))
                                         : user_write(address, &short_form, sizeof(short_form));
@@ -187,7 +187,7 @@ SYSTEM_CALL(406, clock_getres_time64)
 SYSTEM_CALL(78, gettimeofday)
 {
     struct time now = clock_real();
-    const uint32_t timeval[2] = {now.seconds, now.nanoseconds / NS_PER_USECOND};
+    const uint32_t timeval[2] = {(uint32_t)now.seconds, now.nanoseconds / NS_PER_USECOND};
     const uint32_t zone[2] = {0, 0};
     enum kerr error = KERR_OK;
     if (ARG1 != 0)
@@ -199,7 +199,7 @@ SYSTEM_CALL(78, gettimeofday)
 
 SYSTEM_CALL(13, time)
 {
-    uint32_t seconds = clock_real().seconds;
+    uint32_t seconds = (uint32_t)clock_real().seconds;
     if (ARG1 != 0) {
         enum kerr error = user_write(ARG1, &seconds, sizeof(seconds));
         if (error != KERR_OK)
@@ -319,7 +319,7 @@ int32_t time_sleep_interrupted(struct process *self)
         return -EINTR;
     uint64_t now = timer_ticks(), deadline = wait_deadline(self, 0);
     struct time rest = ticks_to_time(deadline > now ? deadline - now : 0);
-    struct timespec_64 long_form = {rest.seconds, (int32_t)rest.nanoseconds, 0};
+    struct timespec_64 long_form = {(int64_t)rest.seconds, (int32_t)rest.nanoseconds, 0};
     struct timespec_32 short_form = {(int32_t)rest.seconds, (int32_t)rest.nanoseconds};
     bool is_long = self->frame.eax == 407;
     enum kerr error = is_long ? user_write(address, &long_form, sizeof(long_form))

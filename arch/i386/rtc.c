@@ -20,7 +20,7 @@ enum {
     HOUR_AFTERNOON = 0x80, /* of the 12-hour clock */
     POLLS_MAX = 100000,
 };
-enum field { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, FIELDS };
+enum field { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CENTURY, FIELDS };
 
 static uint8_t read(uint8_t index)
 {
@@ -30,8 +30,8 @@ static uint8_t read(uint8_t index)
 
 static void read_all(uint8_t now[FIELDS])
 {
-    static const uint8_t indexes[FIELDS] = {
-        [SECOND] = 0, [MINUTE] = 2, [HOUR] = 4, [DAY] = 7, [MONTH] = 8, [YEAR] = 9};
+    static const uint8_t indexes[FIELDS] = {[SECOND] = 0, [MINUTE] = 2, [HOUR] = 4,      [DAY] = 7,
+                                            [MONTH] = 8,  [YEAR] = 9,   [CENTURY] = 0x32};
 
     for (uint32_t polls = POLLS_MAX; polls > 0; polls--)
         if ((read(STATUS_A) & STATUS_A_UPDATING) == 0)
@@ -54,15 +54,40 @@ static void decode(uint8_t now[FIELDS])
         now[HOUR] = (uint8_t)(now[HOUR] % 12 + (afternoon ? 12 : 0));
 }
 
-/* Every fourth year of 1970..2069 is a leap year. */
-static uint32_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
+/* ---- dates ---- */
+
+static bool is_leap(uint32_t year)
 {
-    static const uint16_t before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    uint32_t leap_days = (year - 1969) / 4 + (year % 4 == 0 && month > 2 ? 1 : 0);
-    return (year - 1970) * 365 + leap_days + before[month - 1] + day - 1;
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-uint32_t rtc_read(void)
+/* Leap days in the years from 1 to YEAR. */
+static uint32_t leap_days_to(uint32_t year)
+{
+    return year / 4 - year / 100 + year / 400;
+}
+
+uint64_t rtc_seconds_since_1970(const struct rtc_date *date)
+{
+    static const uint16_t before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    uint32_t days = (date->year - 1970) * 365 + leap_days_to(date->year - 1) - leap_days_to(1969) +
+                    before[date->month - 1] + (date->month > 2 && is_leap(date->year)) + date->day -
+                    1;
+    return ((uint64_t)days * 24 + date->hour) * 3600 + date->minute * 60 + date->second;
+}
+
+/* A register that keeps no century may hold anything; the time before 1970 is none of a clock. */
+static uint32_t year_of(const uint8_t now[FIELDS])
+{
+    enum { FIRST_CENTURY = 19, LAST_CENTURY = 21, USUAL_CENTURY = 20 };
+    uint32_t century = now[CENTURY];
+    if (century < FIRST_CENTURY || century > LAST_CENTURY ||
+        (century == FIRST_CENTURY && now[YEAR] < 70))
+        century = USUAL_CENTURY;
+    return century * 100 + now[YEAR];
+}
+
+uint64_t rtc_read(void)
 {
     uint8_t now[FIELDS], again[FIELDS];
     unsigned tries = 5;
@@ -75,8 +100,7 @@ uint32_t rtc_read(void)
     if (now[MONTH] < 1 || now[MONTH] > 12 || now[DAY] < 1 || now[DAY] > 31 || now[HOUR] > 23 ||
         now[MINUTE] > 59 || now[SECOND] > 60 || now[YEAR] > 99)
         return 0;
-    uint32_t year = now[YEAR] >= 70 ? 1900u + now[YEAR] : 2000u + now[YEAR];
-    return ((days_since_1970(year, now[MONTH], now[DAY]) * 24 + now[HOUR]) * 60 + now[MINUTE]) *
-               60 +
-           now[SECOND];
+    const struct rtc_date date = {year_of(now), now[MONTH],  now[DAY],
+                                  now[HOUR],    now[MINUTE], now[SECOND]};
+    return rtc_seconds_since_1970(&date);
 }

@@ -10,7 +10,8 @@
 #include <process/process.h>
 
 struct time {
-    uint32_t seconds, nanoseconds; /* nanoseconds below 10^9 */
+    uint64_t seconds;
+    uint32_t nanoseconds; /* below 10^9 */
 };
 
 /* Since the first process started; and since 1970, as the machine's clock says. */

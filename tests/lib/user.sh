@@ -83,6 +83,7 @@ user_on_droste() { # NAME
     tools/disk build/droste-checked.elf "$image" "init=$name $(user_wish "$name" options "")" \
         "${modules[@]}"
     TIME_LIMIT=$(user_wish "$name" seconds 60) qemu "${with_serial[@]}" -boot c \
+        -rtc "base=$(user_wish "$name" date utc)" \
         -drive "format=raw,snapshot=on,file=$image" -m "$(user_wish "$name" memory 128)" \
         -cpu pentium3 < /dev/null > "$log" || status=$?
     rm -f "$image"

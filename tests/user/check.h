@@ -8,6 +8,7 @@
  *   run: on=droste (linux, never)  not on the other one      run: exit=N    its status, if not 0
  *   run: arguments=A B C           run: seconds=N            run: memory=MIB of Droste's machine
  *   run: options=overcommit=2      more of Droste's command line
+ *   run: date=YYYY-MM-DDTHH:MM:SS    of the clock of Droste's machine
  *   run: files=FILE DIRECTORY      of build/user/tests/ or tests/user/: beside it when it runs
  */
 #ifndef TESTS_USER_CHECK_H
