@@ -31,16 +31,11 @@ void limits_init(struct process *process)
     process->limits[LIMIT_RTPRIO] = (struct limit_pair){0, 0};
 }
 
-/* RLIMIT_STACK in pages; 0 pages would mean that nothing grows. */
-static void apply_to_memory(struct process *process, enum limit limit)
+/* Others' limits wait for their turn. */
+static void apply(const struct process *process)
 {
-    struct memory *memory = process->memory;
-    if (memory == NULL)
-        return;
-    if (limit == LIMIT_STACK)
-        memory->space.stack_pages_max = process->limits[LIMIT_STACK].soft >> PAGE_SHIFT;
-    else if (limit == LIMIT_AS)
-        memory_limit_growth(memory, process->limits[LIMIT_AS].soft);
+    if (process == process_current)
+        limits_begin_turn(process);
 }
 
 static int32_t set_limit(struct process *process, uint32_t limit, struct limit_pair wish)
@@ -51,7 +46,7 @@ static int32_t set_limit(struct process *process, uint32_t limit, struct limit_p
     if (wish.hard > pair->hard)
         return -EPERM;
     *pair = wish;
-    apply_to_memory(process, (enum limit)limit);
+    apply(process);
     return 0;
 }
 
@@ -128,6 +123,6 @@ SYSTEM_CALL(340, prlimit64)
     if (error == KERR_OK)
         return 0;
     process->limits[limit] = before; /* the call may be repeated */
-    apply_to_memory(process, (enum limit)limit);
+    apply(process);
     return user_access_failed(error);
 }

@@ -140,15 +140,6 @@ enum kerr memory_populate(struct memory *memory, uint32_t first_page, uint32_t l
     return first_error;
 }
 
-void memory_limit_growth(struct memory *memory, uint32_t limit)
-{
-    struct space *space = &memory->space;
-    uint32_t pages = limit >> PAGE_SHIFT;
-    space->growable_pages =
-        limit == UINT32_MAX ? UINT32_MAX
-                            : (pages > space->reserved_pages ? pages - space->reserved_pages : 0);
-}
-
 /* ---- as a part of a process ---- */
 
 static int32_t fork_part(struct process *parent, struct process *child,

@@ -17,6 +17,7 @@
 #include <process/client.h>
 #include <process/exceptions.h>
 #include <process/fpu.h>
+#include <process/limits.h>
 #include <process/signal.h>
 #include <process/timer.h>
 #include <process/tls.h>
@@ -220,6 +221,7 @@ static void switch_to(struct process *next)
     main_tss.esp0 = pointer_to_vaddr(&next->frame + 1).v;
     gdt_set_tls(next->tls);
     fpu_switch(next);
+    limits_begin_turn(next);
     process_current = next;
     slice_ticks = 0;
 }

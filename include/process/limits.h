@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/ (first process).
+ * Layer 8. Uses: layers 0-5, process. Used by: process/, program/init.c.
  *
  * Resource limits (setrlimit). They stand in struct process; who hands something out asks there:
  * mmap and brk (AS, DATA, MEMLOCK), growing stacks (STACK), fork (NPROC), open (NOFILE).
@@ -12,5 +12,17 @@
 
 /* The limits of process 1: those of Linux, NPROC as many as there are records. */
 void limits_init(struct process *process);
+
+/*
+ * Those that bind in the fault path are copied to the space. It may be that of several processes
+ * (vfork, CLONE_VM), each with limits of its own: so this is done at each turn of PROCESS.
+ */
+static inline void limits_begin_turn(const struct process *process)
+{
+    struct memory *memory = process->memory;
+    /* 0 pages mean that nothing grows. */
+    memory->space.stack_pages_max = process->limits[LIMIT_STACK].soft >> PAGE_SHIFT;
+    memory_limit_growth(memory, process->limits[LIMIT_AS].soft);
+}
 
 #endif

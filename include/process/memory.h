@@ -50,6 +50,12 @@ kerr_t memory_populate(struct memory *memory, uint32_t first_page, uint32_t last
 kerr_t memory_touch_pages(uint32_t first_page, uint32_t last_page, enum access access);
 
 /* Regions that grow down may do so as far as LIMIT, RLIMIT_AS in bytes, leaves room. */
-void memory_limit_growth(struct memory *memory, uint32_t limit);
+static inline void memory_limit_growth(struct memory *memory, uint32_t limit)
+{
+    uint32_t pages = limit >> PAGE_SHIFT, reserved = memory->space.reserved_pages;
+    memory->space.growable_pages = pages > reserved ? pages - reserved : 0;
+    if (likely(limit == UINT32_MAX))
+        memory->space.growable_pages = UINT32_MAX;
+}
 
 #endif

@@ -3,6 +3,7 @@
  * Resource limits: the calls, and AS, DATA, STACK, MEMLOCK as they bind a program that has no
  * privileges.
  */
+#define _GNU_SOURCE
 #include "check.h"
 
 #include <sys/mman.h>
@@ -199,6 +200,66 @@ static int deep_in_large_stack(void)
     return deep(1500);
 }
 
+/* Write below the stack that is there, KIB deep. */
+static void touch_stack(int kib)
+{
+    volatile char *here = __builtin_frame_address(0);
+    for (int i = 4; i <= kib; i += 4)
+        here[-i * 1024] = 1;
+}
+
+/* Limits belong to a process, not to the memory that it shares with another one for a while. */
+static int borrowed_memory(void)
+{
+    struct rlimit mine;
+    int status = -1;
+    pid_t child = vfork();
+    if (child == 0) {
+        if (set(RLIMIT_STACK, 256 << 10, 8 * MIB) && set(RLIMIT_AS, MIB, RLIM_INFINITY))
+            touch_stack(768);
+        _exit(1);
+    }
+    if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
+        return 1;
+    if (getrlimit(RLIMIT_STACK, &mine) != 0 || mine.rlim_cur != 8 * MIB)
+        return 2;
+    touch_stack(2048);
+    return 0;
+}
+
+static int inherited_address_space(void)
+{
+    int status = -1;
+    if (!set(RLIMIT_AS, 4 * MIB, RLIM_INFINITY))
+        return 1;
+    pid_t child = fork();
+    if (child == 0) {
+        touch_stack(6144);
+        _exit(0);
+    }
+    return waitpid(child, &status, 0) == child && WIFSIGNALED(status) ? 0 : 2;
+}
+
+/* Another process's limits hold from its next turn on. */
+static int of_another(void)
+{
+    int ends[2], status = -1;
+    char c;
+    if (pipe(ends) != 0)
+        return 1;
+    pid_t child = fork();
+    if (child == 0) {
+        if (read(ends[0], &c, 1) == 1)
+            touch_stack(2048);
+        _exit(0);
+    }
+    struct rlimit low = {256 << 10, 8 * MIB};
+    if (prlimit(child, RLIMIT_STACK, &low, NULL) != 0 || write(ends[1], "x", 1) != 1)
+        return 2;
+    touch_stack(2048);
+    return waitpid(child, &status, 0) == child && WIFSIGNALED(status) ? 0 : 3;
+}
+
 int main(void)
 {
     CHECK_EXITS(calls, 0);
@@ -210,5 +271,8 @@ int main(void)
     CHECK_KILLED(deep_in_little_stack, SIGSEGV);
     CHECK_EXITS(shallow_in_little_stack, 0);
     CHECK_EXITS(deep_in_large_stack, 0);
+    CHECK_EXITS(borrowed_memory, 0);
+    CHECK_EXITS(inherited_address_space, 0);
+    CHECK_EXITS(of_another, 0);
     return check_end();
 }
