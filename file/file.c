@@ -204,6 +204,21 @@ static void drop_part(struct process *process)
     process_set_state(process, files_place, NULL);
 }
 
+/* What is shared counts in part. */
+static uint32_t footprint_part(const struct process *process)
+{
+    const struct files *files = files_of(process);
+    if (files == NULL)
+        return 0;
+    uint32_t bytes = table_bytes(files->capacity);
+    for (uint32_t i = 0; i < files->capacity; i++) {
+        const struct file *file = files->slots[i].file;
+        if (file != NULL && file->operations->footprint != NULL)
+            bytes += file->operations->footprint(file) / file->references;
+    }
+    return bytes / files->references / PAGE_BYTES;
+}
+
 static const char *audit_part(const struct process *process)
 {
     const struct files *files = files_of(process);
@@ -214,7 +229,7 @@ static const char *audit_part(const struct process *process)
 
 PROCESS_PART(files, .place = &files_place, .begin = begin_part, .fork = fork_part,
              .prepare_exec = prepare_exec_part, .exec = exec_part, .drop = drop_part,
-             .audit = audit_part);
+             .footprint = footprint_part, .audit = audit_part);
 
 /* ---- descriptors ---- */
 

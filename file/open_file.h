@@ -213,6 +213,8 @@ struct file_operations {
     uint32_t (*poll)(struct file *file);
     /* As ioctl(2); NULL: ENOTTY. */
     int32_t (*ioctl)(struct process *self, struct file *file, uint32_t request, uint32_t argument);
+    /* Bytes of the kernel's heap that go with the last descriptor. NULL: a few. */
+    uint32_t (*footprint)(const struct file *file);
     /* The last descriptor is gone. NULL: nothing to do. */
     void (*release)(struct file *file);
     enum file_seek seek;

@@ -346,10 +346,23 @@ static void close_writer(struct file *file)
     close_end(file, FILE_WRITE);
 }
 
-const struct file_operations pipe_read_operations = {
-    .read = pipe_read, .poll = poll_reader, .ioctl = pipe_ioctl, .release = close_reader};
-const struct file_operations pipe_write_operations = {
-    .write = pipe_write, .poll = poll_writer, .ioctl = pipe_ioctl, .release = close_writer};
+/* Each end that is open stands for its part. */
+static uint32_t pipe_footprint(const struct file *file)
+{
+    uint32_t ends = file->pipe->open_ends == (FILE_READ | FILE_WRITE) ? 2 : 1;
+    return (uint32_t)sizeof(struct pipe) + file->pipe->page_count * PAGE_BYTES / ends;
+}
+
+const struct file_operations pipe_read_operations = {.read = pipe_read,
+                                                     .poll = poll_reader,
+                                                     .ioctl = pipe_ioctl,
+                                                     .footprint = pipe_footprint,
+                                                     .release = close_reader};
+const struct file_operations pipe_write_operations = {.write = pipe_write,
+                                                      .poll = poll_writer,
+                                                      .ioctl = pipe_ioctl,
+                                                      .footprint = pipe_footprint,
+                                                      .release = close_writer};
 
 enum kerr pipe_create(uint32_t flags, struct file **reader, struct file **writer)
 {

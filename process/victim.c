@@ -3,8 +3,9 @@
  * Layer 8. When frames run out: what is given back first, and who ends.
  *
  * The rule: the memory with the largest footprint goes, that is, the one whose end gives most
- * frames back: tables and pages that nobody shares, its directory, and its part of shared anonymous
- * objects. Of equals, the one whose process has the higher number. All processes that use it end.
+ * frames back: tables and pages that nobody shares, its directory, its part of shared anonymous
+ * objects, and what its processes hold of the kernel (pipes, what an execve staged). Of equals, the
+ * one whose process has the higher number. All processes that use it end.
  * Process 1 is spared while there is anyone else. Every end gives at least a directory back, so no
  * choice is made for nothing. Exit and report take no frame, so none is set aside for them.
  * In overcommit mode 2 what was promised is there, and only who wants more of the kernel ends.
@@ -12,11 +13,13 @@
 #include <process/victim.h>
 
 #include <arch/i386/entry.h>
+#include <file/file.h>
 #include <kernel/printk.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
 #include <mm/object.h>
 #include <process/commit.h>
+#include <process/part.h>
 #include <process/signal.h>
 
 enum {
@@ -74,9 +77,31 @@ static uint32_t count_object_frames(const struct space *space)
     return count;
 }
 
-static uint32_t footprint(const struct memory *memory, enum count_how how)
+/*
+ * What PROCESS holds of the kernel beside its memory: what its parts have, and what a call of its
+ * that lacked a frame had taken. It gave that back, and takes it again when it is repeated.
+ */
+static uint32_t held_by(const struct process *process)
 {
-    return 1 + count_tables(memory->space.directory, how) + count_object_frames(&memory->space);
+    return process_parts_footprint(process) + process->staged_frames;
+}
+
+/* The same of all that use MEMORY; PROCESS is one of them. */
+static uint32_t count_all_holdings(const struct memory *memory, const struct process *process)
+{
+    uint32_t count = 0;
+    if (memory->references == 1)
+        return held_by(process);
+    for (process = process_next(NULL); process != NULL; process = process_next(process))
+        count += process->memory == memory ? held_by(process) : 0;
+    return count;
+}
+
+/* HELD are the holdings of those who use MEMORY. */
+static uint32_t footprint(const struct memory *memory, uint32_t held, enum count_how how)
+{
+    return 1 + count_tables(memory->space.directory, how) + count_object_frames(&memory->space) +
+           held;
 }
 
 /* ---- the choice ---- */
@@ -121,9 +146,10 @@ static void choose(struct choice *choice, const struct memory *spared)
         if (memory == NULL || memory == spared || choice_has(choice, memory))
             continue;
         uint32_t least = choice->count < CANDIDATES ? 0 : choice->list[CANDIDATES - 1].frames;
-        if (footprint(memory, COUNT_AT_MOST) < least)
+        uint32_t held = count_all_holdings(memory, process);
+        if (footprint(memory, held, COUNT_AT_MOST) < least)
             continue;
-        uint32_t frames = footprint(memory, COUNT_EXACTLY);
+        uint32_t frames = footprint(memory, held, COUNT_EXACTLY);
         if (frames >= least)
             choice_add(choice, (struct candidate){memory, frames});
     }

@@ -39,6 +39,18 @@ struct program {
 };
 static struct program program;
 
+/* Frames that were free when the execve began: nobody else takes or gives any meanwhile. */
+static uint32_t free_at_start;
+
+/* The execve of PROCESS has failed, and is about to give back what it has taken. */
+static void note_taken(struct process *process)
+{
+    uint32_t free = frame_available(&frame_pool);
+    uint32_t taken = free < free_at_start ? free_at_start - free : 0;
+    if (taken > process->staged_frames)
+        process->staged_frames = taken;
+}
+
 /* For the lack of a frame somebody has to go, if there is a program that can wait for it. */
 static int32_t failed(const struct process *process, enum kerr error)
 {
@@ -396,6 +408,7 @@ static int32_t begin_anew(struct process *process, const char *path)
     if (result != 0 || process != process_current)
         space_switch(before);
     if (result != 0) {
+        note_taken(process);
         memory_put(memory);
         return result;
     }
@@ -427,9 +440,15 @@ SYSTEM_CALL(11, execve)
         return -ENAMETOOLONG;
     if (error != KERR_OK)
         return user_access_failed(error);
+    free_at_start = frame_available(&frame_pool);
+    self->staged_frames = 0;
     int32_t result = exec_texts_read(self, ARG2, ARG3, &texts);
     if (result == 0)
         result = exec_program(self, path, &texts);
+    if (result > 0)
+        note_taken(self); /* it is repeated */
+    else
+        self->staged_frames = 0;
     exec_texts_free(&texts);
     return result;
 }

@@ -118,6 +118,7 @@ struct process {
     uint32_t clear_tid;     /* set_tid_address; 0: none */
     uint64_t tls[3];        /* its GDT entries 6-8 */
     struct limit_pair limits[LIMITS];
+    uint32_t staged_frames; /* that a call to be repeated had taken, when it lacked one */
     uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
     char name[16];
 };
