@@ -34,6 +34,9 @@ void limits_init(struct process *process)
 /* Others' limits wait for their turn. */
 static void apply(const struct process *process)
 {
+    if (process->memory == NULL)
+        return;
+    limits_forget_turn(process->memory);
     if (process == process_current)
         limits_begin_turn(process);
 }

@@ -8,6 +8,7 @@
 #include <mm/heap.h>
 #include <process/commit.h>
 #include <process/errno.h>
+#include <process/limits.h>
 #include <process/part.h>
 
 const char memory_anonymous_name[] = "";
@@ -149,6 +150,7 @@ static int32_t fork_part(struct process *parent, struct process *child,
         return memory_fork(parent->memory, &child->memory) == KERR_OK ? 0 : -ENOMEM;
     child->memory = parent->memory;
     child->memory->references++;
+    limits_forget_turn(child->memory);
     return 0;
 }
 

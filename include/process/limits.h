@@ -15,14 +15,23 @@ void limits_init(struct process *process);
 
 /*
  * Those that bind in the fault path are copied to the space. It may be that of several processes
- * (vfork, CLONE_VM), each with limits of its own: so this is done at each turn of PROCESS.
+ * (vfork, CLONE_VM), each with limits of its own: so when PROCESS has its turn, they are PROCESS's.
  */
 static inline void limits_begin_turn(const struct process *process)
 {
     struct memory *memory = process->memory;
+    if (likely(memory->limits_of == process))
+        return;
+    memory->limits_of = process;
     /* 0 pages mean that nothing grows. */
     memory->space.stack_pages_max = process->limits[LIMIT_STACK].soft >> PAGE_SHIFT;
     memory_limit_growth(memory, process->limits[LIMIT_AS].soft);
+}
+
+/* Limits of somebody who uses MEMORY have changed, or there is one user more. */
+static inline void limits_forget_turn(struct memory *memory)
+{
+    memory->limits_of = NULL;
 }
 
 #endif

@@ -9,13 +9,16 @@
 
 #include <mm/space.h>
 
+struct process;
+
 struct memory {
     struct space space;
     uint32_t references;           /* processes */
     uint32_t heap_start, heap_end; /* brk, in bytes; the end as the program asked, not rounded */
     struct vma *heap_region; /* the heap's last one, while brk alone has changed regions; or NULL */
     uint32_t stack_top;      /* first byte above the first stack */
-    uint32_t lock_future;    /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
+    const struct process *limits_of; /* whose limits the space has (process/limits.h) */
+    uint32_t lock_future;            /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
     uint32_t arguments_start, arguments_end;
 };
 
