@@ -7,6 +7,8 @@
  * when the call ends: select() overwrites its own arguments.
  * Source: Linux manual pages poll(2), select(2).
  */
+#include <kernel/string.h>
+#include <mm/heap.h>
 #include <process/signal.h>
 #include <process/timer.h>
 
@@ -44,6 +46,55 @@ int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks)
     }
     return process_sleep(channel, ticks == WAIT_FOR_EVER ? 0 : timer_ticks() + ticks_left(self));
 }
+
+/* What the caller asks for is read from its memory once: a copy is kept while it sleeps. */
+struct wait_copy {
+    uint32_t call, bytes;
+    uint32_t words[];
+};
+
+static uint32_t copy_place; /* process/part.h */
+
+static struct wait_copy *kept_copy(const struct process *self)
+{
+    return process_state(self, copy_place);
+}
+
+static void keep_copy(struct process *self, struct wait_copy *copy)
+{
+    process_set_state(self, copy_place, copy);
+}
+
+static void drop_copy(struct process *self)
+{
+    kfree(kept_copy(self));
+    keep_copy(self, NULL);
+}
+
+PROCESS_PART(wait_copy, .place = &copy_place, .drop = drop_copy);
+
+/* A call about BYTES bytes begins, or is repeated. Who was interrupted has left a copy behind. */
+static void begin_wait(struct process *self, uint32_t bytes)
+{
+    const struct wait_copy *copy = kept_copy(self);
+    if (copy != NULL &&
+        (self->restart == 0 || copy->call != self->frame.eax || copy->bytes != bytes))
+        drop_copy(self);
+}
+
+static kerr_t make_copy(struct process *self, uint32_t bytes)
+{
+    void *block;
+    enum kerr error = kmalloc((uint32_t)sizeof(struct wait_copy) + bytes, &block);
+    if (error != KERR_OK)
+        return error;
+    struct wait_copy *copy = block;
+    *copy = (struct wait_copy){.call = self->frame.eax, .bytes = bytes};
+    keep_copy(self, copy);
+    return KERR_OK;
+}
+
+enum wait_round { ROUND_COUNT, ROUND_TELL };
 
 /* SECONDS and NANOSECONDS in ticks, up to the next one, and one more for that which has begun. */
 static uint32_t ticks_of(uint32_t seconds, uint32_t nanoseconds)
@@ -134,6 +185,7 @@ static int32_t replace_mask(struct process *self, uint32_t address, uint32_t byt
 static int32_t finish(struct process *self, int32_t result)
 {
     self->restart = 0;
+    drop_copy(self);
     if (self->restore_blocked) {
         self->restore_blocked = 0;
         signal_set_blocked(self, self->signals_to_restore);
@@ -157,8 +209,6 @@ struct poll_entry { /* struct pollfd of the ABI */
     uint16_t wanted, found;
 };
 
-enum poll_round { POLL_COUNT, POLL_TELL };
-
 static uint32_t found_for(const struct process *self, const struct poll_entry *entry)
 {
     if (entry->descriptor < 0)
@@ -167,34 +217,64 @@ static uint32_t found_for(const struct process *self, const struct poll_entry *e
            (entry->wanted | POLLERR | POLLHUP | POLLNVAL);
 }
 
-/*
- * Ask COUNT files, whose list is at ADDRESS; *READY: how many have any events. The list is written
- * to in the second round alone, and then each entry, changed or not.
- */
-static kerr_t poll_list(const struct process *self, uint32_t address, uint32_t count,
-                        enum poll_round round, uint32_t *ready)
+enum { ENTRY_BYTES = sizeof(struct poll_entry), AT_ONCE = 32 };
+
+/* The next COUNT entries of the list, from INDEX on. */
+static kerr_t read_entries(const struct process *self, uint32_t index, uint32_t count,
+                           struct poll_entry *entries)
 {
-    enum { AT_ONCE = 32 };
+    if (kept_copy(self) == NULL)
+        return user_read(entries, ARG1 + index * ENTRY_BYTES, count * ENTRY_BYTES);
+    memcpy(entries, (const uint8_t *)kept_copy(self)->words + index * ENTRY_BYTES,
+           count * ENTRY_BYTES);
+    return KERR_OK;
+}
+
+/* Only what was found is written, to each entry, changed or not. */
+static kerr_t write_found(const struct process *self, uint32_t index, uint32_t count,
+                          const struct poll_entry *entries)
+{
+    enum kerr error = KERR_OK;
+    uint32_t address = ARG1 + index * ENTRY_BYTES + offsetof(struct poll_entry, found);
+    for (uint32_t i = 0; i < count && error == KERR_OK; i++)
+        error = user_write(address + i * ENTRY_BYTES, &entries[i].found, sizeof(entries[i].found));
+    return error;
+}
+
+/* Ask the files of the list; *READY: how many have any events. */
+static kerr_t poll_list(const struct process *self, enum wait_round round, uint32_t *ready)
+{
     struct poll_entry entries[AT_ONCE];
+    uint32_t part;
     *ready = 0;
-    while (count > 0) {
-        uint32_t part = count < AT_ONCE ? count : AT_ONCE;
-        uint32_t bytes = part * (uint32_t)sizeof(entries[0]);
-        enum kerr error = user_read(entries, address, bytes);
-        if (error != KERR_OK)
-            return error;
-        for (uint32_t i = 0; i < part; i++) {
+    for (uint32_t index = 0; index < ARG2; index += part) {
+        part = ARG2 - index < AT_ONCE ? ARG2 - index : AT_ONCE;
+        enum kerr error = read_entries(self, index, part, entries);
+        for (uint32_t i = 0; i < part && error == KERR_OK; i++) {
             entries[i].found = (uint16_t)found_for(self, &entries[i]);
             *ready += entries[i].found != 0;
         }
-        if (round == POLL_TELL)
-            error = user_write(address, entries, bytes);
+        if (error == KERR_OK && round == ROUND_TELL)
+            error = write_found(self, index, part, entries);
         if (error != KERR_OK)
             return error;
-        address += bytes;
-        count -= part;
     }
     return KERR_OK;
+}
+
+/* Before SELF sleeps in poll: a copy of its list. */
+static kerr_t keep_list(struct process *self)
+{
+    uint32_t bytes = ARG2 * ENTRY_BYTES;
+    if (kept_copy(self) != NULL || bytes == 0)
+        return KERR_OK;
+    enum kerr error = make_copy(self, bytes);
+    if (error != KERR_OK)
+        return error;
+    error = user_read(kept_copy(self)->words, ARG1, bytes);
+    if (error != KERR_OK)
+        drop_copy(self);
+    return error;
 }
 
 /* The mask, if there is one, was replaced. *ENDS: the result is the call's own. */
@@ -202,14 +282,20 @@ static int32_t poll(struct process *self, uint32_t ticks, bool *ends)
 {
     uint32_t ready;
     *ends = false;
-    enum kerr error = poll_list(self, ARG1, ARG2, POLL_COUNT, &ready);
-    if (error == KERR_OK && ready == 0 && !wait_is_over(self, ticks))
-        return wait_sleep(self, &poll_channel, ticks);
+    begin_wait(self, ARG2 * ENTRY_BYTES);
+    enum kerr error = poll_list(self, ROUND_COUNT, &ready);
+    if (error == KERR_OK && ready == 0 && !wait_is_over(self, ticks)) {
+        error = keep_list(self);
+        if (error == KERR_OK)
+            return wait_sleep(self, &poll_channel, ticks);
+    }
     if (error == KERR_OK)
-        error = poll_list(self, ARG1, ARG2, POLL_TELL, &ready);
+        error = poll_list(self, ROUND_TELL, &ready);
     if (error == KERR_NO_MEMORY)
         return process_out_of_memory();
     *ends = true;
+    if (error == KERR_NO_ROOM)
+        return -ENOMEM;
     return error == KERR_OK ? (int32_t)ready : -EFAULT;
 }
 
@@ -268,8 +354,6 @@ struct select_wish {
     enum time_layout layout;
 };
 
-enum select_round { SELECT_COUNT, SELECT_TELL };
-
 /* The events that put a descriptor into each set. */
 static const uint32_t set_events[SETS] = {POLL_READABLE | POLLRDBAND | POLLHUP | POLLERR,
                                           POLL_WRITABLE | POLLWRBAND | POLLERR, POLLPRI};
@@ -297,17 +381,59 @@ static int32_t select_word(const struct process *self, uint32_t index, uint32_t 
     return 0;
 }
 
+/* Words in a set, and bytes of all sets. */
+static uint32_t set_words(const struct select_wish *wish)
+{
+    return (wish->count + WORD_BITS - 1) / WORD_BITS;
+}
+
+static uint32_t sets_bytes(const struct select_wish *wish)
+{
+    return set_words(wish) * SETS * WORD_BYTES;
+}
+
+/* Word INDEX of each set. */
+static kerr_t read_words(const struct process *self, const struct select_wish *wish, uint32_t index,
+                         uint32_t words[SETS])
+{
+    const struct wait_copy *copy = kept_copy(self);
+    enum kerr error = KERR_OK;
+    for (unsigned set = 0; set < SETS && error == KERR_OK; set++) {
+        words[set] = 0;
+        if (copy != NULL)
+            words[set] = copy->words[index * SETS + set];
+        else if (wish->sets[set] != 0)
+            error = user_read(&words[set], wish->sets[set] + index * WORD_BYTES, WORD_BYTES);
+    }
+    return error;
+}
+
+/* Before SELF sleeps in select: a copy of its sets, word by word. */
+static kerr_t keep_sets(struct process *self, const struct select_wish *wish)
+{
+    if (kept_copy(self) != NULL || wish->count == 0)
+        return KERR_OK;
+    enum kerr error = make_copy(self, sets_bytes(wish));
+    if (error != KERR_OK)
+        return error;
+    struct wait_copy *copy = kept_copy(self);
+    keep_copy(self, NULL); /* until it is filled, from the program's memory */
+    for (uint32_t index = 0; index < set_words(wish) && error == KERR_OK; index++)
+        error = read_words(self, wish, index, copy->words + index * SETS);
+    keep_copy(self, copy);
+    if (error != KERR_OK)
+        drop_copy(self);
+    return error;
+}
+
 /* Go over all words of the sets; in the second round the sets are overwritten. */
 static int32_t select_round(struct process *self, const struct select_wish *wish,
-                            enum select_round round, uint32_t *ready)
+                            enum wait_round round, uint32_t *ready)
 {
     *ready = 0;
-    for (uint32_t index = 0; index * WORD_BITS < wish->count; index++) {
-        uint32_t words[SETS] = {0}, left = wish->count - index * WORD_BITS;
-        enum kerr error = KERR_OK;
-        for (unsigned set = 0; set < SETS && error == KERR_OK; set++)
-            if (wish->sets[set] != 0)
-                error = user_read(&words[set], wish->sets[set] + index * WORD_BYTES, WORD_BYTES);
+    for (uint32_t index = 0; index < set_words(wish); index++) {
+        uint32_t words[SETS], left = wish->count - index * WORD_BITS;
+        enum kerr error = read_words(self, wish, index, words);
         if (error != KERR_OK)
             return user_access_failed(error);
         for (unsigned set = 0; set < SETS && left < WORD_BITS; set++)
@@ -315,7 +441,7 @@ static int32_t select_round(struct process *self, const struct select_wish *wish
         int32_t result = select_word(self, index, words, ready);
         if (result != 0)
             return result;
-        for (unsigned set = 0; set < SETS && round == SELECT_TELL && error == KERR_OK; set++)
+        for (unsigned set = 0; set < SETS && round == ROUND_TELL && error == KERR_OK; set++)
             if (wish->sets[set] != 0)
                 error = user_write(wish->sets[set] + index * WORD_BYTES, &words[set], WORD_BYTES);
         if (error != KERR_OK) /* not to be repeated: some words are results already */
@@ -332,13 +458,18 @@ static int32_t select(struct process *self, struct select_wish wish)
         return finish(self, -EINVAL);
     if (wish.count > files_of(self)->capacity)
         wish.count = files_of(self)->capacity;
+    begin_wait(self, sets_bytes(&wish));
     int32_t result = read_timeout(wish.timeout, wish.layout, &ticks);
     if (result == 0)
-        result = select_round(self, &wish, SELECT_COUNT, &ready);
-    if (result == 0 && ready == 0 && !wait_is_over(self, ticks))
-        return wait_sleep(self, &poll_channel, ticks);
+        result = select_round(self, &wish, ROUND_COUNT, &ready);
+    if (result == 0 && ready == 0 && !wait_is_over(self, ticks)) {
+        enum kerr error = keep_sets(self, &wish);
+        if (error == KERR_OK)
+            return wait_sleep(self, &poll_channel, ticks);
+        result = error == KERR_NO_ROOM ? -ENOMEM : user_access_failed(error);
+    }
     if (result == 0)
-        result = select_round(self, &wish, SELECT_TELL, &ready);
+        result = select_round(self, &wish, ROUND_TELL, &ready);
     if (result > 0)
         return result; /* out of memory: the call is repeated */
     if (result == 0)

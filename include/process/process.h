@@ -70,7 +70,7 @@ struct futex_key {
 struct signals; /* process/signal.h: the table of actions, counted; NULL: all default */
 struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
 
-enum { PROCESS_STATES = 1 }; /* parts of layers above that keep something in the record */
+enum { PROCESS_STATES = 2 }; /* parts of layers above that keep something in the record */
 
 struct process {
     /* The room below the frame (trap.h): lost when the program ends from virtual-8086 mode. */

@@ -241,6 +241,39 @@ static void test_list(void)
     close(ends[1]);
 }
 
+/* What is asked for is read once, before the call sleeps. */
+static void test_read_once(void)
+{
+    struct pollfd *list =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    fd_set *set = (fd_set *)(void *)(list + 16);
+    CHECK(pipe(ends) == 0);
+    *list = (struct pollfd){ends[0], POLLIN, 0};
+    FD_SET(ends[0], set);
+    for (int is_select = 0; is_select < 2; is_select++) {
+        char c;
+        pid_t child = fork();
+        if (child == 0) {
+            pause_ms(100);
+            list->fd = -1;
+            FD_ZERO(set);
+            _exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
+        }
+        struct timeval limit = {3, 0};
+        if (is_select)
+            CHECK(select(ends[0] + 1, set, NULL, NULL, &limit) == 1 && FD_ISSET(ends[0], set));
+        else
+            CHECK(poll(list, 1, 3000) == 1 && list->fd == -1 && list->revents == POLLIN);
+        CHECK(waitpid(child, NULL, 0) == child && read(ends[0], &c, 1) == 1);
+        FD_SET(ends[0], set);
+    }
+    list->fd = ends[0];
+    close(ends[1]);
+    CHECK_THAT("a call of its own", poll(list, 1, 0) == 1 && list->revents == POLLHUP);
+    close(ends[0]);
+    munmap(list, 4096);
+}
+
 int main(void)
 {
     test_events();
@@ -250,5 +283,6 @@ int main(void)
     test_errors();
     test_signals();
     test_list();
+    test_read_once();
     return check_end();
 }
