@@ -85,7 +85,7 @@ static void begin_wait(struct process *self, uint32_t bytes)
 static kerr_t make_copy(struct process *self, uint32_t bytes)
 {
     void *block;
-    enum kerr error = kmalloc((uint32_t)sizeof(struct wait_copy) + bytes, &block);
+    enum kerr error = kmalloc((uint32_t)offsetof(struct wait_copy, words) + bytes, &block);
     if (error != KERR_OK)
         return error;
     struct wait_copy *copy = block;
