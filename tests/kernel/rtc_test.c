@@ -16,9 +16,9 @@ TEST("rtc", "a date: is the seconds since 1970, beyond 32 bits as well")
     EXPECT_EQUAL(seconds(1970, 1, 1, 0), 0);
     EXPECT_EQUAL(seconds(1972, 3, 1, 0), 68256000);
     EXPECT_EQUAL(seconds(2000, 2, 29, 12), 951825600);
-    EXPECT_EQUAL(seconds(2038, 1, 19, 4), 2147486400);
-    EXPECT_EQUAL(seconds(2070, 1, 1, 0), 3155760000);
-    EXPECT_EQUAL(seconds(2100, 3, 1, 0), 4107542400); /* no leap year */
+    EXPECT_EQUAL(seconds(2038, 1, 19, 4), 2147486400u);
+    EXPECT_EQUAL(seconds(2070, 1, 1, 0), 3155760000u);
+    EXPECT_EQUAL(seconds(2100, 3, 1, 0), 4107542400u); /* no leap year */
     EXPECT(seconds(2106, 2, 7, 7) == 4294969200);
     EXPECT(seconds(2199, 12, 31, 23) == 7258114800);
 }
