@@ -131,7 +131,7 @@ static int32_t futex_wait(struct process *self, enum time_format format)
 {
     uint32_t value = 0;
     uint64_t deadline;
-    struct futex_key key;
+    struct futex_key key = {0};
     bool has_slept = self->restart != 0;
     int32_t result = deadline_of(self, format, &deadline);
     if (result == 0 && wanted_bits(self) == 0)
@@ -172,7 +172,7 @@ static int32_t wake(const struct futex_key *key, int32_t count, uint32_t bits)
 
 static int32_t futex_wake(const struct process *self, uint32_t bits)
 {
-    struct futex_key key;
+    struct futex_key key = {0};
     if (bits == 0)
         return -EINVAL;
     int32_t result = find_key(self, ARG1, &key);
@@ -215,8 +215,8 @@ static int32_t requeue(const struct futex_key *from, const struct futex_key *to,
 
 static int32_t futex_requeue(const struct process *self, bool compares)
 {
-    struct futex_key from, to;
-    uint32_t value;
+    struct futex_key from = {0}, to = {0};
+    uint32_t value = 0;
     int32_t wake_count = (int32_t)ARG3, move_count = (int32_t)ARG4;
     if (wake_count < 0 || move_count < 0)
         return -EINVAL;
@@ -304,8 +304,8 @@ static bool compare(struct wake_op op, uint32_t old)
 /* Change the second word; wake waiters for the first, and for the second if it was so. */
 static int32_t futex_wake_op(const struct process *self)
 {
-    struct futex_key first, second;
-    uint32_t old;
+    struct futex_key first = {0}, second = {0};
+    uint32_t old = 0;
     struct wake_op op = decode(ARG6);
     int32_t result = find_key(self, ARG1, &first);
     if (result == 0)

@@ -109,7 +109,7 @@ static int32_t import_and_transfer(struct process *self, struct iovec *lists,
                                    enum direction direction)
 {
     struct cursor local = {.next = lists, .left = ARG3}, remote = {.left = ARG5};
-    bool is_empty;
+    bool is_empty = true;
     int32_t result = import(ARG2, local.left, lists, &is_empty);
     if (result != 0 || is_empty)
         return result;

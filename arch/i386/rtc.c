@@ -73,7 +73,7 @@ uint64_t rtc_seconds_since_1970(const struct rtc_date *date)
     uint32_t days = (date->year - 1970) * 365 + leap_days_to(date->year - 1) - leap_days_to(1969) +
                     before[date->month - 1] + (date->month > 2 && is_leap(date->year)) + date->day -
                     1;
-    return ((uint64_t)days * 24 + date->hour) * 3600 + date->minute * 60 + date->second;
+    return (((uint64_t)days * 24 + date->hour) * 60 + date->minute) * 60 + date->second;
 }
 
 /* A register that keeps no century may hold anything; the time before 1970 is none of a clock. */
