@@ -23,7 +23,7 @@ processes_2() {
 
 # What is accepted is there.
 processes_3() {
-    family_waits plain 224 overcommit=2
+    family_waits plain 272 overcommit=2
     family_ends
     family_waits plain 64 ""
     family_ends

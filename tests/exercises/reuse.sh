@@ -31,6 +31,6 @@ reuse_2() {
 # Your map.
 reuse_3() {
     changed reuse-3
-    wants_status 2 make -C "$tree" build/plain/mm/heap.c.o 2>&1 | tee "$tree/log"
+    wants_status 2 make -C "$tree" build/plain/mm/heap_kernel.c.o 2>&1 | tee "$tree/log"
     [ "$(grep -c 'static assertion failed' "$tree/log")" = 2 ]
 }
