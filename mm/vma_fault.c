@@ -13,6 +13,7 @@
  */
 #include "vma_region.h"
 
+#include <arch/i386/entry.h>
 #include <kernel/layer.h>
 #include <kernel/printk.h>
 #include <mm/cow.h>
@@ -170,9 +171,8 @@ enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode m
     if (region == NULL || !allows(region, access, mode))
         return FAULT_BAD_ACCESS;
 
-    struct translation t;
-    paging_query(address, &t);
-    if (t.has_pte && pte_is_present(t.pte))
+    pde_t pde = pde_read(vaddr_to_slot(address));
+    if (pde_is_table(pde) && pte_is_present(pte_read(address)))
         return access == ACCESS_WRITE ? cow_write(vaddr_to_page(address)) : FAULT_NOT_MINE;
     return region->kind == VMA_OBJECT ? build_object(region, address.v >> PAGE_SHIFT, access)
                                       : build_promise(region, address.v >> PAGE_SHIFT, access);
