@@ -230,11 +230,11 @@ static struct rb_node *first_behind(const struct space *space, uint32_t pages, u
 static __attribute__((noinline)) struct vma *next_gap(struct rb_node *node, uint32_t pages)
 {
     do {
-        struct vma *found = NULL;
-        if (may_have_gap(node->child[RB_RIGHT], pages))
-            found = lowest_gap(node->child[RB_RIGHT], pages);
-        if (found != NULL)
-            return found;
+        if (may_have_gap(node->child[RB_RIGHT], pages)) {
+            struct vma *found = lowest_gap(node->child[RB_RIGHT], pages);
+            if (found != NULL)
+                return found;
+        }
         while (node->parent != NULL && node == node->parent->child[RB_RIGHT])
             node = node->parent;
         node = node->parent;
@@ -289,7 +289,7 @@ static __attribute__((noinline)) struct vma *find_other_room(const struct space 
 struct vma *vma_find_gap(const struct space *space, uint32_t pages, uint32_t *page)
 {
     uint32_t align = pages >= SLOT_PAGES ? SLOT_PAGES : 1;
-    if (pages == 0 || pages > space->end.first_page)
+    if (pages - 1 >= space->end.first_page) /* none, or too many */
         return NULL;
     struct vma *above = find_room(space, pages, align, space->room_first_page, page);
     return likely(above != NULL) ? above : find_other_room(space, pages, page);
