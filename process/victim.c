@@ -13,7 +13,6 @@
 #include <process/victim.h>
 
 #include <arch/i386/entry.h>
-#include <file/file.h>
 #include <kernel/printk.h>
 #include <mm/frame.h>
 #include <mm/heap.h>

@@ -4,7 +4,7 @@
 # The command of the text, as it stands there.
 adding_1() {
     changed adding-1
-    shown_in_docs 'COMMAND("zero"' kernel/commands_memory.c
+    shown_in_docs 'COMMAND("zero"' prompt/commands_memory.c
     at_prompt plain 'help\nzero\nreserve 4K\ntouch 0x1000\nzero\nreserve 8K\ntouch 0x2000\nzero\n' \
         '^ +zero ' 'frame 0x0*1001: 4094 references' 'frame 0x0*1001: 4094 references' \
         'frame 0x0*1001: 4095 references'
