@@ -68,6 +68,8 @@ static bool waits_in_a_ring(const struct process *process)
         return is_in_ring == (process != process_current);
     case PROCESS_SLEEPING:
         return is_in_ring == (process->channel != NULL);
+    case PROCESS_ENDING:
+        return is_in_ring;
     case PROCESS_ZOMBIE: /* in the kernel's ring of them, or in none */
         return true;
     case PROCESS_NONE:

@@ -154,7 +154,7 @@ void process_set_reaper(uint32_t pid)
 struct process *process_reaper(void)
 {
     struct process *process = process_find(reaper_pid);
-    return process == NULL || process->state == PROCESS_ZOMBIE ? NULL : process;
+    return process == NULL || process->state >= PROCESS_ENDING ? NULL : process;
 }
 
 static void take_orphan(struct process *zombie)
@@ -174,6 +174,8 @@ void process_reap_orphans(void)
 }
 
 /* ---- the end ---- */
+
+static struct list ending = {&ending, &ending}; /* those in state PROCESS_ENDING */
 
 /* PROCESS is a zombie: its parent learns of it, or nobody will ask and it goes. */
 static void tell_parent(struct process *process)
@@ -208,28 +210,53 @@ static void hand_children_on(struct process *process)
     }
 }
 
-void process_exit(struct process *process, uint32_t status)
+/* Whoever waits for this word of the program's. Whether it is there is the program's affair. */
+static void clear_tid(struct process *self)
 {
-    ASSERT(process->state != PROCESS_NONE && process->state != PROCESS_ZOMBIE,
-           "process %u ends twice", process->pid);
+    const uint32_t nobody = 0;
+    if (self->clear_tid == 0 || self->memory->references == 1)
+        return;
+    enum kerr ignored = user_write(self->clear_tid, &nobody, sizeof(nobody));
+    (void)ignored;
+    futex_wake_one(self, self->clear_tid);
+}
+
+static void finish_exit(struct process *process)
+{
     bool is_current = process == process_current;
-    if (is_current)
-        process_count_faults();
-    process_dequeue(process);
+    list_remove(&process->queue);
     process_end_vfork(process);
-    if (is_current && process->clear_tid != 0 && process->memory->references > 1) {
-        const uint32_t nobody = 0;
-        /* Whether the program still has that word is its own affair. */
-        enum kerr ignored = user_write(process->clear_tid, &nobody, sizeof(nobody));
-        (void)ignored;
-        futex_wake_one(process, process->clear_tid);
+    if (is_current) {
+        process_count_faults();
+        clear_tid(process);
     }
     process_parts_drop(process);
     hand_children_on(process);
     process->state = PROCESS_ZOMBIE;
-    process->exit_status = status;
     if (is_current)
         process_current = NULL;
-    process_request_leave();
     tell_parent(process);
+}
+
+void process_exit(struct process *process, uint32_t status)
+{
+    ASSERT(process->state != PROCESS_NONE && process->state != PROCESS_ZOMBIE,
+           "process %u ends twice", process->pid);
+    if (process->state == PROCESS_ENDING)
+        return;
+    process_dequeue(process);
+    process->state = PROCESS_ENDING;
+    process->exit_status = status;
+    list_add_last(&ending, &process->queue);
+    process_request_rare_work();
+}
+
+void process_finish_exits(void)
+{
+    static bool runs;
+    ASSERT(!runs, "a process ends while another one does");
+    runs = true;
+    while (!list_is_empty(&ending))
+        finish_exit(container_of(ending.next, struct process, queue));
+    runs = false;
 }

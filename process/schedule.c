@@ -250,6 +250,7 @@ static void switch_to_next(void)
 /* What seldom happens, and may end the current process. */
 static void do_rare_work(void)
 {
+    process_finish_exits();
     if (lacks_frame && process_current != NULL)
         victim_make_room(process_current);
     lacks_frame = false;

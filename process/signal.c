@@ -184,29 +184,34 @@ static void tell_parent(struct process *process, enum wait_event event)
     process_wake(&parent->children);
 }
 
-/*
- * What happens at once, whether or not there is a handler: SIGKILL ends another process, stopping
- * and continuing undo each other. Returns true if that was all.
+/* What happens at once, whether or not there is a handler: stopping and continuing undo each other.
  */
-static __attribute__((noinline)) bool settle(struct process *process, unsigned signal,
-                                             uint32_t sender)
+static __attribute__((noinline)) void settle(struct process *process, unsigned signal)
 {
-    if (signal == SIGKILL) {
-        if (process == process_current || is_protected(process, sender))
-            return false;
-        process_exit(process, SIGKILL);
-        return true;
-    }
     if (signal != SIGCONT) {
         process->signals_pending &= ~signal_bit(SIGCONT);
-        return false;
+        return;
     }
     process->signals_pending &= ~SIGNALS_STOPPING;
     if (process->state == PROCESS_STOPPED) {
         process_continue(process);
         tell_parent(process, WAIT_CONTINUED);
     }
-    return false;
+}
+
+/*
+ * PROCESS has no handler for SIGNAL and does not ignore it. If that ends it, and nothing has to
+ * come before, it is marked for its end, asleep or not: so a parent that waits for its vfork child
+ * can be ended. The current one looks itself, on its way out; a stopped one when it goes on, but for
+ * SIGKILL. source: Linux kernel/signal.c, complete_signal()
+ */
+static bool ends_at_once(const struct process *process, unsigned signal)
+{
+    uint64_t bit = signal_bit(signal);
+    if (process == process_current || ((SIGNALS_STOPPING | IGNORED_BY_DEFAULT) & bit) != 0)
+        return false;
+    return signal == SIGKILL || (process->state != PROCESS_STOPPED && !signal_is_pending(process) &&
+                                 (process->signals_blocked & bit) == 0);
 }
 
 /* PROCESS, which is not the current one or blocks SIGNAL, has it to look at. */
@@ -220,19 +225,24 @@ static void wake_for(struct process *process, bool is_blocked)
 
 /* Those that do something at once: a bit each. */
 #define SETTLED_AT_ONCE                                                                            \
-    (1u << (SIGKILL - 1) | 1u << (SIGSTOP - 1) | 1u << (SIGTSTP - 1) | 1u << (SIGTTIN - 1) |       \
-     1u << (SIGTTOU - 1) | 1u << (SIGCONT - 1))
+    (1u << (SIGSTOP - 1) | 1u << (SIGTSTP - 1) | 1u << (SIGTTIN - 1) | 1u << (SIGTTOU - 1) |       \
+     1u << (SIGCONT - 1))
 
 void signal_send(struct process *process, unsigned signal, uint32_t sender)
 {
     uint32_t bit = signal_word_bit(signal), word = signal_word(signal);
-    if (process->state == PROCESS_ZOMBIE || process->state == PROCESS_NONE)
+    if (process->state == PROCESS_NONE || process->state >= PROCESS_ENDING)
         return;
-    if ((bit & SETTLED_AT_ONCE) != 0 && word == 0 && settle(process, signal, sender))
-        return;
-    if (signal_action(process, signal)->handler <= HANDLER_IGNORE &&
-        is_ignored(process, signal, sender))
-        return;
+    if ((bit & SETTLED_AT_ONCE) != 0 && word == 0)
+        settle(process, signal);
+    if (signal_action(process, signal)->handler <= HANDLER_IGNORE) {
+        if (is_ignored(process, signal, sender))
+            return;
+        if (ends_at_once(process, signal)) {
+            process_exit(process, signal);
+            return;
+        }
+    }
     if ((process->signals_pending_words[word] & bit) == 0) {
         unsigned slot = signal < ARRAY_LENGTH(process->senders) ? signal : 0;
         process->senders[slot] = (uint16_t)sender;

@@ -156,24 +156,19 @@ static void choose(struct choice *choice, const struct memory *spared)
 
 /* ---- the end ---- */
 
-static struct process *find_user(const struct memory *memory)
-{
-    struct process *process = process_next(NULL);
-    while (process != NULL && process->memory != memory)
-        process = process_next(process);
-    return process;
-}
-
-/* All that use CANDIDATE's memory end. The end of one may take other records with it. */
+/* All that use CANDIDATE's memory end, and it is given back. */
 static void end(const struct candidate *candidate, uint32_t asker)
 {
-    struct process *process;
-    while ((process = find_user(candidate->memory)) != NULL) {
+    for (struct process *process = process_next(NULL); process != NULL;
+         process = process_next(process)) {
+        if (process->memory != candidate->memory)
+            continue;
         printk("out of memory: process %u (%s) ends, the largest footprint: %u KiB; "
                "process %u lacked a frame\n",
                process->pid, process->name, kib(candidate->frames), asker);
         process_exit(process, SIGKILL);
     }
+    process_finish_exits();
 }
 
 /* Frames that the kernel keeps for its own comfort. */
@@ -201,6 +196,7 @@ static void end_alone(struct process *self)
            "promised\n",
            self->pid, self->name);
     process_exit(self, SIGKILL);
+    process_finish_exits();
 }
 
 void victim_make_room(struct process *self)

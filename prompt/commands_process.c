@@ -37,6 +37,8 @@ static char state_letter(const struct process *process)
         return 'D';
     case PROCESS_STOPPED:
         return 'T';
+    case PROCESS_ENDING:
+        return 'E';
     case PROCESS_ZOMBIE:
         return 'Z';
     case PROCESS_NONE: /* made, and not started yet */
@@ -176,30 +178,19 @@ static bool argument_signal(const char *word, uint32_t *signal)
 /* It runs or waits: there is something to end. */
 static bool is_alive(const struct process *process)
 {
-    return process != NULL && process->state != PROCESS_NONE && process->state != PROCESS_ZOMBIE;
+    return process != NULL && process->state != PROCESS_NONE && process->state < PROCESS_ENDING;
 }
 
-/* SIGKILL from the prompt takes effect at once, whatever the process is or does. */
-static void kill_one(struct process *process, uint32_t signal)
-{
-    if (signal == SIGKILL)
-        process_exit(process, SIGKILL);
-    else
-        signal_send(process, signal, 0);
-}
-
-/* All but process 1. They are looked for by number: the end of one may free the record of others.
- */
-static uint32_t kill_all(uint32_t signal)
+/* All but process 1. */
+static uint32_t send_to_all(uint32_t signal)
 {
     uint32_t sent = 0;
 
-    for (uint32_t pid = 2; pid < PROCESS_RECORDS_COUNT; pid++) {
-        struct process *process = process_find(pid);
-
-        if (!is_alive(process))
+    for (struct process *process = process_next(NULL); process != NULL;
+         process = process_next(process)) {
+        if (process->pid == 1 || !is_alive(process))
             continue;
-        kill_one(process, signal);
+        signal_send(process, signal, 0);
         sent++;
     }
     return sent;
@@ -214,26 +205,28 @@ COMMAND("kill", "PID|all [SIGNAL]", "end it (or all but 1) at once, or send SIGN
     if (arguments->count > 1 && !argument_signal(arguments->word[1], &signal))
         return false;
     if (strcmp(arguments->word[0], "all") == 0) {
-        printk("  %u processes", (unsigned)kill_all(signal));
+        printk("  %u processes", (unsigned)send_to_all(signal));
     } else {
         process = argument_process(arguments->word[0]);
         if (process == NULL)
             return true;
         if (!is_alive(process)) {
             printk("process %u %s\n", (unsigned)process->pid,
-                   process->state == PROCESS_ZOMBIE ? "has ended already" : "has not started yet");
+                   process->state == PROCESS_NONE ? "has not started yet" : "has ended already");
             return true;
         }
         printk("  process %u (", (unsigned)process->pid);
         print_plain(process->name, sizeof(process->name));
         printk(")");
-        kill_one(process, signal);
+        signal_send(process, signal, 0);
     }
+    process_finish_exits(); /* here and now, whatever they are or do */
     if (signal == SIGKILL)
         printk(" ended; frames given back: %u\n",
                (unsigned)(frame_pool.totals[FRAME_FREE] - available));
     else
-        printk(": signal %u (%s) is sent, and seen when it runs: try resume\n", (unsigned)signal,
-               signal_name(signal));
+        printk(": signal %u (%s) is sent; who handles or blocks it sees it when it runs: "
+               "try resume\n",
+               (unsigned)signal, signal_name(signal));
     return true;
 }

@@ -25,6 +25,7 @@ enum process_state {
     PROCESS_SLEEPING, /* until its channel is woken, its deadline passes, or a signal comes */
     PROCESS_VFORKING, /* until its vfork child begins another program, or ends */
     PROCESS_STOPPED,  /* until SIGCONT */
+    PROCESS_ENDING,   /* process_exit() was called: it never runs again */
     PROCESS_ZOMBIE,   /* ended; its parent has not asked yet */
 };
 
@@ -151,11 +152,21 @@ void process_discard(struct process *process);
 void process_start(struct process *process);
 
 /*
- * End PROCESS, live and in any state, with wait status STATUS (exit code << 8, or a signal): gives
- * back all but its record, hands its children on, tells the parent. Never allocates. If it is the
- * current one, the boot space is loaded and process_current NULL afterwards.
+ * PROCESS, live and in any state, is to end with wait status STATUS (exit code << 8, or a signal).
+ * This only marks it: it never runs again, and its parts are given back by process_finish_exits().
+ * So whoever holds a pointer to a process, or a list of them, may call this, also while another one
+ * ends. Needs no memory. A second call changes nothing.
  */
 void process_exit(struct process *process, uint32_t status);
+
+/*
+ * All that are marked become zombies: what they have is given back but for the record, children are
+ * handed on, parents are told; records that nobody will ask for go later (init_look_after()). Those
+ * whom this marks in turn, one after the other. Called on the way out, and by who counts on the
+ * frames now. If the current process ends, the boot space is loaded and process_current NULL
+ * afterwards.
+ */
+void process_finish_exits(void);
 
 /* Free a zombie's record. */
 void process_reap(struct process *zombie);

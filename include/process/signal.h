@@ -70,8 +70,9 @@ const char *signal_name(unsigned signal);
 
 /*
  * SIGNAL is pending for PROCESS from now on, unless it ignores it; a sleeper that does not block it
- * wakes. SENDER is the pid that siginfo names; 0: the kernel. SIGKILL on a process that is not the
- * current one ends it at once. Process 1 gets from others only what it has a handler for.
+ * wakes. SENDER is the pid that siginfo names; 0: the kernel. A signal that ends a process only marks
+ * it (process_exit()): no process ends in here, and PROCESS is still one afterwards. Process 1 gets
+ * from others only what it has a handler for.
  */
 void signal_send(struct process *process, unsigned signal, uint32_t sender);
 

@@ -332,6 +332,7 @@ TEST("commands-process", "kill all: everybody ends, parents and children, in wha
         if (process->state != PROCESS_ZOMBIE) {
             EXPECT_EQUAL(process->pid, 1); /* spared: only if the numbers have just begun */
             process_exit(process, 9);
+            process_finish_exits();
         }
         process_reap(process);
     }
@@ -464,6 +465,7 @@ TEST("process-audit", "what is broken is said, sentence by sentence")
     expect_books_in_order();
     process_exit(child, 0);
     process_exit(parent, 0);
+    process_finish_exits();
     for (struct process *process; (process = process_next(NULL)) != NULL;)
         process_reap(process);
 }

@@ -34,6 +34,7 @@ static void end_all(void)
         }
         if (process->state != PROCESS_ZOMBIE)
             process_exit(process, 0);
+        process_finish_exits();
         process_reap(process);
     }
 }
@@ -112,12 +113,35 @@ TEST("process", "end of a parent without process 1: its children are the kernel'
     process_start(alive);
     process_start(dead);
     process_exit(dead, 3 << 8);
+    process_finish_exits();
     EXPECT_EQUAL(dead->state, PROCESS_ZOMBIE);
     process_exit(parent, 0);
+    process_finish_exits();
     EXPECT(alive->parent == NULL);
     process_reap_orphans();
     EXPECT_EQUAL(process_count(), 1);
     end_all();
+}
+
+TEST("process", "an end only marks; one whose end sends SIGKILL takes its parent along, in turn")
+{
+    enum { GENERATIONS = 200 };
+    struct process *chain[GENERATIONS];
+    for (unsigned i = 0; i < GENERATIONS; i++) {
+        chain[i] = make(i > 0 ? chain[i - 1] : NULL);
+        chain[i]->exit_signal = SIGKILL;
+        process_start(chain[i]);
+    }
+    process_exit(chain[GENERATIONS - 1], 0);
+    EXPECT_EQUAL(chain[GENERATIONS - 1]->state, PROCESS_ENDING);
+    EXPECT_EQUAL(chain[GENERATIONS - 2]->state, PROCESS_RUNNABLE);
+    signal_send(chain[0], SIGSTOP, 0);
+    process_finish_exits();
+    for (unsigned i = 0; i < GENERATIONS; i++)
+        EXPECT_EQUAL(chain[i]->state, PROCESS_ZOMBIE);
+    EXPECT_EQUAL(chain[0]->exit_status, SIGKILL);
+    end_all();
+    EXPECT_EQUAL(process_count(), 0);
 }
 
 /* ---- sleeping ---- */
@@ -188,6 +212,7 @@ TEST("process", "vfork: the parent waits, whatever wakes it, until the child end
     process_wake(child);
     EXPECT_EQUAL(parent->state, PROCESS_VFORKING);
     process_exit(child, 0);
+    process_finish_exits();
     EXPECT_EQUAL(parent->state, PROCESS_RUNNABLE);
     end_all();
 }
