@@ -126,19 +126,19 @@ static int32_t read_timeout(uint32_t address, enum time_layout layout, uint32_t 
     enum kerr error = user_read(words, address, layout == TIMESPEC_64 ? 16 : 8);
     if (error != KERR_OK)
         return user_access_failed(error);
-    int32_t seconds = words[0], seconds_high = 0, part = words[1];
+    int64_t seconds = words[0];
+    int32_t part = words[1];
     if (layout == TIMESPEC_64) {
-        seconds_high = words[1];
+        seconds = (int64_t)words[1] << 32 | (uint32_t)words[0];
         part = words[2];
-    } else if (seconds < 0) {
-        return -EINVAL;
+    } else if (layout == TIMEVAL) { /* a second and more in microseconds is allowed, as in Linux */
+        seconds += part / MICROSECONDS;
+        part = part % MICROSECONDS * NANOSECONDS_PER_MICROSECOND;
     }
-    if (seconds_high < 0 || (uint32_t)part >= (layout == TIMEVAL ? MICROSECONDS : NANOSECONDS))
+    if (seconds < 0 || (uint32_t)part >= NANOSECONDS)
         return -EINVAL;
-    if (layout == TIMEVAL)
-        part *= NANOSECONDS_PER_MICROSECOND;
-    *ticks =
-        seconds_high > 0 ? (uint32_t)WAIT_TICKS_MAX : ticks_of((uint32_t)seconds, (uint32_t)part);
+    *ticks = seconds > INT32_MAX ? (uint32_t)WAIT_TICKS_MAX
+                                 : ticks_of((uint32_t)seconds, (uint32_t)part);
     return 0;
 }
 

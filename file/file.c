@@ -235,7 +235,7 @@ PROCESS_PART(files, .place = &files_place, .begin = begin_part, .fork = fork_par
 
 uint32_t descriptor_limit(const struct process *self)
 {
-    uint32_t limit = self->limits[LIMIT_NOFILE].soft;
+    uint32_t limit = self->limits->pair[LIMIT_NOFILE].soft;
     return limit < SLOTS_PER_TABLE_MAX ? limit : SLOTS_PER_TABLE_MAX;
 }
 

@@ -2,11 +2,14 @@
 /*
  * Layer 8. Alarms: alarm, setitimer and getitimer (ITIMER_REAL).
  *
- * Few programs set one, so it has no place in the process record: a block of the heap in a list,
- * the earliest first. The timers that count a program's own time (VIRTUAL, PROF) are not there.
+ * Few programs set one: a block of the heap, which the record points at, in a red-black tree, the
+ * earliest leftmost. So a tick looks at one, and an end at none but its own. An alarm keeps the time that
+ * was asked for in microseconds, as it is told again; it goes off at the first tick that is not before.
+ * The timers that count a program's own time (VIRTUAL, PROF) are not there.
  * Source: Linux manual pages alarm(2), getitimer(2).
  */
-#include <kernel/list.h>
+#include <arch/i386/cpu.h>
+#include <kernel/rbtree.h>
 #include <mm/heap.h>
 #include <process/clock.h>
 #include <process/part.h>
@@ -14,74 +17,73 @@
 #include <process/system_call.h>
 #include <process/timer.h>
 
+enum { USECONDS = 1000000, NS_PER_USECOND = 1000, USECONDS_PER_TICK = USECONDS / TIMER_HZ };
+
 struct alarm {
-    struct list link;
-    uint32_t pid;
-    uint64_t deadline, interval; /* in ticks; interval 0: once */
+    struct rb_node node;
+    struct process *process;
+    uint64_t due, interval; /* in microseconds of the monotonic clock; interval 0: once */
 };
 
-static struct list alarms = {&alarms, &alarms};
+static struct rb_tree alarms;
 
-static struct alarm *alarm_of(const struct list *link)
+static struct alarm *alarm_of(struct rb_node *node)
 {
-    return container_of(link, struct alarm, link);
+    return container_of(node, struct alarm, node);
 }
 
-static struct alarm *find(uint32_t pid)
-{
-    for (struct list *link = alarms.next; link != &alarms; link = link->next)
-        if (alarm_of(link)->pid == pid)
-            return alarm_of(link);
-    return NULL;
-}
-
+/* Of two at one time the older one comes first. */
 static void insert(struct alarm *alarm)
 {
-    struct list *place = alarms.next;
-    while (place != &alarms && alarm_of(place)->deadline <= alarm->deadline)
-        place = place->next;
-    list_add_before(place, &alarm->link);
+    struct rb_node *parent = NULL, *node = alarms.root;
+    enum rb_side side = RB_LEFT;
+    while (node != NULL) {
+        parent = node;
+        side = alarm->due < alarm_of(node)->due ? RB_LEFT : RB_RIGHT;
+        node = node->child[side];
+    }
+    rb_insert(&alarms, parent, side, &alarm->node, rb_no_value);
 }
 
-static void drop(struct alarm *alarm)
+static void drop(struct process *process)
 {
-    list_remove(&alarm->link);
+    struct alarm *alarm = process->alarm;
+    if (alarm == NULL)
+        return;
+    rb_remove(&alarms, &alarm->node, rb_no_value);
+    process->alarm = NULL;
     kfree(alarm);
 }
 
-static void drop_part(struct process *process)
-{
-    struct alarm *alarm = find(process->pid);
-    if (alarm != NULL)
-        drop(alarm);
-}
+PROCESS_PART(alarm, .drop = drop);
 
-PROCESS_PART(alarm, .drop = drop_part);
-
-/* Its process gets the signal; it begins anew, or is gone. */
+/* Its process gets the signal. It begins anew, in step with before unless that is past, or is gone. */
 static void go_off(struct alarm *alarm, uint64_t now)
 {
-    uint32_t pid = alarm->pid;
+    struct process *process = alarm->process;
     if (alarm->interval == 0) {
-        drop(alarm);
+        drop(process);
     } else {
-        list_remove(&alarm->link);
-        alarm->deadline = now + alarm->interval;
+        rb_remove(&alarms, &alarm->node, rb_no_value);
+        alarm->due += alarm->interval;
+        if (alarm->due <= now)
+            alarm->due = now + alarm->interval;
         insert(alarm);
     }
-    signal_send(process_find(pid), SIGALRM, 0);
+    signal_send(process, SIGALRM, 0);
 }
 
-void alarms_tick(uint64_t now)
+void alarms_tick(uint64_t ticks)
 {
-    while (!list_is_empty(&alarms) && alarm_of(alarms.next)->deadline <= now)
-        go_off(alarm_of(alarms.next), now);
+    uint64_t now = ticks * USECONDS_PER_TICK;
+    struct rb_node *first;
+    while ((first = rb_first(&alarms)) != NULL && alarm_of(first)->due <= now)
+        go_off(alarm_of(first), now);
 }
 
 /* ---- calls ---- */
 
 enum timer_kind { TIMER_REAL, TIMER_VIRTUAL, TIMER_PROFILE, TIMER_KINDS };
-enum { USECONDS = 1000000, NS_PER_USECOND = 1000 };
 
 struct timeval {
     int32_t seconds, useconds;
@@ -90,16 +92,24 @@ struct itimerval {
     struct timeval interval, value;
 };
 
-static struct timeval timeval_of(uint64_t ticks)
+/* Rounded up: so an alarm is never early. */
+static uint64_t now_in_useconds(void)
 {
-    struct time time = ticks_to_time(ticks);
-    return (struct timeval){(int32_t)time.seconds, (int32_t)(time.nanoseconds / NS_PER_USECOND)};
+    struct time now = clock_monotonic();
+    return (uint64_t)now.seconds * USECONDS +
+           (now.nanoseconds + NS_PER_USECOND - 1) / NS_PER_USECOND;
 }
 
-static uint64_t ticks_of(struct timeval value)
+static struct timeval timeval_of(uint64_t useconds)
 {
-    return time_to_ticks(
-        (struct time){(uint64_t)value.seconds, (uint32_t)value.useconds * NS_PER_USECOND});
+    uint32_t rest;
+    uint32_t seconds = cpu_divide(useconds, USECONDS, &rest);
+    return (struct timeval){(int32_t)seconds, (int32_t)rest};
+}
+
+static uint64_t useconds_of(struct timeval value)
+{
+    return (uint64_t)(uint32_t)value.seconds * USECONDS + (uint32_t)value.useconds;
 }
 
 static bool is_valid(struct timeval value)
@@ -107,22 +117,23 @@ static bool is_valid(struct timeval value)
     return value.seconds >= 0 && value.useconds >= 0 && value.useconds < USECONDS;
 }
 
+/* What is due and has not gone off yet has a microsecond left: nothing would mean that there is none. */
 static struct itimerval current_value(const struct process *self)
 {
-    const struct alarm *alarm = find(self->pid);
+    const struct alarm *alarm = self->alarm;
     if (alarm == NULL)
         return (struct itimerval){{0, 0}, {0, 0}};
-    uint64_t now = timer_ticks();
-    uint64_t left = alarm->deadline > now ? alarm->deadline - now : 1;
+    uint64_t now = now_in_useconds();
+    uint64_t left = alarm->due > now ? alarm->due - now : 1;
     return (struct itimerval){timeval_of(alarm->interval), timeval_of(left)};
 }
 
-/* 0 ticks: no alarm. Returns KERR_OK, KERR_NO_MEMORY. */
-static enum kerr set(struct process *self, uint64_t ticks, uint64_t interval)
+/* A VALUE of 0: no alarm. Returns KERR_OK, KERR_NO_MEMORY. */
+static enum kerr set(struct process *self, uint64_t value, uint64_t interval)
 {
-    struct alarm *alarm = find(self->pid);
-    if (ticks == 0) {
-        drop_part(self);
+    struct alarm *alarm = self->alarm;
+    if (value == 0) {
+        drop(self);
         return KERR_OK;
     }
     if (alarm == NULL) {
@@ -130,11 +141,12 @@ static enum kerr set(struct process *self, uint64_t ticks, uint64_t interval)
         if (kmalloc(sizeof(*alarm), &block) != KERR_OK)
             return KERR_NO_MEMORY;
         alarm = block;
-        *alarm = (struct alarm){.pid = self->pid};
+        alarm->process = self;
+        self->alarm = alarm;
     } else {
-        list_remove(&alarm->link);
+        rb_remove(&alarms, &alarm->node, rb_no_value);
     }
-    alarm->deadline = timer_ticks() + ticks + 1;
+    alarm->due = now_in_useconds() + value;
     alarm->interval = interval;
     insert(alarm);
     return KERR_OK;
@@ -150,7 +162,7 @@ SYSTEM_CALL(104, setitimer)
     }
     if (ARG1 >= TIMER_KINDS || !is_valid(wish.value) || !is_valid(wish.interval))
         return -EINVAL;
-    if (ARG1 != TIMER_REAL && ticks_of(wish.value) != 0)
+    if (ARG1 != TIMER_REAL && useconds_of(wish.value) != 0)
         return -EINVAL;
     if (ARG3 != 0) {
         if (ARG1 == TIMER_REAL)
@@ -161,7 +173,7 @@ SYSTEM_CALL(104, setitimer)
     }
     if (ARG1 != TIMER_REAL)
         return 0;
-    enum kerr error = set(self, ticks_of(wish.value), ticks_of(wish.interval));
+    enum kerr error = set(self, useconds_of(wish.value), useconds_of(wish.interval));
     return error != KERR_OK ? process_out_of_memory() : 0;
 }
 
@@ -180,7 +192,7 @@ SYSTEM_CALL(27, alarm)
 {
     struct timeval left = current_value(self).value;
     struct timeval wish = {ARG1 <= INT32_MAX ? (int32_t)ARG1 : INT32_MAX, 0};
-    if (set(self, ticks_of(wish), 0) != KERR_OK)
+    if (set(self, useconds_of(wish), 0) != KERR_OK)
         return process_out_of_memory();
     /* Rounded, but never down to nothing. */
     bool up = left.useconds >= USECONDS / 2 || (left.seconds == 0 && left.useconds != 0);

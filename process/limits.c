@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Resource limits: kept in the record, inherited with it, asked for where they bind.
+ * Layer 8. Resource limits: inherited, and asked for where they bind.
  *
  * A process here has no privileges: it may lower its limits, and raise soft ones up to hard ones.
  * What no limit can bind, since there is nothing to count (queues, real-time), is kept all the same.
  * Source: Linux manual page getrlimit(2).
  */
+#include <mm/heap.h>
 #include <process/limits.h>
+#include <process/part.h>
 #include <process/system_call.h>
 
 /* What 32 and 64 bits say for "none", and what the oldest call says at most. */
@@ -17,19 +19,75 @@ struct limit_pair64 {
     uint64_t soft, hard;
 };
 
-void limits_init(struct process *process)
+/* Those of process 1: Linux's, NPROC as many as there are records. The one reference keeps them. */
+static struct limits limits_at_first = {
+    .references = 1,
+    .pair =
+        {
+            [LIMIT_CPU] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_FSIZE] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_DATA] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_STACK] = {8u << 20, LIMIT_NONE},
+            [LIMIT_CORE] = {0, LIMIT_NONE},
+            [LIMIT_RSS] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_NPROC] = {PROCESS_RECORDS_COUNT, PROCESS_RECORDS_COUNT},
+            [LIMIT_NOFILE] = {1024, 4096},
+            [LIMIT_MEMLOCK] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_AS] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_LOCKS] = {LIMIT_NONE, LIMIT_NONE},
+            [LIMIT_SIGPENDING] = {8192, 8192},
+            [LIMIT_MSGQUEUE] = {819200, 819200},
+            [LIMIT_NICE] = {0, 0},
+            [LIMIT_RTPRIO] = {0, 0},
+            [LIMIT_RTTIME] = {LIMIT_NONE, LIMIT_NONE},
+        },
+};
+_Static_assert(LIMITS == 16, "all of them stand here");
+
+/* ---- as a part of a process ---- */
+
+int32_t limits_begin(struct process *process)
 {
-    for (unsigned limit = 0; limit < LIMITS; limit++)
-        process->limits[limit] = (struct limit_pair){LIMIT_NONE, LIMIT_NONE};
-    process->limits[LIMIT_STACK].soft = 8u << 20;
-    process->limits[LIMIT_CORE].soft = 0;
-    process->limits[LIMIT_NPROC] =
-        (struct limit_pair){PROCESS_RECORDS_COUNT, PROCESS_RECORDS_COUNT};
-    process->limits[LIMIT_NOFILE] = (struct limit_pair){1024, 4096};
-    process->limits[LIMIT_MSGQUEUE] = (struct limit_pair){819200, 819200};
-    process->limits[LIMIT_NICE] = (struct limit_pair){0, 0};
-    process->limits[LIMIT_RTPRIO] = (struct limit_pair){0, 0};
+    process->limits = &limits_at_first;
+    process->limits->references++;
+    return 0;
 }
+
+static int32_t fork_part(struct process *parent, struct process *child,
+                         const struct clone_wish *wish)
+{
+    (void)wish;
+    child->limits = parent->limits;
+    child->limits->references++;
+    return 0;
+}
+
+static void drop_part(struct process *process)
+{
+    if (process->limits != NULL && --process->limits->references == 0)
+        kfree(process->limits);
+    process->limits = NULL;
+}
+
+PROCESS_PART(limits, .begin = limits_begin, .fork = fork_part, .drop = drop_part);
+
+/* PROCESS's limits can be changed: they are PROCESS's alone. Returns KERR_OK, KERR_NO_MEMORY. */
+static enum kerr own_limits(struct process *process)
+{
+    void *block;
+    if (process->limits->references == 1)
+        return KERR_OK;
+    if (kmalloc(sizeof(struct limits), &block) != KERR_OK)
+        return KERR_NO_MEMORY;
+    struct limits *limits = block;
+    *limits = *process->limits;
+    limits->references = 1;
+    process->limits->references--;
+    process->limits = limits;
+    return KERR_OK;
+}
+
+/* ---- changing ---- */
 
 /* Others' limits wait for their turn. */
 static void apply(const struct process *process)
@@ -43,12 +101,14 @@ static void apply(const struct process *process)
 
 static int32_t set_limit(struct process *process, uint32_t limit, struct limit_pair wish)
 {
-    struct limit_pair *pair = &process->limits[limit];
+    const struct limit_pair *pair = &process->limits->pair[limit];
     if (wish.soft > wish.hard)
         return -EINVAL;
     if (wish.hard > pair->hard)
         return -EPERM;
-    *pair = wish;
+    if (own_limits(process) != KERR_OK)
+        return process_out_of_memory();
+    process->limits->pair[limit] = wish;
     apply(process);
     return 0;
 }
@@ -57,7 +117,7 @@ static int32_t get_limit(const struct process *self, uint32_t limit, uint32_t to
 {
     if (limit >= LIMITS)
         return -EINVAL;
-    struct limit_pair pair = self->limits[limit];
+    struct limit_pair pair = self->limits->pair[limit];
     pair.soft = pair.soft < most ? pair.soft : most;
     pair.hard = pair.hard < most ? pair.hard : most;
     enum kerr error = user_write(to, &pair, sizeof(pair));
@@ -112,7 +172,7 @@ SYSTEM_CALL(340, prlimit64)
     struct process *process = pid == 0 ? self : process_find(pid);
     if (process == NULL)
         return -ESRCH;
-    struct limit_pair before = process->limits[limit];
+    struct limit_pair before = process->limits->pair[limit];
     if (new != 0) {
         int32_t result =
             set_limit(process, limit, (struct limit_pair){narrow(wish.soft), narrow(wish.hard)});
@@ -125,7 +185,7 @@ SYSTEM_CALL(340, prlimit64)
     enum kerr error = user_write(old, &answer, sizeof(answer));
     if (error == KERR_OK)
         return 0;
-    process->limits[limit] = before; /* the call may be repeated */
+    process->limits->pair[limit] = before; /* the call may be repeated */
     apply(process);
     return user_access_failed(error);
 }

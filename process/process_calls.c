@@ -27,7 +27,6 @@ static void copy_plain_fields(struct process *child, const struct process *paren
     child->session = parent->session;
     if (wish->flags & CLONE_CHILD_CLEARTID)
         child->clear_tid = wish->child_tid;
-    memcpy(child->limits, parent->limits, sizeof(child->limits));
     memcpy(child->name, parent->name, sizeof(child->name));
 }
 
@@ -56,7 +55,7 @@ static int32_t build_child(struct process *child, struct process *parent,
 static int32_t clone(struct process *self, const struct clone_wish *wish)
 {
     struct process *child;
-    if (process_count() >= self->limits[LIMIT_NPROC].soft)
+    if (process_count() >= self->limits->pair[LIMIT_NPROC].soft)
         return -EAGAIN;
     enum kerr error = process_create(self, &child);
     if (error != KERR_OK)

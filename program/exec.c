@@ -294,7 +294,7 @@ static enum kerr map_stack(const struct process *process, const struct first_sta
 {
     static const struct vma_wish wish = {
         .rights = RIGHTS_READ_WRITE, .flags = VMA_GROWS_DOWN | VMA_CHARGED, .name = "[stack]"};
-    uint32_t limit = process->limits[LIMIT_STACK].soft / PAGE_BYTES;
+    uint32_t limit = process->limits->pair[LIMIT_STACK].soft / PAGE_BYTES;
     uint32_t used = (USER_STACK_TOP - stack->esp + PAGE_BYTES - 1) / PAGE_BYTES;
     uint32_t pages = used + STACK_ROOM_BYTES / PAGE_BYTES;
 
@@ -349,7 +349,7 @@ static int32_t fill_memory(const struct process *process, const char *path, stru
     int32_t result = build_stack(process, path, memory, stack);
     if (result == 0 && exceeds(process, LIMIT_AS, 0, memory->space.reserved_pages))
         return -ENOMEM;
-    memory_limit_growth(memory, process->limits[LIMIT_AS].soft);
+    memory_limit_growth(memory, process->limits->pair[LIMIT_AS].soft);
     return result;
 }
 

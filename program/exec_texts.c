@@ -106,7 +106,7 @@ static int32_t no_room(enum kerr error)
 /* What strings and pointers to them may take. */
 static uint32_t limit_of(const struct process *self)
 {
-    uint32_t quarter = self->limits[LIMIT_STACK].soft / 4;
+    uint32_t quarter = self->limits->pair[LIMIT_STACK].soft / 4;
 
     if (quarter > TEXTS_BYTES_MOST)
         return TEXTS_BYTES_MOST;

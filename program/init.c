@@ -22,7 +22,6 @@
 #include <process/audit.h>
 #include <process/client.h>
 #include <process/errno.h>
-#include <process/limits.h>
 #include <process/part.h>
 #include <process/schedule.h>
 #include <process/signal.h>
@@ -46,7 +45,6 @@ int32_t init_start_program(const char *const *arguments, unsigned count, uint32_
         exec_texts_free(&texts);
         return -ENOMEM;
     }
-    limits_init(process);
     process->group = process->session = process->pid;
     int32_t result = process_parts_begin(process);
     if (result == 0)

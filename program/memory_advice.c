@@ -296,14 +296,14 @@ static int32_t mark(struct process *self, struct pages pages, uint32_t set, uint
 static int32_t lock(struct process *self, uint32_t address, uint32_t bytes, enum lock_touch touch)
 {
     struct pages pages;
-    if (self->limits[LIMIT_MEMLOCK].soft == 0)
+    if (self->limits->pair[LIMIT_MEMLOCK].soft == 0)
         return -EPERM;
     if (!pages_around(address, bytes, &pages))
         return -EINVAL;
     if (bytes == 0)
         return 0;
     uint32_t count = pages.last - pages.first + 1;
-    if (self->limits[LIMIT_MEMLOCK].soft != LIMIT_NONE &&
+    if (self->limits->pair[LIMIT_MEMLOCK].soft != LIMIT_NONE &&
         !may_lock(self, count - count_pages_in(&self->memory->space, pages.first, pages.last,
                                                VMA_LOCKED)))
         return -ENOMEM;
@@ -355,7 +355,7 @@ SYSTEM_CALL(152, mlockall)
     struct memory *memory = self->memory;
     if (flags == 0 || (flags & ~(uint32_t)MCL_VALID) || flags == MCL_ONFAULT)
         return -EINVAL;
-    if (self->limits[LIMIT_MEMLOCK].soft == 0)
+    if (self->limits->pair[LIMIT_MEMLOCK].soft == 0)
         return -EPERM;
     if ((flags & MCL_CURRENT) && exceeds(self, LIMIT_MEMLOCK, 0, memory->space.reserved_pages))
         return -ENOMEM;

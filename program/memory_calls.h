@@ -68,7 +68,7 @@ int32_t must_check memory_call_failed(enum kerr error);
 static inline bool exceeds(const struct process *self, enum limit limit, uint32_t used,
                            uint32_t more)
 {
-    uint32_t soft = self->limits[limit].soft;
+    uint32_t soft = self->limits->pair[limit].soft;
     return soft != LIMIT_NONE && (more > soft >> PAGE_SHIFT || used > (soft >> PAGE_SHIFT) - more);
 }
 
@@ -109,7 +109,7 @@ static inline bool is_within_limits(const struct process *self, uint32_t pages, 
     const struct space *space = &self->memory->space;
     return space->region_count < REGIONS_MAX &&
            !exceeds(self, LIMIT_AS, space->reserved_pages, pages) &&
-           (self->limits[LIMIT_DATA].soft == LIMIT_NONE || !is_data(rights, flags) ||
+           (self->limits->pair[LIMIT_DATA].soft == LIMIT_NONE || !is_data(rights, flags) ||
             !exceeds(self, LIMIT_DATA, count_data_pages(space), pages));
 }
 
@@ -120,8 +120,8 @@ static inline void settle(struct process *self)
 {
     struct memory *memory = self->memory;
     commit_follow(memory);
-    if (unlikely(self->limits[LIMIT_AS].soft != LIMIT_NONE))
-        memory_limit_growth(memory, self->limits[LIMIT_AS].soft);
+    if (unlikely(self->limits->pair[LIMIT_AS].soft != LIMIT_NONE))
+        memory_limit_growth(memory, self->limits->pair[LIMIT_AS].soft);
 }
 
 /* Empty PAGES pages, which lie below the kernel. Returns 0 or an error. */

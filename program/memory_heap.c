@@ -9,7 +9,7 @@
 
 static bool is_heap_within_limits(const struct process *self, uint32_t end)
 {
-    uint32_t soft = self->limits[LIMIT_DATA].soft;
+    uint32_t soft = self->limits->pair[LIMIT_DATA].soft;
     return soft == LIMIT_NONE || end - self->memory->heap_start <= soft;
 }
 
@@ -52,9 +52,9 @@ static inline struct vma *plain_heap(struct memory *memory, uint32_t end_page)
 /* No limit binds, so nothing need be asked before the heap grows by PAGES pages. */
 static inline bool is_unlimited(const struct process *self, uint32_t pages)
 {
-    return self->limits[LIMIT_AS].soft == LIMIT_NONE &&
-           self->limits[LIMIT_DATA].soft == LIMIT_NONE && pages <= commit_account.single_max &&
-           commit_account.mode != OVERCOMMIT_NEVER;
+    return self->limits->pair[LIMIT_AS].soft == LIMIT_NONE &&
+           self->limits->pair[LIMIT_DATA].soft == LIMIT_NONE &&
+           pages <= commit_account.single_max && commit_account.mode != OVERCOMMIT_NEVER;
 }
 
 static __attribute__((noinline)) bool may_grow_heap(struct process *self, uint32_t end,

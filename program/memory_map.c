@@ -207,7 +207,7 @@ static int32_t map_wish(struct process *self, const struct map_request *request,
 static __attribute__((noinline)) int32_t check_lock(const struct process *self, uint32_t pages,
                                                     uint32_t flags)
 {
-    if ((flags & MAP_LOCKED) && self->limits[LIMIT_MEMLOCK].soft == 0)
+    if ((flags & MAP_LOCKED) && self->limits->pair[LIMIT_MEMLOCK].soft == 0)
         return -EPERM;
     return may_lock(self, pages) ? 0 : -EAGAIN;
 }

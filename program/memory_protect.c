@@ -16,7 +16,7 @@ static inline bool may_protect(const struct vma *region, enum rights rights)
 /* PAGES pages of REGION, private and not writable by now, are to be writable: does a limit bind? */
 static bool may_become_data(const struct process *self, const struct vma *region, uint32_t pages)
 {
-    return self->limits[LIMIT_DATA].soft == LIMIT_NONE ||
+    return self->limits->pair[LIMIT_DATA].soft == LIMIT_NONE ||
            (region->flags & (VMA_SHARED | VMA_GROWS_DOWN)) ||
            is_data(region->rights, region->flags) ||
            !exceeds(self, LIMIT_DATA, count_data_pages(&self->memory->space), pages);

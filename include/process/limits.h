@@ -2,7 +2,7 @@
 /*
  * Layer 8. Uses: layers 0-5, process. Used by: process/, program/init.c.
  *
- * Resource limits (setrlimit). They stand in struct process; who hands something out asks there:
+ * Resource limits (setrlimit), a part of each process (struct limits in process.h); who hands something out asks there:
  * mmap and brk (AS, DATA, MEMLOCK), growing stacks (STACK), fork (NPROC), open (NOFILE).
  */
 #ifndef PROCESS_LIMITS_H
@@ -10,8 +10,8 @@
 
 #include <process/process.h>
 
-/* The limits of process 1: those of Linux, NPROC as many as there are records. */
-void limits_init(struct process *process);
+/* PROCESS gets those of process 1: what process_parts_begin() does, too. Returns 0. */
+int32_t limits_begin(struct process *process);
 
 /*
  * Those that bind in the fault path are copied to the space. It may be that of several processes
@@ -24,8 +24,8 @@ static inline void limits_begin_turn(const struct process *process)
         return;
     memory->limits_of = process;
     /* 0 pages mean that nothing grows. */
-    memory->space.stack_pages_max = process->limits[LIMIT_STACK].soft >> PAGE_SHIFT;
-    memory_limit_growth(memory, process->limits[LIMIT_AS].soft);
+    memory->space.stack_pages_max = process->limits->pair[LIMIT_STACK].soft >> PAGE_SHIFT;
+    memory_limit_growth(memory, process->limits->pair[LIMIT_AS].soft);
 }
 
 /* Limits of somebody who uses MEMORY have changed, or there is one user more. */

@@ -55,6 +55,12 @@ struct limit_pair {
     uint32_t soft, hard; /* UINT32_MAX: none */
 };
 
+/* Shared by fork until one side changes a limit (process/limits.c). */
+struct limits {
+    uint32_t references;
+    struct limit_pair pair[LIMITS];
+};
+
 /*
  * In `restart`: the other bits are the number of bytes that the call has moved. A handler's signal
  * ends a call with `restart` != 0, woken or not: the result is that number (without the mark:
@@ -70,6 +76,7 @@ struct futex_key {
 
 struct signals; /* process/signal.h: the table of actions, counted; NULL: all default */
 struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
+struct alarm;   /* process/alarm.c; NULL: none is set */
 
 enum { PROCESS_STATES = 2 }; /* parts of layers above that keep something in the record */
 
@@ -100,6 +107,8 @@ struct process {
     void *states[PROCESS_STATES]; /* of parts of layers above: process/part.h */
     struct signals *signals;
     struct fpu *fpu;
+    struct alarm *alarm;
+    struct limits *limits;
     union {
         uint64_t signals_pending; /* bit N-1: signal N */
         uint32_t signals_pending_words[2];
@@ -118,7 +127,6 @@ struct process {
     uint32_t exit_status;   /* as wait4 reports it */
     uint32_t clear_tid;     /* set_tid_address; 0: none */
     uint64_t tls[3];        /* its GDT entries 6-8 */
-    struct limit_pair limits[LIMITS];
     uint32_t staged_frames; /* that a call to be repeated had taken, when it lacked one */
     uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
     char name[16];

@@ -107,7 +107,7 @@ bool signals_reap_children(const struct process *process);
 
 /* ---- alarms (process/alarm.c) ---- */
 
-/* NOW, in ticks, has come: SIGALRM for those who asked. Called at each tick. */
-void alarms_tick(uint64_t now);
+/* So many TICKS have come: SIGALRM for those who asked. Called at each tick. */
+void alarms_tick(uint64_t ticks);
 
 #endif

@@ -27,7 +27,7 @@ static struct process *make(void)
     struct process *process;
     if (process_create(NULL, &process) != KERR_OK || memory_create(&process->memory) != KERR_OK)
         panic("no memory for a test's process");
-    limits_init(process);
+    EXPECT(limits_begin(process) == 0);
     return process;
 }
 
@@ -405,7 +405,7 @@ static void random_life(struct process **processes)
         process_discard(*slot);
         *slot = NULL;
     } else if (*slot == NULL && process_create(NULL, slot) == KERR_OK) {
-        limits_init(*slot);
+        EXPECT(limits_begin(*slot) == 0);
         if (memory_fork(parent->memory, &(*slot)->memory) != KERR_OK) {
             process_discard(*slot);
             *slot = NULL;

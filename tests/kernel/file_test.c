@@ -10,12 +10,16 @@
 #include <process/errno.h>
 
 static struct process parent, child;
+static struct limits limits = {.references = 1}; /* theirs; never given back */
 
 /* A process as the first one is, with room for LIMIT descriptors. */
 static bool begin(struct process *process, uint32_t limit)
 {
-    process->limits[LIMIT_NOFILE] = (struct limit_pair){limit, limit};
     bool made = process_parts_begin(process) == 0;
+    process->limits->references--;
+    limits.pair[LIMIT_NOFILE] = (struct limit_pair){limit, limit};
+    process->limits = &limits;
+    limits.references++;
     EXPECT(made);
     return made;
 }
@@ -28,7 +32,8 @@ static void end(struct process *process)
 /* The child has the parent's table, as after a fork. */
 static void share_table(void)
 {
-    child = (struct process){0};
+    child = (struct process){.limits = &limits};
+    limits.references++;
     process_set_state(&child, files_place, files_of(&parent));
     files_of(&parent)->references++;
 }
@@ -80,7 +85,6 @@ TEST("file", "a table shared by fork: a change gives the changer one of its own"
         return;
     struct file *file = file_at(&parent, 0);
     share_table();
-    child.limits[LIMIT_NOFILE] = parent.limits[LIMIT_NOFILE];
     EXPECT(files_of(&child) == files_of(&parent));
     EXPECT_EQUAL(file->references, 3);
     EXPECT_EQUAL(descriptor_close(&child, 1), 0);
