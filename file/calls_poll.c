@@ -175,9 +175,7 @@ static int32_t replace_mask(struct process *self, uint32_t address, uint32_t byt
     enum kerr error = user_read(&mask, address, sizeof(mask));
     if (error != KERR_OK)
         return user_access_failed(error);
-    self->signals_to_restore = self->signals_blocked;
-    self->restore_blocked = 1;
-    signal_set_blocked(self, mask);
+    signal_replace_mask(self, mask);
     return 0;
 }
 
@@ -186,10 +184,7 @@ static int32_t finish(struct process *self, int32_t result)
 {
     self->restart = 0;
     drop_copy(self);
-    if (self->restore_blocked) {
-        self->restore_blocked = 0;
-        signal_set_blocked(self, self->signals_to_restore);
-    }
+    signal_restore_mask(self);
     return result;
 }
 

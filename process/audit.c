@@ -50,7 +50,8 @@ static bool zombie_has_nothing(const struct process *process)
     for (uint32_t place = 0; place < PROCESS_STATES; place++)
         if (process->states[place] != NULL)
             return false;
-    return process->signals == NULL && process->fpu == NULL;
+    return process->signals == NULL && process->fpu == NULL && process->alarm == NULL &&
+           process->signal_queue == NULL && process->limits == NULL;
 }
 
 static bool parent_is_alive(const struct process *process)

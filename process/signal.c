@@ -76,13 +76,21 @@ static enum kerr own_table(struct process *self)
     return KERR_OK;
 }
 
+/* SIGNAL is not pending any more, however often it was sent. */
+static void forget(struct process *process, unsigned signal)
+{
+    process->signals_pending &= ~signal_bit(signal);
+    while (signal_queue_take(process, signal))
+        ;
+}
+
 /* A signal that is ignored from now on is not pending any more. */
 static void forget_if_ignored(struct process *self, unsigned signal, uint32_t handler)
 {
     uint64_t bit = signal_bit(signal);
     if (handler == HANDLER_IGNORE ||
         (handler == HANDLER_DEFAULT && (IGNORED_BY_DEFAULT & bit) != 0))
-        self->signals_pending &= ~bit;
+        forget(self, signal);
 }
 
 enum kerr signal_set_action(struct process *self, unsigned signal,
@@ -160,13 +168,20 @@ static bool is_protected(const struct process *process, uint32_t sender)
     return sender != 0 && process == process_reaper();
 }
 
+/* What PROCESS blocks; rt_sigtimedwait blocks in addition what it waits for. */
+static uint64_t blocked_by_program(const struct process *process)
+{
+    return process->channel == &process->signals_pending ? process->signals_to_restore
+                                                         : process->signals_blocked;
+}
+
 /* PROCESS, which has no handler for it, does not want SIGNAL. */
 static bool is_ignored(const struct process *process, unsigned signal, uint32_t sender)
 {
     uint64_t bit = signal_bit(signal);
     if ((bit & SIGNALS_ABSOLUTE) != 0)
         return is_protected(process, sender);
-    if ((process->signals_blocked & bit) != 0)
+    if ((blocked_by_program(process) & bit) != 0)
         return false; /* it may think otherwise by the time it looks */
     return signal_action(process, signal)->handler == HANDLER_IGNORE ||
            (IGNORED_BY_DEFAULT & bit) != 0 || is_protected(process, sender);
@@ -189,10 +204,12 @@ static void tell_parent(struct process *process, enum wait_event event)
 static __attribute__((noinline)) void settle(struct process *process, unsigned signal)
 {
     if (signal != SIGCONT) {
-        process->signals_pending &= ~signal_bit(SIGCONT);
+        forget(process, SIGCONT);
         return;
     }
-    process->signals_pending &= ~SIGNALS_STOPPING;
+    forget(process, SIGSTOP);
+    for (unsigned stopping = SIGTSTP; stopping <= SIGTTOU; stopping++)
+        forget(process, stopping);
     if (process->state == PROCESS_STOPPED) {
         process_continue(process);
         tell_parent(process, WAIT_CONTINUED);
@@ -211,7 +228,7 @@ static bool ends_at_once(const struct process *process, unsigned signal)
     if (process == process_current || ((SIGNALS_STOPPING | IGNORED_BY_DEFAULT) & bit) != 0)
         return false;
     return signal == SIGKILL || (process->state != PROCESS_STOPPED && !signal_is_pending(process) &&
-                                 (process->signals_blocked & bit) == 0);
+                                 (blocked_by_program(process) & bit) == 0);
 }
 
 /* PROCESS, which is not the current one or blocks SIGNAL, has it to look at. */
@@ -228,42 +245,97 @@ static void wake_for(struct process *process, bool is_blocked)
     (1u << (SIGSTOP - 1) | 1u << (SIGTSTP - 1) | 1u << (SIGTTIN - 1) | 1u << (SIGTTOU - 1) |       \
      1u << (SIGCONT - 1))
 
-void signal_send(struct process *process, unsigned signal, uint32_t sender)
+/* INFO is what kill or tkill tells. */
+static void tell_sender(uint32_t sender, int32_t code, struct signal_info *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->code = sender == 0 ? (int32_t)SI_KERNEL : code;
+    info->pid = sender;
+}
+
+/* What is to be kept of a signal that queues. INFO: what the sender tells; NULL: kill, which is
+ * content with the bit. */
+static __attribute__((noinline)) enum kerr queue(struct process *process, unsigned signal,
+                                                 uint32_t sender, const struct signal_info *info)
+{
+    struct signal_info plain;
+    if (info == NULL)
+        tell_sender(sender, SI_USER, &plain);
+    enum kerr error = signal_queue_add(process, signal, info != NULL ? info : &plain);
+    return info != NULL && signal >= SIGNAL_FIRST_REAL_TIME ? error : KERR_OK;
+}
+
+/* SIGNAL pends from now on. */
+static inline enum kerr note(struct process *process, unsigned signal, uint32_t sender,
+                             const struct signal_info *info)
+{
+    uint32_t bit = signal_word_bit(signal), word = signal_word(signal);
+    unsigned slot = signal < ARRAY_LENGTH(process->senders) ? signal : 0;
+    if ((process->signals_pending_words[word] & bit) != 0 && signal < SIGNAL_FIRST_REAL_TIME)
+        return KERR_OK;
+    if (info != NULL || signal >= SIGNAL_FIRST_REAL_TIME) {
+        enum kerr error = queue(process, signal, sender, info);
+        if (error != KERR_OK)
+            return error;
+    }
+    process->senders[slot] = (uint16_t)sender;
+    process->sent_by_tkill &= ~(1u << slot);
+    process->signals_pending_words[word] |= bit;
+    return KERR_OK;
+}
+_Static_assert(PROCESS_RECORDS_COUNT <= 0x10000, "a pid fits in 16 bits");
+
+static inline enum kerr send(struct process *process, unsigned signal, uint32_t sender,
+                             const struct signal_info *info)
 {
     uint32_t bit = signal_word_bit(signal), word = signal_word(signal);
     if (process->state == PROCESS_NONE || process->state >= PROCESS_ENDING)
-        return;
+        return KERR_OK;
     if ((bit & SETTLED_AT_ONCE) != 0 && word == 0)
         settle(process, signal);
     if (signal_action(process, signal)->handler <= HANDLER_IGNORE) {
         if (is_ignored(process, signal, sender))
-            return;
+            return KERR_OK;
         if (ends_at_once(process, signal)) {
             process_exit(process, signal);
-            return;
+            return KERR_OK;
         }
     }
-    if ((process->signals_pending_words[word] & bit) == 0) {
-        unsigned slot = signal < ARRAY_LENGTH(process->senders) ? signal : 0;
-        process->senders[slot] = (uint16_t)sender;
-        process->sent_by_tkill &= ~(1u << slot);
-        process->signals_pending_words[word] |= bit;
-    }
+    enum kerr error = note(process, signal, sender, info);
+    if (error != KERR_OK)
+        return error;
     bool is_blocked = (process->signals_blocked_words[word] & bit) != 0;
     if (process == process_current && !is_blocked)
         process_request_leave();
     else
         wake_for(process, is_blocked);
+    return KERR_OK;
 }
-_Static_assert(PROCESS_RECORDS_COUNT <= 0x10000, "a pid fits in 16 bits");
 
-void signal_send_by_tkill(struct process *process, unsigned signal, uint32_t sender)
+void signal_send(struct process *process, unsigned signal, uint32_t sender)
 {
-    unsigned slot = signal < ARRAY_LENGTH(process->senders) ? signal : 0;
+    enum kerr ignored = send(process, signal, sender, NULL); /* fails only with siginfo */
+    (void)ignored;
+}
+
+enum kerr signal_send_with(struct process *process, unsigned signal, uint32_t sender,
+                           const struct signal_info *info)
+{
+    return send(process, signal, sender, info);
+}
+
+enum kerr signal_send_by_tkill(struct process *process, unsigned signal, uint32_t sender)
+{
+    if (signal >= SIGNAL_FIRST_REAL_TIME) {
+        struct signal_info info;
+        tell_sender(sender, SI_TKILL, &info);
+        return send(process, signal, sender, &info);
+    }
     bool was_pending = (process->signals_pending & signal_bit(signal)) != 0;
     signal_send(process, signal, sender);
     if (!was_pending)
-        process->sent_by_tkill |= 1u << slot;
+        process->sent_by_tkill |= 1u << signal;
+    return KERR_OK;
 }
 
 /* For a person: a program that ends by its own mistake. A few lines a second at the most. */
@@ -313,6 +385,23 @@ void signal_set_blocked(struct process *self, uint64_t mask)
         process_request_leave();
 }
 
+void signal_replace_mask(struct process *self, uint64_t mask)
+{
+    if (self->restore_blocked)
+        return;
+    self->signals_to_restore = self->signals_blocked;
+    self->restore_blocked = 1;
+    signal_set_blocked(self, mask);
+}
+
+void signal_restore_mask(struct process *self)
+{
+    if (!self->restore_blocked)
+        return;
+    self->restore_blocked = 0;
+    signal_set_blocked(self, self->signals_to_restore);
+}
+
 /* ---- what a signal tells of itself ---- */
 
 /* A child that ended, stopped or goes on. It may be gone by now. */
@@ -346,6 +435,8 @@ void signal_describe(const struct process *self, unsigned signal, struct signal_
         info->address = self->fault_address;
         return;
     }
+    if (signal_queue_tell(self, signal, info))
+        return;
     unsigned slot = signal < ARRAY_LENGTH(self->senders) ? signal : 0;
     info->pid = self->senders[slot];
     if (info->pid == 0)
@@ -358,9 +449,10 @@ void signal_describe(const struct process *self, unsigned signal, struct signal_
 
 void signal_take(struct process *self, unsigned signal)
 {
-    self->signals_pending &= ~signal_bit(signal);
     if (self->fault_signal == signal)
         self->fault_signal = 0;
+    if (self->signal_queue == NULL || !signal_queue_take(self, signal))
+        self->signals_pending &= ~signal_bit(signal);
 }
 
 /* ---- delivering ---- */
@@ -387,30 +479,14 @@ static void stop(struct process *self, unsigned signal)
     tell_parent(self, WAIT_STOPPED);
 }
 
-/* No handler wants SIGNAL. */
-static __attribute__((noinline)) void act_by_default(struct process *self, unsigned signal,
-                                                     uint32_t handler)
-{
-    uint64_t bit = signal_bit(signal);
-    uint32_t sender = self->senders[signal < ARRAY_LENGTH(self->senders) ? signal : 0];
-    if (self->fault_signal == signal) {
-        signal_end_by_fault(self, signal, self->fault_address);
-        return;
-    }
-    signal_take(self, signal);
-    if (!signal_is_pending(self))
-        self->repeated_call = NO_CALL; /* the call is repeated as if nothing had happened */
-    if (handler == HANDLER_IGNORE || (bit & IGNORED_BY_DEFAULT) != 0 || is_protected(self, sender))
-        return;
-    if ((bit & SIGNALS_STOPPING) != 0)
-        stop(self, signal);
-    else
-        process_exit(self, signal);
-}
-
 static bool is_sleep(uint32_t call)
 {
     return call == 162 || call == 267 || call == 407; /* nanosleep, clock_nanosleep */
+}
+
+static bool is_signal_wait(uint32_t call)
+{
+    return call == 177 || call == 421; /* rt_sigtimedwait */
 }
 
 /* Calls that never go on behind a handler. source: Linux manual page signal(7) */
@@ -422,18 +498,16 @@ static bool never_goes_on(uint32_t call)
         82,  /* select */
         142, /* _newselect */
         168, /* poll */
-        177, /* rt_sigtimedwait */
         179, /* rt_sigsuspend */
         308, /* pselect6 */
         309, /* ppoll */
         413, /* pselect6_time64 */
         414, /* ppoll_time64 */
-        421, /* rt_sigtimedwait_time64 */
     };
     for (unsigned i = 0; i < ARRAY_LENGTH(calls); i++)
         if (calls[i] == call)
             return true;
-    return is_sleep(call);
+    return is_sleep(call) || is_signal_wait(call);
 }
 
 /* A handler comes between SELF and the call that it is about to repeat. */
@@ -448,6 +522,8 @@ static __attribute__((noinline)) void interrupt_call(struct process *self, uint3
         result = time_sleep_interrupted(self);
     else if (goes_on && self->restart == 0)
         result = 0;
+    if (is_signal_wait(call))
+        signal_restore_mask(self);
     self->repeated_call = NO_CALL;
     self->restart = 0;
     if (result == 0)
@@ -456,12 +532,38 @@ static __attribute__((noinline)) void interrupt_call(struct process *self, uint3
     self->frame.eax = (uint32_t)result;
 }
 
+/* No handler wants SIGNAL. */
+static __attribute__((noinline)) void act_by_default(struct process *self, unsigned signal,
+                                                     uint32_t handler)
+{
+    uint64_t bit = signal_bit(signal);
+    uint32_t sender = self->senders[signal < ARRAY_LENGTH(self->senders) ? signal : 0];
+    if (self->fault_signal == signal) {
+        signal_end_by_fault(self, signal, self->fault_address);
+        return;
+    }
+    if ((bit & SIGNALS_STOPPING) != 0 && is_signal_wait(self->repeated_call))
+        interrupt_call(self, 0); /* to be stopped ends it; source: signal(7) */
+    signal_take(self, signal);
+    if (!signal_is_pending(self))
+        self->repeated_call = NO_CALL; /* the call is repeated as if nothing had happened */
+    if (handler == HANDLER_IGNORE || (bit & IGNORED_BY_DEFAULT) != 0 || is_protected(self, sender))
+        return;
+    if ((bit & SIGNALS_STOPPING) != 0)
+        stop(self, signal);
+    else
+        process_exit(self, signal);
+}
+
 /* The handler runs now: SIGNAL is done, and more is blocked until it returns. */
 static inline void enter_handler(struct process *self, unsigned signal,
                                  const struct signal_action *action)
 {
     uint32_t bit = signal_word_bit(signal), word = signal_word(signal);
-    self->signals_pending_words[word] &= ~bit;
+    if (likely(self->signal_queue == NULL))
+        self->signals_pending_words[word] &= ~bit;
+    else
+        signal_take(self, signal);
     self->signals_blocked |= action->mask; /* which holds nothing absolute */
     if ((action->flags & ACTION_NO_DEFER) == 0)
         self->signals_blocked_words[word] |= bit;

@@ -3,7 +3,7 @@
  * Layer 8. System calls about signals, process groups and sessions.
  *
  * Source: Linux manual pages sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2),
- * sigtimedwait(2), sigaltstack(2), signal(2), kill(2), tkill(2), pause(2), setpgid(2), setsid(2).
+ * sigtimedwait(2), sigaltstack(2), signal(2), kill(2), tkill(2), rt_sigqueueinfo(2), pause(2), setpgid(2), setsid(2).
  * Old values are told before new ones are set: so a bad address changes nothing.
  */
 #include <process/clock.h>
@@ -180,11 +180,7 @@ SYSTEM_CALL(73, sigpending)
 /* Repeated until a handler has run, which finds the old mask in its frame. */
 static int32_t suspend(struct process *self, uint64_t mask)
 {
-    if (!self->restore_blocked) {
-        self->signals_to_restore = self->signals_blocked;
-        self->restore_blocked = 1;
-        signal_set_blocked(self, mask);
-    }
+    signal_replace_mask(self, mask);
     return process_sleep(NULL, 0);
 }
 
@@ -223,36 +219,49 @@ static int32_t take_one_of(struct process *self, uint64_t ready)
     }
     signal_take(self, signal);
     wait_ends(self);
+    signal_restore_mask(self);
     return (int32_t)signal;
+}
+
+/* Until one of *SET comes, which nothing else takes meanwhile: blocked or not, it is blocked now. */
+static int32_t sleep_for_signal(struct process *self, uint64_t set, const struct time *limit)
+{
+    uint64_t deadline = 0;
+    if (limit != NULL) {
+        if (limit->seconds == 0 && limit->nanoseconds == 0)
+            return -EAGAIN;
+        deadline = wait_deadline(self, time_to_ticks(*limit));
+        if (deadline <= timer_ticks())
+            return -EAGAIN;
+    }
+    signal_replace_mask(self, self->signals_blocked | set);
+    return process_sleep(&self->signals_pending, deadline);
+}
+
+static int32_t look_for_signal(struct process *self, enum time_format format)
+{
+    uint64_t set = 0;
+    struct time limit = {0, 0};
+    if (ARG4 != MASK_BYTES)
+        return -EINVAL;
+    int32_t result = read_set(ARG1, MASK_BYTES, &set);
+    if (result == 0 && ARG3 != 0)
+        result = time_read(ARG3, format, &limit);
+    if (result != 0)
+        return result;
+    uint64_t ready = self->signals_pending & set & ~SIGNALS_ABSOLUTE;
+    return ready != 0 ? take_one_of(self, ready)
+                      : sleep_for_signal(self, set, ARG3 != 0 ? &limit : NULL);
 }
 
 static int32_t wait_for_signal(struct process *self, enum time_format format)
 {
-    uint64_t set = 0, deadline = 0;
-    if (ARG4 != MASK_BYTES)
-        return -EINVAL;
-    int32_t result = read_set(ARG1, MASK_BYTES, &set);
-    if (result != 0)
-        return result;
-    struct time limit = {0, 0};
-    if (ARG3 != 0) {
-        result = time_read(ARG3, format, &limit);
-        if (result != 0)
-            return result;
+    int32_t result = look_for_signal(self, format);
+    if (result < 0) { /* it does not sleep, nor will it be repeated */
+        wait_ends(self);
+        signal_restore_mask(self);
     }
-    uint64_t ready = self->signals_pending & set & ~SIGNALS_ABSOLUTE;
-    if (ready != 0)
-        return take_one_of(self, ready);
-    if (ARG3 != 0) {
-        if (limit.seconds == 0 && limit.nanoseconds == 0)
-            return -EAGAIN;
-        deadline = wait_deadline(self, time_to_ticks(limit));
-        if (deadline <= timer_ticks()) {
-            wait_ends(self);
-            return -EAGAIN;
-        }
-    }
-    return process_sleep(&self->signals_pending, deadline);
+    return result;
 }
 
 SYSTEM_CALL(177, rt_sigtimedwait)
@@ -355,9 +364,9 @@ static int32_t send_to_thread(struct process *self, int32_t group, int32_t threa
     struct process *target = process_find((uint32_t)thread);
     if (target == NULL || group != thread)
         return -ESRCH;
-    if (signal != 0)
-        signal_send_by_tkill(target, signal, self->pid);
-    return 0;
+    if (signal == 0 || signal_send_by_tkill(target, signal, self->pid) == KERR_OK)
+        return 0;
+    return -EAGAIN;
 }
 
 SYSTEM_CALL(238, tkill)
@@ -368,6 +377,42 @@ SYSTEM_CALL(238, tkill)
 SYSTEM_CALL(270, tgkill)
 {
     return send_to_thread(self, (int32_t)ARG1, (int32_t)ARG2, ARG3);
+}
+
+/* Only about itself may a process tell what the kernel, kill or tkill would. */
+static bool may_tell(const struct process *self, int32_t code, uint32_t pid)
+{
+    return pid == self->pid || (code < 0 && code != SI_TKILL);
+}
+
+static int32_t send_with(struct process *self, uint32_t pid, uint32_t signal, uint32_t address)
+{
+    struct signal_info info;
+    enum kerr error = user_read(&info, address, sizeof(info));
+    if (error != KERR_OK)
+        return user_access_failed(error);
+    if (!may_tell(self, info.code, pid))
+        return -EPERM;
+    struct process *target = process_find(pid);
+    if (target == NULL)
+        return -ESRCH;
+    if (signal > SIGNALS_MAX)
+        return -EINVAL;
+    if (signal == 0 || signal_send_with(target, signal, self->pid, &info) == KERR_OK)
+        return 0;
+    return -EAGAIN;
+}
+
+SYSTEM_CALL(178, rt_sigqueueinfo)
+{
+    return send_with(self, ARG1, ARG2, ARG3);
+}
+
+SYSTEM_CALL(335, rt_tgsigqueueinfo)
+{
+    if ((int32_t)ARG1 <= 0 || (int32_t)ARG2 <= 0)
+        return -EINVAL;
+    return ARG1 != ARG2 ? -ESRCH : send_with(self, ARG2, ARG3, ARG4);
 }
 
 /* ---- groups and sessions ---- */

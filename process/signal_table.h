@@ -60,10 +60,8 @@ const struct signal_action *signal_action(const struct process *process, unsigne
  */
 kerr_t signal_set_action(struct process *self, unsigned signal, const struct signal_action *action);
 
-/* As signal_send(); siginfo tells of tkill. */
-void signal_send_by_tkill(struct process *process, unsigned signal, uint32_t sender);
-
-/* SELF, asleep for a signal of its mask, takes this one: what it tells of itself, 128 bytes. */
+/* What a signal tells of itself. */
+enum { SIGNAL_INFO_WORDS = 5 };
 struct signal_info {
     int32_t signal, error, code;
     union {
@@ -71,14 +69,31 @@ struct signal_info {
             uint32_t pid, uid;
             uint32_t status, user_time, system_time; /* SIGCHLD alone */
         };
-        uint32_t address; /* faults */
-        uint32_t bytes[29];
+        uint32_t address;                  /* faults */
+        uint32_t words[SIGNAL_INFO_WORDS]; /* as much as anybody fills */
+        uint32_t all_words[29];
     };
 };
 _Static_assert(sizeof(struct signal_info) == 128, "siginfo of the i386 ABI");
 void signal_describe(const struct process *self, unsigned signal, struct signal_info *info);
 
-/* SIGNAL of SELF's is not pending any more. */
+/*
+ * As signal_send(). By tkill: siginfo says so. With INFO: siginfo is what the sender says.
+ *   returns KERR_OK; for a real-time signal also KERR_NO_MEMORY, KERR_NO_ROOM (RLIMIT_SIGPENDING)
+ */
+kerr_t signal_send_by_tkill(struct process *process, unsigned signal, uint32_t sender);
+kerr_t signal_send_with(struct process *process, unsigned signal, uint32_t sender,
+                        const struct signal_info *info);
+
+/*
+ * The queue (process/signal_queue.c): one time more that SIGNAL was sent, and what is told of it;
+ * what the oldest entry tells (false: there is none); the oldest is done with (true: there are more).
+ */
+kerr_t signal_queue_add(struct process *process, unsigned signal, const struct signal_info *info);
+bool signal_queue_tell(const struct process *process, unsigned signal, struct signal_info *info);
+bool signal_queue_take(struct process *process, unsigned signal);
+
+/* SIGNAL of SELF's was taken; it may have been sent more than once. */
 void signal_take(struct process *self, unsigned signal);
 
 /*

@@ -74,9 +74,10 @@ struct futex_key {
     uint32_t page, word;
 };
 
-struct signals; /* process/signal.h: the table of actions, counted; NULL: all default */
-struct fpu;     /* process/fpu.h: x87 and SSE state; NULL: never used */
-struct alarm;   /* process/alarm.c; NULL: none is set */
+struct signals;      /* process/signal.h: the table of actions, counted; NULL: all default */
+struct fpu;          /* process/fpu.h: x87 and SSE state; NULL: never used */
+struct alarm;        /* process/alarm.c; NULL: none is set */
+struct signal_queue; /* process/signal_queue.c; NULL: nothing was ever queued */
 
 enum { PROCESS_STATES = 2 }; /* parts of layers above that keep something in the record */
 
@@ -108,6 +109,7 @@ struct process {
     struct signals *signals;
     struct fpu *fpu;
     struct alarm *alarm;
+    struct signal_queue *signal_queue;
     struct limits *limits;
     union {
         uint64_t signals_pending; /* bit N-1: signal N */

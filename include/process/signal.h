@@ -2,8 +2,8 @@
 /*
  * Layer 8. Uses: layers 0-5, process. Used by: process/ and file/ (SIGPIPE), prompt/commands_*.c.
  *
- * Signals, as Linux has them on i386: actions, masks, frames on the user's stack. A signal is
- * pending or not: those above 31 do not queue.
+ * Signals, as Linux has them on i386: actions, masks, frames on the user's stack. One below 32 is
+ * pending or not; real-time ones queue: what is sent n times comes n times.
  */
 #ifndef PROCESS_SIGNAL_H
 #define PROCESS_SIGNAL_H
@@ -42,6 +42,7 @@ enum signal_number {
     SIGIO,
     SIGPWR,
     SIGSYS,
+    SIGNAL_FIRST_REAL_TIME,
     SIGNALS_MAX = 64
 };
 
@@ -101,6 +102,13 @@ void signal_deliver(struct process *self);
 
 /* SELF blocks what MASK says, from now on; SIGKILL and SIGSTOP can't be blocked. */
 void signal_set_blocked(struct process *self, uint64_t mask);
+
+/*
+ * The same until the call ends, which says so by signal_restore_mask(). When it is repeated, that
+ * has been done already. A handler that ends the call gives the old mask back when it returns.
+ */
+void signal_replace_mask(struct process *self, uint64_t mask);
+void signal_restore_mask(struct process *self);
 
 /* PROCESS ignores SIGCHLD, or said SA_NOCLDWAIT: its children leave no zombies. */
 bool signals_reap_children(const struct process *process);
