@@ -8,34 +8,31 @@
  * all processes together are bounded by RLIMIT_SIGPENDING of who receives, as there is one user.
  * Invariant: a signal that has an entry pends.
  */
-#include <kernel/list.h>
 #include <kernel/string.h>
 #include <mm/heap.h>
 #include <process/part.h>
 #include <process/signal_table.h>
 
-struct signal_queue {
-    struct list entries[SIGNALS_MAX]; /* of signal N at N - 1 */
-};
-
 struct queued_signal {
-    struct list link;
+    struct queued_signal *next; /* NULL: the youngest */
     int32_t error, code;
     uint32_t words[SIGNAL_INFO_WORDS];
 };
 
+/* Of one signal; the youngest means something only if there is an oldest. */
+struct entries {
+    struct queued_signal *oldest, *youngest;
+};
+
+struct signal_queue {
+    struct entries entries[SIGNALS_MAX]; /* of signal N at N - 1 */
+};
+
 static uint32_t queued_count; /* of all processes */
 
-static struct list *list_of(const struct process *process, unsigned signal)
+static struct queued_signal *oldest_of(const struct process *process, unsigned signal)
 {
-    return &process->signal_queue->entries[signal - 1];
-}
-
-static struct queued_signal *first_of(const struct process *process, unsigned signal)
-{
-    if (process->signal_queue == NULL || list_is_empty(list_of(process, signal)))
-        return NULL;
-    return container_of(list_of(process, signal)->next, struct queued_signal, link);
+    return process->signal_queue != NULL ? process->signal_queue->entries[signal - 1].oldest : NULL;
 }
 
 static enum kerr make_queue(struct process *process)
@@ -46,8 +43,7 @@ static enum kerr make_queue(struct process *process)
     if (kmalloc(sizeof(struct signal_queue), &block) != KERR_OK)
         return KERR_NO_MEMORY;
     process->signal_queue = block;
-    for (unsigned signal = 1; signal <= SIGNALS_MAX; signal++)
-        list_init(list_of(process, signal));
+    memset(block, 0, sizeof(struct signal_queue));
     return KERR_OK;
 }
 
@@ -62,14 +58,20 @@ enum kerr signal_queue_add(struct process *process, unsigned signal, const struc
     entry->error = info->error;
     entry->code = info->code;
     memcpy(entry->words, info->words, sizeof(entry->words));
-    list_add_last(list_of(process, signal), &entry->link);
+    entry->next = NULL;
+    struct entries *entries = &process->signal_queue->entries[signal - 1];
+    if (entries->oldest == NULL)
+        entries->oldest = entry;
+    else
+        entries->youngest->next = entry;
+    entries->youngest = entry;
     queued_count++;
     return KERR_OK;
 }
 
 bool signal_queue_tell(const struct process *process, unsigned signal, struct signal_info *info)
 {
-    const struct queued_signal *entry = first_of(process, signal);
+    const struct queued_signal *entry = oldest_of(process, signal);
     if (entry == NULL)
         return false;
     info->error = entry->error;
@@ -80,13 +82,13 @@ bool signal_queue_tell(const struct process *process, unsigned signal, struct si
 
 bool signal_queue_take(struct process *process, unsigned signal)
 {
-    struct queued_signal *entry = first_of(process, signal);
+    struct queued_signal *entry = oldest_of(process, signal);
     if (entry == NULL)
         return false;
-    list_remove(&entry->link);
+    process->signal_queue->entries[signal - 1].oldest = entry->next;
     kfree(entry);
     queued_count--;
-    return first_of(process, signal) != NULL;
+    return oldest_of(process, signal) != NULL;
 }
 
 static void drop_part(struct process *process)
