@@ -9,6 +9,7 @@
  */
 #include <kernel/string.h>
 #include <mm/heap.h>
+#include <process/schedule.h>
 #include <process/signal.h>
 #include <process/timer.h>
 
@@ -19,32 +20,39 @@ const char poll_channel;
 /* ---- how long ---- */
 
 /*
- * self->restart holds the end of the wait, in ticks, cut to 31 bits and never 0: the mark
- * RESTART_BYTES is not set. No wait is longer than half of what can be told apart.
+ * The call's progress is the end of the wait, in ticks, cut to 31 bits and never 0. No wait is longer
+ * than half of what can be told apart.
  */
 enum { END_BITS = 0x7FFFFFFF, END_SIGN = 0x40000000 };
 
-static uint32_t ticks_left(const struct process *self)
+static uint32_t ticks_until(uint32_t end)
 {
-    uint32_t left = (self->restart - (uint32_t)timer_ticks()) & END_BITS;
+    uint32_t left = (end - (uint32_t)timer_ticks()) & END_BITS;
     return left & END_SIGN ? 0 : left;
+}
+
+/* Of a wait for TICKS ticks. */
+static uint32_t ticks_left(const struct process *self, uint32_t ticks)
+{
+    uint32_t end = progress_of(self, PROGRESS_WAIT);
+    return end == 0 ? ticks : ticks_until(end);
 }
 
 bool wait_is_over(const struct process *self, uint32_t ticks)
 {
-    if (ticks == WAIT_FOR_EVER)
-        return false;
-    return self->restart == 0 ? ticks == 0 : ticks_left(self) == 0;
+    return ticks != WAIT_FOR_EVER && ticks_left(self, ticks) == 0;
 }
 
 int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks)
 {
-    if (self->restart == 0) {
-        self->restart = ((uint32_t)timer_ticks() + ticks) & END_BITS;
-        if (self->restart == 0)
-            self->restart = 1;
+    if (ticks == WAIT_FOR_EVER) {
+        progress_note(self, PROGRESS_SLEPT, 1);
+        return process_sleep(channel, 0);
     }
-    return process_sleep(channel, ticks == WAIT_FOR_EVER ? 0 : timer_ticks() + ticks_left(self));
+    uint32_t left = ticks_left(self, ticks);
+    uint32_t end = ((uint32_t)timer_ticks() + left) & END_BITS;
+    progress_note(self, PROGRESS_WAIT, end != 0 ? end : 1);
+    return process_sleep(channel, timer_ticks() + left);
 }
 
 /* What the caller asks for is read from its memory once: a copy is kept while it sleeps. */
@@ -77,8 +85,8 @@ PROCESS_PART(wait_copy, .place = &copy_place, .drop = drop_copy);
 static void begin_wait(struct process *self, uint32_t bytes)
 {
     const struct wait_copy *copy = kept_copy(self);
-    if (copy != NULL &&
-        (self->restart == 0 || copy->call != self->frame.eax || copy->bytes != bytes))
+    if (copy != NULL && (self->progress.kind == PROGRESS_NONE || copy->call != self->frame.eax ||
+                         copy->bytes != bytes))
         drop_copy(self);
 }
 
@@ -148,7 +156,7 @@ static void write_timeout(const struct process *self, uint32_t address, enum tim
 {
     if (address == 0)
         return;
-    uint32_t left = self->restart != 0 ? ticks_left(self) : ticks;
+    uint32_t left = ticks_left(self, ticks);
     uint32_t nanoseconds = left % TIMER_HZ * TIMER_TICK_NS;
     uint32_t words[4] = {left / TIMER_HZ};
     if (layout == TIMEVAL)
@@ -163,8 +171,8 @@ static void write_timeout(const struct process *self, uint32_t address, enum tim
 
 enum { MASK_BYTES = 8 };
 
-/* Block what the mask at ADDRESS (0: none) says until the call ends; repeated, that has been done.
- */
+/* Block what the mask at ADDRESS (0: none) says until the call ends (call_look_after()); repeated,
+ * that has been done. */
 static int32_t replace_mask(struct process *self, uint32_t address, uint32_t bytes)
 {
     uint64_t mask;
@@ -177,15 +185,6 @@ static int32_t replace_mask(struct process *self, uint32_t address, uint32_t byt
         return user_access_failed(error);
     signal_replace_mask(self, mask);
     return 0;
-}
-
-/* The call ends with RESULT. */
-static int32_t finish(struct process *self, int32_t result)
-{
-    self->restart = 0;
-    drop_copy(self);
-    signal_restore_mask(self);
-    return result;
 }
 
 /* ---- poll ---- */
@@ -289,6 +288,7 @@ static int32_t poll(struct process *self, uint32_t ticks, bool *ends)
     if (error == KERR_NO_MEMORY)
         return process_out_of_memory();
     *ends = true;
+    drop_copy(self);
     if (error == KERR_NO_ROOM)
         return -ENOMEM;
     return error == KERR_OK ? (int32_t)ready : -EFAULT;
@@ -305,8 +305,7 @@ SYSTEM_CALL(168, poll)
                          ? (uint32_t)WAIT_FOR_EVER
                          : ticks_of((uint32_t)timeout / MILLISECONDS,
                                     (uint32_t)timeout % MILLISECONDS * NANOSECONDS_PER_MILLISECOND);
-    int32_t result = poll(self, ticks, &ends);
-    return ends ? finish(self, result) : result;
+    return poll(self, ticks, &ends);
 }
 
 static int32_t ppoll(struct process *self, enum time_layout layout)
@@ -321,10 +320,9 @@ static int32_t ppoll(struct process *self, enum time_layout layout)
     if (result != 0)
         return result;
     result = poll(self, ticks, &ends);
-    if (!ends)
-        return result;
-    write_timeout(self, ARG3, layout, ticks);
-    return finish(self, result);
+    if (ends)
+        write_timeout(self, ARG3, layout, ticks);
+    return result;
 }
 
 SYSTEM_CALL(309, ppoll)
@@ -450,7 +448,7 @@ static int32_t select(struct process *self, struct select_wish wish)
 {
     uint32_t ticks, ready;
     if ((int32_t)wish.count < 0)
-        return finish(self, -EINVAL);
+        return -EINVAL;
     if (wish.count > files_of(self)->capacity)
         wish.count = files_of(self)->capacity;
     begin_wait(self, sets_bytes(&wish));
@@ -467,9 +465,10 @@ static int32_t select(struct process *self, struct select_wish wish)
         result = select_round(self, &wish, ROUND_TELL, &ready);
     if (result > 0)
         return result; /* out of memory: the call is repeated */
+    drop_copy(self);
     if (result == 0)
         write_timeout(self, wish.timeout, wish.layout, ticks);
-    return finish(self, result < 0 ? result : (int32_t)ready);
+    return result < 0 ? result : (int32_t)ready;
 }
 
 SYSTEM_CALL(142, _newselect)

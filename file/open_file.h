@@ -12,6 +12,7 @@
 
 #include <file/file.h>
 #include <process/part.h>
+#include <process/repeat.h>
 #include <process/system_call.h>
 
 enum open_flags {
@@ -186,26 +187,30 @@ static inline int32_t transfer_failed(const struct transfer *transfer, enum kerr
 }
 
 /*
- * A call that has moved some bytes for good and can't go on now notes them in self->restart with
- * this mark: repeated, it skips them; interrupted by a signal, it returns their number.
+ * The bytes that the call has moved before it was repeated: TRANSFER goes on behind them. (A transfer
+ * of the kernel's is one step of a call, which counts by itself.)
  */
-static inline uint32_t transfer_restart(uint32_t done)
+static inline uint32_t transfer_begin(const struct process *self, struct transfer *transfer)
 {
-    return done == 0 ? 0 : done | RESTART_BYTES;
+    if (likely(self->progress.kind != PROGRESS_BYTES) || transfer->flags & TRANSFER_OF_KERNEL)
+        return 0;
+    transfer_skip(transfer, self->progress.value);
+    return self->progress.value;
 }
 
-/* The bytes that the call has moved before it was repeated; forgets them. */
-static inline uint32_t transfer_take_progress(struct process *self)
+/* What an operation returns that has moved DONE bytes, a piece of its call, when more are left. */
+static inline int32_t transfer_goes_on(struct process *self, const struct transfer *transfer,
+                                       uint32_t done)
 {
-    uint32_t done = self->restart & ~RESTART_BYTES;
-    self->restart = 0;
-    return done;
+    return transfer->flags & TRANSFER_NEVER_SLEEPS ? (int32_t)done
+                                                   : call_continue(self, PROGRESS_BYTES, done);
 }
 
 /* ---- open files ---- */
 
 struct file_operations {
-    /* As read(2) and write(2), which ask for access and range first. NULL: it can't be opened so. */
+    /* As read(2) and write(2), which ask for access and range first. NULL: it can't be opened so.
+     * What may be long is done in pieces (transfer_goes_on()). */
     int32_t (*read)(struct process *self, struct file *file, struct transfer *transfer);
     int32_t (*write)(struct process *self, struct file *file, struct transfer *transfer);
     /* The events that hold now; the next change calls poll_wake(). NULL: it can always be read
@@ -400,7 +405,7 @@ static inline void poll_wake(void)
 
 /*
  * Sleep on CHANNEL for at most TICKS ticks, over all repetitions of the call; the first one notes
- * the end in self->restart. wait_is_over(): the time is up, or there is none to wait.
+ * the end as the call's progress. wait_is_over(): the time is up, or there is none to wait.
  */
 enum { WAIT_FOR_EVER = 0xFFFFFFFF, WAIT_TICKS_MAX = 1 << 29 };
 bool wait_is_over(const struct process *self, uint32_t ticks);

@@ -204,7 +204,8 @@ static int32_t pipe_write_full(struct process *self, const struct file *file,
     struct pipe *pipe = file->pipe;
     if ((file->flags & O_NONBLOCK) || (transfer->flags & TRANSFER_NEVER_SLEEPS))
         return done > 0 ? (int32_t)done : -EAGAIN;
-    self->restart = transfer_restart(done);
+    if (done > 0)
+        progress_note(self, PROGRESS_BYTES, done);
     pipe->waiters |= WRITERS_WAIT;
     return process_sleep(&pipe->put, 0);
 }
@@ -259,10 +260,9 @@ static __attribute__((noinline)) int32_t pipe_write_any(struct process *self, st
                                                         struct transfer *transfer)
 {
     struct pipe *pipe = file->pipe;
-    uint32_t before = transfer_take_progress(self), done = before;
+    uint32_t before = transfer_begin(self, transfer), done = before;
     if (transfer->bytes == 0)
-        return 0;
-    transfer_skip(transfer, done);
+        return (int32_t)done;
     if (!(pipe->open_ends & FILE_READ)) {
         signal_send(self, SIGPIPE, self->pid);
         return done > 0 ? (int32_t)done : -EPIPE;
@@ -282,7 +282,7 @@ static int32_t pipe_write(struct process *self, struct file *file, struct transf
     uint32_t bytes = transfer->bytes, put = pipe->put, in_page = put % PAGE_BYTES;
     uint8_t *page = *page_slot(pipe, put);
     if (unlikely(page == NULL || bytes > PAGE_BYTES - in_page ||
-                 put + bytes - pipe->taken > pipe->capacity || self->restart != 0 ||
+                 put + bytes - pipe->taken > pipe->capacity || self->progress.kind != 0 ||
                  !(pipe->open_ends & FILE_READ) || !transfer_is_simple(transfer, bytes)) ||
         unlikely(user_copy(page + in_page, transfer_place(transfer), bytes) != FAULT_RESOLVED))
         return pipe_write_any(self, file, transfer);

@@ -17,26 +17,21 @@ enum { PIECE_BYTES = 256, TICKS_PER_TENTH = TIMER_HZ / 10 };
 
 /* ---- writing ---- */
 
-/* Keys are looked at in between: output can be slow, and a signal ends it. */
+/* Output can be slow: a small piece at a time. */
 static int32_t terminal_write(struct process *self, struct file *file, struct transfer *transfer)
 {
     char piece[PIECE_BYTES];
-    uint32_t done = 0;
+    uint32_t done = transfer_begin(self, transfer);
+    uint32_t bytes = transfer->bytes < PIECE_BYTES ? transfer->bytes : PIECE_BYTES;
     (void)file;
-    while (transfer->bytes > 0) {
-        uint32_t bytes = transfer->bytes < PIECE_BYTES ? transfer->bytes : PIECE_BYTES;
-        enum kerr error = transfer_from_user(transfer, piece, bytes);
-        if (error != KERR_OK)
-            return transfer_failed(transfer, error, done);
-        console_write(piece, bytes);
-        done += bytes;
-        if (transfer->bytes == 0)
-            break;
-        process_clients_poll();
-        if (signal_is_pending(self))
-            break;
-    }
-    return (int32_t)done;
+    if (bytes == 0)
+        return (int32_t)done;
+    enum kerr error = transfer_from_user(transfer, piece, bytes);
+    if (error != KERR_OK)
+        return transfer_failed(transfer, error, done);
+    console_write(piece, bytes);
+    done += bytes;
+    return transfer->bytes > 0 ? transfer_goes_on(self, transfer, done) : (int32_t)done;
 }
 
 /* ---- reading ---- */
@@ -87,14 +82,11 @@ static int32_t read_characters(struct process *self, const struct file *file,
     uint32_t least = terminal.settings.characters[VMIN];
     uint32_t ticks = terminal.settings.characters[VTIME] * TICKS_PER_TENTH;
     bool is_enough = count >= (least < transfer->bytes ? least : transfer->bytes);
-    if (count > 0 && (is_enough || (file->flags & O_NONBLOCK))) {
-        self->restart = 0;
+    if (count > 0 && (is_enough || (file->flags & O_NONBLOCK)))
         return take_input(transfer, count);
-    }
     if (least == 0) {
         if (!wait_is_over(self, ticks))
             return sleep_for_input(self, file, transfer, ticks);
-        self->restart = 0;
         return 0;
     }
     if (count == 0 || ticks == 0)

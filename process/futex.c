@@ -14,6 +14,7 @@
 #include <kernel/layer.h>
 #include <mm/object.h>
 #include <process/clock.h>
+#include <process/repeat.h>
 #include <process/schedule.h>
 #include <process/system_call.h>
 #include <process/timer.h>
@@ -132,7 +133,7 @@ static int32_t futex_wait(struct process *self, enum time_format format)
     uint32_t value = 0;
     uint64_t deadline;
     struct futex_key key = {0};
-    bool has_slept = self->restart != 0;
+    bool has_slept = progress_of(self, PROGRESS_WAIT) != 0;
     int32_t result = deadline_of(self, format, &deadline);
     if (result == 0 && wanted_bits(self) == 0)
         result = -EINVAL;
@@ -144,11 +145,7 @@ static int32_t futex_wait(struct process *self, enum time_format format)
         enum kerr error = user_read(&value, ARG1, sizeof(value));
         result = error != KERR_OK ? user_access_failed(error) : value != ARG3 ? -EAGAIN : 0;
     }
-    if (result == 0)
-        return sleep_on(self, &key, deadline);
-    if (result < 0) /* else it is repeated for want of a frame */
-        wait_ends(self);
-    return result;
+    return result == 0 ? sleep_on(self, &key, deadline) : result;
 }
 
 /* ---- waking ---- */

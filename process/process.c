@@ -98,7 +98,6 @@ enum kerr process_create(struct process *parent, struct process **process)
     words_fill(new, 0, sizeof(*new) / sizeof(uint32_t));
     new->pid = pid;
     new->calls = SYSTEM_CALLS;
-    new->repeated_call = ~0u;
     list_init(&new->children);
     list_init(&new->sibling);
     list_init(&new->queue);

@@ -3,8 +3,8 @@
  * Layer 8. Who runs: sleeping, waking, the time slice, and the one way out of the kernel.
  *
  * The current process is in no queue; others that can run wait in a ring, first come first served.
- * Sleepers hang in buckets by the address that they sleep on. A wake-up by what was waited for lets
- * the system call begin anew; one by a signal leaves `repeated_call` set, for signal.c to decide.
+ * Sleepers hang in buckets by the address that they sleep on. Woken by what it waited for, a process
+ * repeats its system call before it looks at its signals; woken by a signal, signal.c decides.
  */
 #include <process/schedule.h>
 
@@ -18,14 +18,13 @@
 #include <process/exceptions.h>
 #include <process/fpu.h>
 #include <process/limits.h>
+#include <process/repeat.h>
 #include <process/signal.h>
 #include <process/timer.h>
 #include <process/tls.h>
 #include <process/victim.h>
 
 enum { BUCKETS = 1024, TIME_SLICE_TICKS = 5 };
-
-enum { INT_0X80_BYTES = 2 };
 
 /* Checked builds look at every way out: the books must be in order there. */
 enum { WORK = 1, WORK_RARE = 2, WORK_ALWAYS = CHECKED ? 4 : 0 };
@@ -78,20 +77,12 @@ void process_dequeue(struct process *process)
 
 /* ---- sleeping ---- */
 
-/* The current process repeats its system call: what the handler is to return. */
-static int32_t process_repeat(void)
-{
-    process_current->frame.eip -= INT_0X80_BYTES;
-    return (int32_t)process_current->frame.eax;
-}
-
 int32_t process_sleep(const void *channel, uint64_t deadline)
 {
     struct process *self = process_current;
-    self->repeated_call = self->frame.eax;
-    process_request_leave();
+    int32_t eax = call_repeat_later(self);
     if (signal_is_pending(self))
-        return process_repeat(); /* which ends the sleep before it begins */
+        return eax; /* which ends the sleep before it begins */
     self->state = PROCESS_SLEEPING;
     self->channel = channel;
     if (channel != NULL)
@@ -100,7 +91,7 @@ int32_t process_sleep(const void *channel, uint64_t deadline)
         self->deadline = deadline;
         timer_add(self);
     }
-    return process_repeat();
+    return eax;
 }
 
 void process_request_room(void)
@@ -113,7 +104,8 @@ int32_t process_out_of_memory(void)
 {
     process_request_room();
     struct trap_frame *frame = &process_current->frame;
-    return frame->vector == VECTOR_SYSTEM_CALL ? process_repeat() : (int32_t)frame->eax;
+    return frame->vector == VECTOR_SYSTEM_CALL ? call_repeat_later(process_current)
+                                               : (int32_t)frame->eax;
 }
 
 void process_wake_one(struct process *process)
@@ -126,16 +118,14 @@ void process_wake_one(struct process *process)
 
 void process_end_sleep(struct process *process)
 {
-    process->repeated_call = ~0u;
+    process->is_woken = 1;
     process_wake_one(process);
 }
 
 void process_end_call(struct process *process, int32_t result)
 {
-    process->frame.eip += INT_0X80_BYTES;
-    process->frame.eax = (uint32_t)result;
-    process->restart = 0;
-    process_end_sleep(process);
+    call_end(process, result);
+    process_wake_one(process);
 }
 
 void process_wake(const void *channel)
@@ -273,6 +263,15 @@ static void check_books(const struct process *self)
     ASSERT(ledger_open() == 0, "return to user mode with %u debts", ledger_open());
 }
 
+/* SELF's call is to be repeated, and its signals have to wait for that. */
+static bool repeats_first(const struct process *self)
+{
+    return call_is_repeated(self) &&
+           (self->is_woken ||
+            (self->progress.kind == PROGRESS_STEPS && signal_is_for_handler(self)) ||
+            self->progress.kind == PROGRESS_END);
+}
+
 /*
  * Go round until a process can go on and nothing is left to do for it (drawn in docs/processes.md).
  * Each step may make more work, also for steps before it: a signal stops the process, the idle wait
@@ -283,6 +282,8 @@ static struct trap_frame *leave(struct trap_frame *frame)
 {
     struct process *self;
     (void)frame;
+    if (process_current != NULL)
+        call_look_after(process_current);
     for (;;) {
         uint32_t work = trap_leave_work;
         trap_leave_work = WORK_ALWAYS;
@@ -293,10 +294,14 @@ static struct trap_frame *leave(struct trap_frame *frame)
         self = process_current;
         if (self == NULL)
             continue; /* nobody could; what the idle wait brought may have changed that */
-        if (signal_is_pending(self))
+        if (signal_is_pending(self) && !repeats_first(self)) {
             signal_deliver(self); /* may end or stop it: round again */
-        else if ((trap_leave_work & WORK) == 0)
+        } else if (call_is_repeated(self)) {
+            call_repeat(self);
+            cpu_take_interrupts();
+        } else if ((trap_leave_work & WORK) == 0) {
             break;
+        }
     }
     if (CHECKED)
         check_books(self);

@@ -6,10 +6,8 @@
  * at a time becomes what the table of actions says. A table is shared by fork until one side
  * changes it; no table at all means that every action is the default.
  *
- * A process that slept in a system call is about to repeat it (process_sleep()): its EIP is at the
- * int 0x80, its EAX the number. A handler comes in between, and the call is repeated behind it, or
- * ends with EINTR. What it slept for clears `repeated_call`; `restart` not being 0 says as well
- * that a call is under way.
+ * A process that slept in a system call is about to repeat it (process/repeat.h). A handler comes in
+ * between, and the call begins anew behind it, or ends with EINTR or with what it has moved so far.
  */
 #include <process/signal.h>
 
@@ -18,13 +16,12 @@
 #include <kernel/string.h>
 #include <mm/heap.h>
 #include <process/part.h>
+#include <process/repeat.h>
 #include <process/schedule.h>
 #include <process/signal_table.h>
 #include <process/system_call.h>
 #include <process/timer.h>
 #include <process/victim.h>
-
-enum { NO_CALL = ~0u, INT_0X80_BYTES = 2 };
 
 /* What a signal does to a process that says nothing about it; else it ends it. */
 #define IGNORED_BY_DEFAULT                                                                         \
@@ -391,6 +388,7 @@ void signal_replace_mask(struct process *self, uint64_t mask)
         return;
     self->signals_to_restore = self->signals_blocked;
     self->restore_blocked = 1;
+    process_request_leave(); /* where the mask is given back if the call ends */
     signal_set_blocked(self, mask);
 }
 
@@ -514,22 +512,18 @@ static bool never_goes_on(uint32_t call)
 static __attribute__((noinline)) void interrupt_call(struct process *self, uint32_t action_flags)
 {
     uint32_t call = self->frame.eax;
-    int32_t result = -EINTR;
-    bool goes_on = (action_flags & ACTION_RESTART) != 0 && !never_goes_on(call);
-    if ((self->restart & RESTART_BYTES) != 0)
-        result = (int32_t)(self->restart & ~RESTART_BYTES);
-    else if (is_sleep(call))
-        result = time_sleep_interrupted(self);
-    else if (goes_on && self->restart == 0)
-        result = 0;
+    bool goes_on = (action_flags & ACTION_RESTART) != 0 && !never_goes_on(call) &&
+                   self->progress.kind != PROGRESS_WAIT;
     if (is_signal_wait(call))
         signal_restore_mask(self);
-    self->repeated_call = NO_CALL;
-    self->restart = 0;
-    if (result == 0)
-        return;
-    self->frame.eip += INT_0X80_BYTES;
-    self->frame.eax = (uint32_t)result;
+    if (self->progress.kind == PROGRESS_BYTES)
+        call_end(self, (int32_t)self->progress.value);
+    else if (is_sleep(call))
+        call_end(self, time_sleep_interrupted(self));
+    else if (goes_on)
+        call_begin_anew(self);
+    else
+        call_end(self, -EINTR);
 }
 
 /* No handler wants SIGNAL. */
@@ -542,11 +536,9 @@ static __attribute__((noinline)) void act_by_default(struct process *self, unsig
         signal_end_by_fault(self, signal, self->fault_address);
         return;
     }
-    if ((bit & SIGNALS_STOPPING) != 0 && is_signal_wait(self->repeated_call))
+    if ((bit & SIGNALS_STOPPING) != 0 && call_is_repeated(self) && is_signal_wait(self->frame.eax))
         interrupt_call(self, 0); /* to be stopped ends it; source: signal(7) */
     signal_take(self, signal);
-    if (!signal_is_pending(self))
-        self->repeated_call = NO_CALL; /* the call is repeated as if nothing had happened */
     if (handler == HANDLER_IGNORE || (bit & IGNORED_BY_DEFAULT) != 0 || is_protected(self, sender))
         return;
     if ((bit & SIGNALS_STOPPING) != 0)
@@ -589,7 +581,7 @@ static __attribute__((noinline)) void stack_is_bad(struct process *self, unsigne
 static void run_handler(struct process *self, unsigned signal, const struct signal_action *action)
 {
     enum kerr error = KERR_OK;
-    if (self->repeated_call != NO_CALL || self->restart != 0)
+    if (call_is_repeated(self))
         interrupt_call(self, action->flags);
     if ((action->flags & ACTION_RESET_HANDLER) != 0) {
         error = own_table(self);
@@ -605,6 +597,12 @@ static void run_handler(struct process *self, unsigned signal, const struct sign
         victim_make_room(self); /* the signal is still pending: the way out tries again */
     else
         stack_is_bad(self, signal);
+}
+
+bool signal_is_for_handler(const struct process *self)
+{
+    unsigned signal = choose(self);
+    return signal != 0 && signal_action(self, signal)->handler > HANDLER_IGNORE;
 }
 
 void signal_deliver(struct process *self)

@@ -218,8 +218,6 @@ static int32_t take_one_of(struct process *self, uint64_t ready)
             return user_access_failed(error);
     }
     signal_take(self, signal);
-    wait_ends(self);
-    signal_restore_mask(self);
     return (int32_t)signal;
 }
 
@@ -238,7 +236,7 @@ static int32_t sleep_for_signal(struct process *self, uint64_t set, const struct
     return process_sleep(&self->signals_pending, deadline);
 }
 
-static int32_t look_for_signal(struct process *self, enum time_format format)
+static int32_t wait_for_signal(struct process *self, enum time_format format)
 {
     uint64_t set = 0;
     struct time limit = {0, 0};
@@ -252,16 +250,6 @@ static int32_t look_for_signal(struct process *self, enum time_format format)
     uint64_t ready = self->signals_pending & set & ~SIGNALS_ABSOLUTE;
     return ready != 0 ? take_one_of(self, ready)
                       : sleep_for_signal(self, set, ARG3 != 0 ? &limit : NULL);
-}
-
-static int32_t wait_for_signal(struct process *self, enum time_format format)
-{
-    int32_t result = look_for_signal(self, format);
-    if (result < 0) { /* it does not sleep, nor will it be repeated */
-        wait_ends(self);
-        signal_restore_mask(self);
-    }
-    return result;
 }
 
 SYSTEM_CALL(177, rt_sigtimedwait)

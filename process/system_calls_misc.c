@@ -14,6 +14,7 @@
 #include <mm/frame.h>
 #include <process/clock.h>
 #include <process/random.h>
+#include <process/repeat.h>
 #include <process/schedule.h>
 #include <process/system_call.h>
 #include <process/timer.h>
@@ -100,23 +101,27 @@ SYSTEM_CALL(77, getrusage)
 
 enum { RANDOM_NONBLOCK = 1, RANDOM_TRUE = 2, RANDOM_INSECURE = 4, RANDOM_FLAGS = 7 };
 
+/* Twenty instructions a byte. */
+enum { RANDOM_PIECE_BYTES = CALL_PIECE_BYTES / 16 };
+
 SYSTEM_CALL(355, getrandom)
 {
-    uint32_t address = ARG1, left = ARG2, flags = ARG3, done = 0;
+    uint32_t address = ARG1, bytes = ARG2, flags = ARG3, done = progress_of(self, PROGRESS_BYTES);
     if ((flags & ~(uint32_t)RANDOM_FLAGS) != 0 ||
         (flags & (RANDOM_TRUE | RANDOM_INSECURE)) == (RANDOM_TRUE | RANDOM_INSECURE))
         return -EINVAL;
-    if (left > INT32_MAX)
-        left = INT32_MAX;
-    while (left > 0) {
+    if (bytes > INT32_MAX)
+        bytes = INT32_MAX;
+    for (uint32_t piece_end = done + RANDOM_PIECE_BYTES; done < bytes;) {
         uint8_t part[256];
-        uint32_t bytes = left < sizeof(part) ? left : sizeof(part);
-        random_bytes(part, bytes);
-        enum kerr error = user_write(address + done, part, bytes);
+        uint32_t count = bytes - done < sizeof(part) ? bytes - done : sizeof(part);
+        if (done >= piece_end)
+            return call_continue(self, PROGRESS_BYTES, done);
+        random_bytes(part, count);
+        enum kerr error = user_write(address + done, part, count);
         if (error != KERR_OK)
             return done > 0 ? (int32_t)done : user_access_failed(error);
-        done += bytes;
-        left -= bytes;
+        done += count;
     }
     return (int32_t)done;
 }

@@ -11,6 +11,7 @@
 #include <arch/i386/pit.h>
 #include <arch/i386/rtc.h>
 #include <process/clock.h>
+#include <process/repeat.h>
 #include <process/signal_table.h>
 #include <process/system_call.h>
 #include <process/timer.h>
@@ -222,23 +223,24 @@ SYSTEM_CALL(43, times)
 
 /* ---- sleeping ---- */
 
-enum { RESTART_BITS = 0x7FFFFFFF, WAIT_TICKS_MAX = RESTART_BITS / 2 };
-_Static_assert((RESTART_BYTES & RESTART_BITS) == 0, "the mark of another kind of progress");
+enum { END_BITS = 0x7FFFFFFF, WAIT_TICKS_MAX = END_BITS / 2 };
 
 /* The low bits of the deadline are kept; it is near enough for that. 0 would mean none. */
 uint64_t wait_deadline(struct process *self, uint64_t ticks)
 {
     uint64_t now = timer_ticks();
-    if (self->restart == 0) {
+    uint32_t end = progress_of(self, PROGRESS_WAIT);
+    if (end == 0) {
         uint64_t deadline = now + (ticks < WAIT_TICKS_MAX ? ticks : WAIT_TICKS_MAX - 1) + 1;
-        if (((uint32_t)deadline & RESTART_BITS) == 0)
+        if (((uint32_t)deadline & END_BITS) == 0)
             deadline++;
-        self->restart = (uint32_t)deadline & RESTART_BITS;
+        end = (uint32_t)deadline & END_BITS;
+        progress_note(self, PROGRESS_WAIT, end);
     }
-    uint32_t ahead = (self->restart - (uint32_t)now) & RESTART_BITS;
+    uint32_t ahead = (end - (uint32_t)now) & END_BITS;
     if (ahead <= WAIT_TICKS_MAX + 1)
         return now + ahead;
-    return now - (((uint32_t)now - self->restart) & RESTART_BITS);
+    return now - (((uint32_t)now - end) & END_BITS);
 }
 
 static int32_t sleep_for(struct process *self, struct time time)
@@ -249,7 +251,6 @@ static int32_t sleep_for(struct process *self, struct time time)
     uint64_t deadline = wait_deadline(self, ticks);
     if (deadline > timer_ticks())
         return process_sleep(NULL, deadline);
-    wait_ends(self);
     return 0;
 }
 
@@ -315,7 +316,7 @@ static uint32_t rest_address(const struct process *self)
 int32_t time_sleep_interrupted(struct process *self)
 {
     uint32_t address = rest_address(self);
-    if (address == 0 || self->restart == 0)
+    if (address == 0 || progress_of(self, PROGRESS_WAIT) == 0)
         return -EINTR;
     uint64_t now = timer_ticks(), deadline = wait_deadline(self, 0);
     struct time rest = ticks_to_time(deadline > now ? deadline - now : 0);

@@ -52,12 +52,13 @@ void timer_remove(struct process *process)
 
 static void tick(struct trap_frame *frame)
 {
+    (void)frame;
     ticks++;
     struct rb_node *first;
     while ((first = rb_first(&deadlines)) != NULL && process_of(first)->deadline <= ticks)
         process_end_sleep(process_of(first));
     alarms_tick(ticks);
-    if (trap_from_user(frame))
+    if (process_current != NULL)
         process_tick();
     process_clients_poll();
 }

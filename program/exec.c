@@ -385,7 +385,6 @@ static void change_over(struct process *process, const char *path, struct memory
     process_parts_exec(process);
     process->exit_signal = SIGCHLD;
     process->clear_tid = 0;
-    process->restart = 0;
     reset_registers(&process->frame, program.image.entry, esp);
 }
 

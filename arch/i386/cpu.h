@@ -131,12 +131,18 @@ static inline void cpu_interrupts_off(void)
 }
 
 /*
- * Sleep until an interrupt has been served; the one place where the kernel takes interrupts. STI
+ * Sleep until an interrupt has been served; here and below the kernel takes interrupts. STI
  * works after the *next* instruction only, so none can slip in before HLT.
  */
 static inline void cpu_idle(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+/* Let interrupts come that have waited; one is served behind the instruction after STI. */
+static inline void cpu_take_interrupts(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
 }
 
 /* Stop for good. An NMI wakes a halted CPU: hence the loop. */

@@ -24,17 +24,11 @@ struct time ticks_to_time(uint64_t ticks);
 
 /*
  * A call that sleeps for TICKS at the most is repeated when it wakes: the first time notes the end
- * in self->restart (what is more than 124 days is cut), the next ones find it there. TICKS is then
- * not looked at.
+ * as the call's progress (what is more than 124 days is cut), the next ones find it there. TICKS is
+ * then not looked at.
  *   returns the deadline; at least as far as asked, since the tick that runs is not counted
  */
 uint64_t wait_deadline(struct process *self, uint64_t ticks);
-
-/* The call has come to its end. */
-static inline void wait_ends(struct process *self)
-{
-    self->restart = 0;
-}
 
 /* A struct timespec (or timespec64) of the program's: 0, -EINVAL, -EFAULT or a repetition. */
 enum time_format { TIME_32, TIME_64 };

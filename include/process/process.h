@@ -4,8 +4,8 @@
  *
  * Processes. One kernel stack, one event at a time: a trap leaves the user's registers in the
  * process record, the event is handled to its end, and some process is resumed. To block is to put
- * the process to sleep and let it repeat its system call or its faulting instruction: so no side
- * effect before the last copy that can fail, or progress kept in the record.
+ * the process to sleep and to repeat its system call or its faulting instruction: so no side effect
+ * before the last copy that can fail, or progress kept in the record (process/repeat.h).
  *
  * A process at rest is a record, a directory and what it has written. Records stand in a fixed
  * array that becomes real as it grows; a record stays real while its process lives. The number of
@@ -62,11 +62,21 @@ struct limits {
 };
 
 /*
- * In `restart`: the other bits are the number of bytes that the call has moved. A handler's signal
- * ends a call with `restart` != 0, woken or not: the result is that number (without the mark:
- * EINTR), and `restart` is 0 again before the handler runs.
+ * What a call has done for good before it is repeated (process/repeat.h), and what becomes of it when
+ * a handler wants to run.
  */
-#define RESTART_BYTES 0x80000000u
+enum progress_kind {
+    PROGRESS_NONE,
+    PROGRESS_BYTES, /* so many bytes were moved: the call ends, and returns their number */
+    PROGRESS_WAIT,  /* when a wait is over, in ticks, not 0: EINTR */
+    PROGRESS_SLEPT, /* 1: it has slept: EINTR, or it begins anew (SA_RESTART) */
+    PROGRESS_STEPS, /* steps of a call that knows no EINTR: the handler runs when it is done */
+    PROGRESS_END,   /* steps of the process's end: no signal changes anything any more */
+};
+struct progress {
+    uint32_t kind, value;
+    uint32_t last; /* PROGRESS_STEPS: the last step, for handlers that the call goes on in */
+};
 
 /* What a futex is known by, wherever it is mapped; `word` has the mark of a private one as well. */
 struct futex_key {
@@ -94,15 +104,17 @@ struct process {
     uint8_t is_vfork_child;   /* the parent sleeps until we exec or end */
     uint8_t is_kernels_child; /* started by init= or from the prompt: its end is shown */
     uint8_t wait_event;       /* stopped or continued, and not yet asked for: enum wait_event */
+    uint8_t is_in_call;       /* a call that is to be repeated */
+    uint8_t is_woken;         /* what it slept for has come: its call is repeated before all else */
     uint32_t calls;           /* SYSTEM_CALLS (trap.h) */
     struct process *parent;   /* NULL: the kernel */
     struct list children, sibling;
-    struct list queue;      /* in the run queue, a bucket of sleepers, or one of futexes */
-    struct rb_node timer;   /* in the tree of deadlines while `deadline` is not 0 */
-    uint64_t deadline;      /* in timer ticks; 0: none */
-    const void *channel;    /* what it sleeps on; NULL: a deadline or a signal alone */
-    uint32_t repeated_call; /* the call that it sleeps in, to be repeated; ~0: none */
-    uint32_t restart;       /* progress of that call, kept over repetitions; 0: none */
+    struct list queue;         /* in the run queue, a bucket of sleepers, or one of futexes */
+    struct rb_node timer;      /* in the tree of deadlines while `deadline` is not 0 */
+    uint64_t deadline;         /* in timer ticks; 0: none */
+    const void *channel;       /* what it sleeps on; NULL: a deadline or a signal alone */
+    system_call_t *goes_on_in; /* of the call that is repeated: the handler; NULL: EAX says which */
+    struct progress progress;  /* of that call */
     uint32_t group, session;
     struct memory *memory;        /* NULL: a zombie */
     void *states[PROCESS_STATES]; /* of parts of layers above: process/part.h */
@@ -194,7 +206,7 @@ uint32_t process_count(void);
 
 /*
  * Put the current process to sleep on CHANNEL (NULL: none) until DEADLINE (ticks; 0: none); it
- * repeats its system call when it wakes. The handler returns what this returns.
+ * repeats its system call when it wakes (process/repeat.h). The handler returns what this returns.
  */
 int32_t process_sleep(const void *channel, uint64_t deadline) must_check;
 

@@ -100,12 +100,16 @@ static inline bool signal_is_pending(const struct process *process)
  */
 void signal_deliver(struct process *self);
 
+/* The signal that signal_deliver() would take has a handler. */
+bool signal_is_for_handler(const struct process *self);
+
 /* SELF blocks what MASK says, from now on; SIGKILL and SIGSTOP can't be blocked. */
 void signal_set_blocked(struct process *self, uint64_t mask);
 
 /*
- * The same until the call ends, which says so by signal_restore_mask(). When it is repeated, that
- * has been done already. A handler that ends the call gives the old mask back when it returns.
+ * The same until the call ends, in whatever way (process/repeat.h). When it is repeated, that has
+ * been done already. A handler that ends the call gives the old mask back when it returns; for
+ * calls whose handlers run with the old mask, signal_restore_mask() does so before.
  */
 void signal_replace_mask(struct process *self, uint64_t mask);
 void signal_restore_mask(struct process *self);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 8. System calls that are repeated, and their progress (repeat.h).
+ *
+ * `is_in_call` in the record says that its call is to be repeated, and is the one mark that progress
+ * is valid. The registers stay as the program left them: EAX with the number of the call (or, when it
+ * goes on in another handler, its result), EIP behind the int 0x80.
+ */
+#include <process/repeat.h>
+
+#include <process/schedule.h>
+#include <process/signal.h>
+
+enum { INT_0X80_BYTES = 2 };
+
+void progress_note(struct process *self, enum progress_kind kind, uint32_t value)
+{
+    self->progress.kind = kind;
+    self->progress.value = value;
+    process_request_leave(); /* where it is dropped if the call ends */
+}
+
+int32_t call_repeat_later(struct process *self)
+{
+    self->is_in_call = 1;
+    process_request_leave();
+    return (int32_t)self->frame.eax;
+}
+
+int32_t call_continue(struct process *self, enum progress_kind kind, uint32_t value)
+{
+    progress_note(self, kind, value);
+    return call_repeat_later(self);
+}
+
+void call_go_on_in(struct process *self, system_call_t *handler, enum progress_kind kind,
+                   uint32_t value)
+{
+    self->goes_on_in = handler;
+    int32_t ignored = call_continue(self, kind, value); /* the result is in EAX, and stays there */
+    (void)ignored;
+}
+
+/* What a call leaves behind that has come to its end. */
+static void forget(struct process *self)
+{
+    self->is_in_call = 0;
+    self->goes_on_in = NULL;
+    self->progress.kind = PROGRESS_NONE;
+}
+
+void call_look_after(struct process *self)
+{
+    if (call_is_repeated(self))
+        return;
+    forget(self);
+    if (self->restore_blocked) { /* the mask was the call's */
+        self->restore_blocked = 0;
+        signal_set_blocked(self, self->signals_to_restore);
+    }
+}
+
+void call_repeat(struct process *self)
+{
+    self->is_in_call = self->is_woken = 0;
+    int32_t result = self->goes_on_in != NULL ? self->goes_on_in(&self->frame)
+                                              : trap_system_calls[self->frame.eax](&self->frame);
+    int32_t moved = (int32_t)progress_of(self, PROGRESS_BYTES);
+    if (!call_is_repeated(self) && moved > 0 && result < moved)
+        result = moved; /* whatever ended it: so much was moved */
+    self->frame.eax = (uint32_t)result;
+    call_look_after(self);
+}
+
+void call_end(struct process *self, int32_t result)
+{
+    forget(self);
+    self->frame.eax = (uint32_t)result;
+}
+
+void call_begin_anew(struct process *self)
+{
+    self->frame.eip -= INT_0X80_BYTES;
+    call_end(self, (int32_t)self->frame.eax);
+}
