@@ -138,7 +138,7 @@ static int32_t transfer_pieces(struct process *self, enum file_access access)
     if (result != 0)
         return result;
     if (transfer.bytes == 0)
-        return 0;
+        return 0; /* or, where it was more before it was repeated: what was moved (repeat.c) */
     return transfer_now(self, file, &transfer, access);
 }
 
@@ -170,13 +170,15 @@ static int32_t send_page(struct process *self, struct file *to, const struct nod
 }
 
 /*
- * Send up to BYTES bytes of the module FROM, from POSITION on, as far as it goes now: *SENT.
+ * Send up to BYTES bytes of the module FROM, from POSITION on, as far as it goes now, and a piece at
+ * the most: *SENT. A write that takes less than it was given wants to go on later.
  *   returns 0; or, when nothing was sent, what the call must return: never 0
  */
 static int32_t send_module(struct process *self, struct file *to, const struct node *from,
                            uint64_t position, uint32_t bytes, uint32_t *sent)
 {
     *sent = 0;
+    bytes = bytes < CALL_PIECE_BYTES ? bytes : CALL_PIECE_BYTES;
     while (*sent < bytes && position + *sent < from->bytes) {
         uint32_t offset = (uint32_t)position + *sent;
         uint32_t part = PAGE_BYTES - offset % PAGE_BYTES;
@@ -185,6 +187,8 @@ static int32_t send_module(struct process *self, struct file *to, const struct n
         int32_t result = send_page(self, to, from, offset, part, TRANSFER_NEVER_SLEEPS);
         if (result > 0) {
             *sent += (uint32_t)result;
+            if ((uint32_t)result < part)
+                return 0;
             continue;
         }
         if (*sent > 0)
@@ -209,11 +213,14 @@ static int32_t find_sendfile_files(struct process *self, struct file **to, struc
     return (int32_t)ARG4 < 0 ? -EINVAL : 0;
 }
 
-/* sendfile() with an offset of OFFSET_BYTES bytes at ARG3, or none: then the file's own is used. */
+/*
+ * sendfile() with an offset of OFFSET_BYTES bytes at ARG3, or none: then the file's own is used. The
+ * offset moves on with each piece, and so tells a repeated call where to go on.
+ */
 static int32_t sendfile(struct process *self, uint32_t offset_bytes)
 {
     struct file *to, *from;
-    uint32_t sent;
+    uint32_t sent, before = progress_of(self, PROGRESS_BYTES);
     uint64_t position = 0;
     enum kerr error = ARG3 != 0 ? user_read(&position, ARG3, offset_bytes) : KERR_OK;
     if (error == KERR_OK && ARG3 != 0) /* written now as well: what was sent can't be taken back */
@@ -227,7 +234,7 @@ static int32_t sendfile(struct process *self, uint32_t offset_bytes)
         position = from->offset;
     if ((int64_t)position < 0)
         return -EINVAL;
-    result = send_module(self, to, from->node, position, ARG4, &sent);
+    result = send_module(self, to, from->node, position, ARG4 - before, &sent);
     if (result != 0)
         return result;
     position += sent;
@@ -235,7 +242,11 @@ static int32_t sendfile(struct process *self, uint32_t offset_bytes)
         from->offset = position;
     else
         error = user_write(ARG3, &position, offset_bytes);
-    return error == KERR_OK ? (int32_t)sent : -EFAULT;
+    if (error != KERR_OK)
+        return -EFAULT;
+    if (sent > 0 && before + sent < ARG4 && position < from->node->bytes)
+        return call_continue(self, PROGRESS_BYTES, before + sent);
+    return (int32_t)(before + sent);
 }
 
 SYSTEM_CALL(187, sendfile)

@@ -22,13 +22,14 @@ static int32_t read_nothing(struct process *self, struct file *file, struct tran
     return 0;
 }
 
-/* A page at a time: the result is exact where the program's memory ends. */
+/* A page at a time: the result is exact where the program's memory ends. Many pages: in pieces. */
 static int32_t read_zeros(struct process *self, struct file *file, struct transfer *transfer)
 {
-    uint32_t done = 0;
-    (void)self;
+    uint32_t done = transfer_begin(self, transfer), piece_end = done + CALL_PIECE_BYTES;
     (void)file;
     while (transfer->bytes > 0) {
+        if (done >= piece_end)
+            return transfer_goes_on(self, transfer, done);
         uint32_t bytes = transfer_step(transfer, PAGE_BYTES);
         enum kerr error = transfer_zeros(transfer, bytes);
         if (error != KERR_OK)

@@ -42,15 +42,16 @@ const struct node *module_of_object(const struct object *object)
 static int32_t module_read(struct process *self, struct file *file, struct transfer *transfer)
 {
     const struct node *node = file->node;
-    uint32_t done = 0;
+    uint32_t before = transfer_begin(self, transfer), done = 0;
     enum kerr error = KERR_OK;
-    (void)self;
     uint64_t *position = transfer_position(file, transfer);
+    if (transfer->flags & TRANSFER_AT_POSITION) /* an argument of the call: it has not moved on */
+        *position += before;
     if (*position >= node->bytes)
-        return 0;
+        return (int32_t)before;
     uint32_t start = (uint32_t)*position;
     uint32_t end = transfer->bytes < node->bytes - start ? start + transfer->bytes : node->bytes;
-    while (start + done < end && error == KERR_OK) {
+    while (start + done < end && done < CALL_PIECE_BYTES && error == KERR_OK) {
         frame_t frame;
         uint32_t offset = start + done, in_page = offset % PAGE_BYTES, left = end - offset;
         uint32_t bytes =
@@ -65,7 +66,10 @@ static int32_t module_read(struct process *self, struct file *file, struct trans
             done += bytes;
     }
     *position += done;
-    return error == KERR_OK ? (int32_t)done : transfer_failed(transfer, error, done);
+    if (error != KERR_OK)
+        return transfer_failed(transfer, error, before + done);
+    return start + done < end ? transfer_goes_on(self, transfer, before + done)
+                              : (int32_t)(before + done);
 }
 
 const struct file_operations module_operations = {.read = module_read, .seek = SEEK_ANYWHERE};

@@ -9,9 +9,10 @@
  * Source: Linux manual page process_vm_readv(2).
  */
 #include <mm/heap.h>
+#include <process/repeat.h>
 #include <process/system_call.h>
 
-enum { IOVECS_MAX = 1024 };
+enum { IOVECS_MAX = 1024, BYTES_MAX = 0x7FFFF000 };
 
 struct iovec {
     uint32_t base, bytes;
@@ -69,14 +70,32 @@ static enum kerr copy(struct process *self, struct memory *peer, uint32_t local,
     return error;
 }
 
-/* Up to the end of a page of the peer's at a time, so that what can't be had ends it there. */
+/* Go on BYTES bytes behind. */
+static void skip(struct cursor *cursor, uint32_t bytes)
+{
+    while (bytes > 0 && advance(cursor)) {
+        uint32_t part = least(cursor->part.bytes, bytes);
+        consume(cursor, part);
+        bytes -= part;
+    }
+}
+
+/*
+ * Up to the end of a page of the peer's at a time, so that what can't be had ends it there. More than
+ * Linux moves by one call is cut.
+ */
 static int32_t transfer(struct process *self, struct memory *peer, struct cursor *local,
                         struct cursor *remote, enum direction direction)
 {
-    uint32_t done = 0;
-    while (advance(local) && advance(remote)) {
+    uint32_t done = progress_of(self, PROGRESS_BYTES), piece_end = done + CALL_PIECE_BYTES;
+    skip(local, done);
+    skip(remote, done);
+    while (done < BYTES_MAX && advance(local) && advance(remote)) {
+        if (done >= piece_end)
+            return call_continue(self, PROGRESS_BYTES, done);
         uint32_t bytes = least(least(local->part.bytes, remote->part.bytes),
                                PAGE_BYTES - remote->part.base % PAGE_BYTES);
+        bytes = least(bytes, BYTES_MAX - done);
         enum kerr error = copy(self, peer, local->part.base, remote->part.base, bytes, direction);
         if (error == KERR_NO_MEMORY || (error != KERR_OK && done == 0))
             return user_access_failed(error);
