@@ -53,7 +53,7 @@ void timer_remove(struct process *process)
 static void tick(struct trap_frame *frame)
 {
     (void)frame;
-    ticks++;
+    ticks += pit_ticks_served();
     struct rb_node *first;
     while ((first = rb_first(&deadlines)) != NULL && process_of(first)->deadline <= ticks)
         process_end_sleep(process_of(first));

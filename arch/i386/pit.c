@@ -4,6 +4,7 @@
  */
 #include <arch/i386/pit.h>
 
+#include <arch/i386/cpu.h>
 #include <arch/i386/io.h>
 #include <arch/i386/pic.h>
 
@@ -16,13 +17,66 @@ enum {
 
 static uint32_t divisor;
 
+/* The time-stamp counter, which counts on while a tick waits. */
+static struct {
+    uint32_t per_tick; /* 0: there is none */
+    uint64_t at_last;
+    uint32_t ahead; /* ticks that were counted before they came */
+} cycles;
+
+static uint32_t read_count(void)
+{
+    outb(CONTROL, CONTROL_CHANNEL_0_LATCH);
+    uint32_t count = inb(CHANNEL_0);
+    return count | (uint32_t)inb(CHANNEL_0) << 8;
+}
+
+/* How far the time-stamp counter goes in a tick, by an eighth of one. A timer that stands still, or
+ * ends its round just then, tells nothing. */
+static uint32_t measure_cycles(void)
+{
+    enum { READS_MAX = 100000 };
+    uint32_t rest, first = read_count(), last = first;
+    uint64_t start = cpu_cycles();
+    for (uint32_t i = 0; i < READS_MAX && last <= first && first - last < divisor / 8; i++)
+        last = read_count();
+    uint64_t passed = cpu_cycles() - start;
+    return last < first && first <= divisor ? cpu_divide(passed * divisor, first - last, &rest) : 0;
+}
+
 void pit_start(uint32_t hz)
 {
     divisor = (PIT_INPUT_HZ + hz / 2) / hz;
     outb(CONTROL, CONTROL_CHANNEL_0_RATE);
     outb(CHANNEL_0, (uint8_t)divisor);
     outb(CHANNEL_0, (uint8_t)(divisor >> 8));
+    for (unsigned tries = 0; cpu_features.tsc && cycles.per_tick == 0 && tries < 4; tries++)
+        cycles.per_tick = measure_cycles();
+    cycles.at_last = cpu_cycles();
     pic_unmask(PIT_IRQ);
+}
+
+/* An IRQ that is late by more than half a tick stands for the next one as well, and so on. */
+uint32_t pit_ticks_served(void)
+{
+    uint32_t rest;
+    if (cycles.per_tick == 0)
+        return 1;
+    uint64_t now = cpu_cycles(), since = now - cycles.at_last + cycles.per_tick / 2;
+    uint32_t passed = 1;
+    if (since >> 32 < cycles.per_tick) /* else the counter was set */
+        passed = cpu_divide(since, cycles.per_tick, &rest);
+    cycles.at_last = now;
+    if (passed == 0 && cycles.ahead > 0) {
+        cycles.ahead--;
+        return 0;
+    }
+    if (passed <= 1) {
+        cycles.ahead = 0;
+        return 1;
+    }
+    cycles.ahead += passed - 1;
+    return passed;
 }
 
 /* The count goes from the divisor down to 1. Read first, and then look whether a tick waits: one
@@ -31,9 +85,7 @@ uint32_t pit_clocks_since_tick(void)
 {
     if (divisor == 0)
         return 0;
-    outb(CONTROL, CONTROL_CHANNEL_0_LATCH);
-    uint32_t count = inb(CHANNEL_0);
-    count |= (uint32_t)inb(CHANNEL_0) << 8;
+    uint32_t count = read_count();
     bool tick_waits = pic_is_raised(PIT_IRQ);
     uint32_t clocks = count < divisor ? divisor - count : 0;
     return tick_waits && clocks < divisor / 2 ? clocks + divisor : clocks;

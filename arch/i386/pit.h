@@ -18,6 +18,13 @@ enum { PIT_IRQ = 0, PIT_INPUT_HZ = 1193182 };
 void pit_start(uint32_t hz);
 
 /*
+ * An IRQ 0 is served: how many ticks it stands for, counting what passed while interrupts were off.
+ * 0: it was counted before (an emulator raises late ticks in a row). Where the CPU has no time-stamp
+ * counter that is always 1: of ticks that came in one event all but the first are lost.
+ */
+uint32_t pit_ticks_served(void);
+
+/*
  * Clocks (PIT_INPUT_HZ) since the last tick that was served; more than a tick's if one waits. 0
  * before pit_start().
  */
