@@ -124,21 +124,26 @@ enum kerr memory_touch_pages(uint32_t first_page, uint32_t last_page, enum acces
     return KERR_OK;
 }
 
-enum kerr memory_populate(struct memory *memory, uint32_t first_page, uint32_t last_page)
+enum kerr memory_populate(struct memory *memory, uint32_t *first_page, uint32_t last_page,
+                          uint32_t most)
 {
-    const struct vma *region = vma_at_or_above(&memory->space, VADDR(first_page << PAGE_SHIFT));
-    enum kerr first_error = KERR_OK;
+    const struct vma *region = vma_at_or_above(&memory->space, VADDR(*first_page << PAGE_SHIFT));
     for (; region != NULL && region->first_page <= last_page; region = vma_next(region)) {
-        uint32_t first = first_page > region->first_page ? first_page : region->first_page;
+        if (most == 0)
+            return KERR_OK;
+        uint32_t first = *first_page > region->first_page ? *first_page : region->first_page;
         uint32_t last = last_page < region->last_page ? last_page : region->last_page;
+        uint32_t piece_last = last - first < most ? last : first + most - 1;
         bool writes = (region->rights & RIGHTS_WRITE) != 0 && !(region->flags & VMA_SHARED);
-        enum kerr error = memory_touch_pages(first, last, writes ? ACCESS_WRITE : ACCESS_READ);
-        if (error == KERR_NO_MEMORY)
+        enum kerr error =
+            memory_touch_pages(first, piece_last, writes ? ACCESS_WRITE : ACCESS_READ);
+        *first_page = (error == KERR_BAD_ACCESS ? last : piece_last) + 1;
+        if (error != KERR_OK || piece_last < last)
             return error;
-        if (first_error == KERR_OK)
-            first_error = error;
+        most -= piece_last - first + 1;
     }
-    return first_error;
+    *first_page = last_page + 1;
+    return KERR_OK;
 }
 
 /* ---- as a part of a process ---- */

@@ -3,8 +3,8 @@
  * Layer 8. System calls that are repeated, and their progress (repeat.h).
  *
  * `is_in_call` in the record says that its call is to be repeated, and is the one mark that progress
- * is valid. The registers stay as the program left them: EAX with the number of the call (or, when it
- * goes on in another handler, its result), EIP behind the int 0x80.
+ * is valid. The registers stay as the program left them, EIP behind the int 0x80; but EAX may hold
+ * the result already, when the call goes on in another handler.
  */
 #include <process/repeat.h>
 
@@ -23,6 +23,8 @@ void progress_note(struct process *self, enum progress_kind kind, uint32_t value
 int32_t call_repeat_later(struct process *self)
 {
     self->is_in_call = 1;
+    if (self->goes_on_in == NULL)
+        self->call = self->frame.eax;
     process_request_leave();
     return (int32_t)self->frame.eax;
 }
@@ -63,8 +65,10 @@ void call_look_after(struct process *self)
 void call_repeat(struct process *self)
 {
     self->is_in_call = self->is_woken = 0;
+    if (self->goes_on_in == NULL)
+        self->frame.eax = self->call; /* whatever it returned the last time */
     int32_t result = self->goes_on_in != NULL ? self->goes_on_in(&self->frame)
-                                              : trap_system_calls[self->frame.eax](&self->frame);
+                                              : trap_system_calls[self->call](&self->frame);
     int32_t moved = (int32_t)progress_of(self, PROGRESS_BYTES);
     if (!call_is_repeated(self) && moved > 0 && result < moved)
         result = moved; /* whatever ended it: so much was moved */
@@ -81,5 +85,5 @@ void call_end(struct process *self, int32_t result)
 void call_begin_anew(struct process *self)
 {
     self->frame.eip -= INT_0X80_BYTES;
-    call_end(self, (int32_t)self->frame.eax);
+    call_end(self, (int32_t)self->call);
 }

@@ -266,10 +266,8 @@ static void check_books(const struct process *self)
 /* SELF's call is to be repeated, and its signals have to wait for that. */
 static bool repeats_first(const struct process *self)
 {
-    return call_is_repeated(self) &&
-           (self->is_woken ||
-            (self->progress.kind == PROGRESS_STEPS && signal_is_for_handler(self)) ||
-            self->progress.kind == PROGRESS_END);
+    return call_is_repeated(self) && (self->is_woken || (self->progress.kind == PROGRESS_STEPS &&
+                                                         signal_is_for_handler(self)));
 }
 
 /*

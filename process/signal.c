@@ -511,7 +511,7 @@ static bool never_goes_on(uint32_t call)
 /* A handler comes between SELF and the call that it is about to repeat. */
 static __attribute__((noinline)) void interrupt_call(struct process *self, uint32_t action_flags)
 {
-    uint32_t call = self->frame.eax;
+    uint32_t call = self->call;
     bool goes_on = (action_flags & ACTION_RESTART) != 0 && !never_goes_on(call) &&
                    self->progress.kind != PROGRESS_WAIT;
     if (is_signal_wait(call))
@@ -536,7 +536,7 @@ static __attribute__((noinline)) void act_by_default(struct process *self, unsig
         signal_end_by_fault(self, signal, self->fault_address);
         return;
     }
-    if ((bit & SIGNALS_STOPPING) != 0 && call_is_repeated(self) && is_signal_wait(self->frame.eax))
+    if ((bit & SIGNALS_STOPPING) != 0 && call_is_repeated(self) && is_signal_wait(self->call))
         interrupt_call(self, 0); /* to be stopped ends it; source: signal(7) */
     signal_take(self, signal);
     if (handler == HANDLER_IGNORE || (bit & IGNORED_BY_DEFAULT) != 0 || is_protected(self, sender))

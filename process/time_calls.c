@@ -308,7 +308,7 @@ SYSTEM_CALL(407, clock_nanosleep_time64)
 /* Where the call that SELF is in wants the rest of its time; 0: nowhere. */
 static uint32_t rest_address(const struct process *self)
 {
-    if (self->frame.eax == 162)
+    if (self->call == 162)
         return ARG2;
     return (ARG2 & TIMER_ABSTIME) != 0 ? 0 : ARG4;
 }
@@ -322,7 +322,7 @@ int32_t time_sleep_interrupted(struct process *self)
     struct time rest = ticks_to_time(deadline > now ? deadline - now : 0);
     struct timespec_64 long_form = {(int64_t)rest.seconds, (int32_t)rest.nanoseconds, 0};
     struct timespec_32 short_form = {(int32_t)rest.seconds, (int32_t)rest.nanoseconds};
-    bool is_long = self->frame.eax == 407;
+    bool is_long = self->call == 407;
     enum kerr error = is_long ? user_write(address, &long_form, sizeof(long_form))
                               : user_write(address, &short_form, sizeof(short_form));
     /* Without a frame for it the rest stays untold: this can't be repeated. */

@@ -129,27 +129,42 @@ static int32_t discard(struct process *self, struct pages pages)
 {
     if (pages.first < self->memory->space.first_page) /* a hole for good */
         pages.first = self->memory->space.first_page;
+    uint32_t count = count_below_kernel(pages);
+    if (count > UNMAP_AT_ONCE_PAGES)
+        return discard_in_pieces(self, pages.first, count);
     vaddr_t first = VADDR(pages.first << PAGE_SHIFT);
-    enum kerr error = vma_discard(&self->memory->space, first, count_below_kernel(pages));
+    enum kerr error = vma_discard(&self->memory->space, first, count);
     return error == KERR_OK ? 0 : memory_call_failed(error);
 }
 
-/* Every region of the range has to allow what it is to be touched for. */
-static int32_t populate(const struct vma *region, struct pages pages, uint32_t advice)
+/* Every region of the range has to allow what it is to be touched for. PROGRESS_STEPS: the next page. */
+static int32_t populate(struct process *self, const struct vma *region, struct pages pages,
+                        uint32_t advice)
 {
     const enum rights any = RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE;
     enum rights needed = advice == MADV_POPULATE_WRITE ? RIGHTS_WRITE : any;
     enum access access = advice == MADV_POPULATE_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    uint32_t next = progress_of(self, PROGRESS_STEPS), budget = CALL_PIECE_PAGES;
+    if (pages.first < next) {
+        pages.first = next;
+        region = vma_at_or_above(&self->memory->space, VADDR(next << PAGE_SHIFT));
+    }
     for (; region != NULL && region->first_page <= pages.last; region = vma_next(region)) {
         if (!(region->rights & needed))
             return -EINVAL;
         uint32_t first = pages.first > region->first_page ? pages.first : region->first_page;
         uint32_t last = pages.last < region->last_page ? pages.last : region->last_page;
-        enum kerr error = memory_touch_pages(first, last, access);
+        if (budget == 0)
+            return call_continue(self, PROGRESS_STEPS, first);
+        uint32_t piece_last = last - first < budget ? last : first + budget - 1;
+        enum kerr error = memory_touch_pages(first, piece_last, access);
         if (error == KERR_NO_MEMORY)
             return memory_call_failed(error);
         if (error != KERR_OK)
             return -EFAULT;
+        if (piece_last < last)
+            return call_continue(self, PROGRESS_STEPS, piece_last + 1);
+        budget -= last - first + 1;
     }
     return 0;
 }
@@ -170,7 +185,7 @@ SYSTEM_CALL(219, madvise)
     if (region == NULL || region->first_page > range.last)
         return -ENOMEM;
     if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
-        result = coverage == COVERED ? populate(region, range, advice) : -ENOMEM;
+        result = coverage == COVERED ? populate(self, region, range, advice) : -ENOMEM;
     else if (!is_hint(advice) || advice == MADV_COLD || advice == MADV_PAGEOUT)
         result = check_regions(self, region, range.last, advice);
     if (result == 0 &&
@@ -200,7 +215,7 @@ static uint8_t is_resident(const struct vma *region, uint32_t page)
                              &frame) == KERR_OK;
 }
 
-enum { MINCORE_CHUNK = 256 };
+enum { MINCORE_CHUNK = 256, MINCORE_PIECE = 16 * MINCORE_CHUNK };
 
 SYSTEM_CALL(218, mincore)
 {
@@ -213,9 +228,14 @@ SYSTEM_CALL(218, mincore)
     uint32_t page = address >> PAGE_SHIFT, end = page + to_pages(bytes);
     if (answer > KERNEL_BASE || end - page > KERNEL_BASE - answer)
         return -EFAULT;
-    const struct vma *region = vma_at_or_above(&self->memory->space, VADDR(address));
+    uint32_t done = progress_of(self, PROGRESS_STEPS), piece_end = page + done + MINCORE_PIECE;
+    page += done; /* pages */
+    answer += done;
+    const struct vma *region = vma_at_or_above(&self->memory->space, VADDR(page << PAGE_SHIFT));
     while (page < end) {
         uint32_t count = 0;
+        if (page >= piece_end)
+            return call_continue(self, PROGRESS_STEPS, page - (address >> PAGE_SHIFT));
         for (; count < MINCORE_CHUNK && page < end; count++, page++) {
             if (region != NULL && page > region->last_page)
                 region = vma_next(region);
@@ -292,6 +312,17 @@ static int32_t mark(struct process *self, struct pages pages, uint32_t set, uint
     return error == KERR_OK ? 0 : memory_call_failed(error);
 }
 
+/* Touch what is locked now, in pieces. */
+static int32_t lock_touch(struct process *self, struct pages pages)
+{
+    enum kerr error = memory_populate(self->memory, &pages.first, pages.last, CALL_PIECE_PAGES);
+    if (error == KERR_NO_MEMORY)
+        return memory_call_failed(error);
+    if (error != KERR_OK)
+        return -ENOMEM;
+    return pages.first <= pages.last ? call_continue(self, PROGRESS_STEPS, pages.first) : 0;
+}
+
 /* Not what is locked already, and what it lacks a frame for again when it is repeated. */
 static int32_t lock(struct process *self, uint32_t address, uint32_t bytes, enum lock_touch touch)
 {
@@ -302,6 +333,9 @@ static int32_t lock(struct process *self, uint32_t address, uint32_t bytes, enum
         return -EINVAL;
     if (bytes == 0)
         return 0;
+    uint32_t next = progress_of(self, PROGRESS_STEPS); /* page to be touched */
+    if (next != 0)
+        return lock_touch(self, (struct pages){next, pages.last});
     uint32_t count = pages.last - pages.first + 1;
     if (self->limits->pair[LIMIT_MEMLOCK].soft != LIMIT_NONE &&
         !may_lock(self, count - count_pages_in(&self->memory->space, pages.first, pages.last,
@@ -310,10 +344,7 @@ static int32_t lock(struct process *self, uint32_t address, uint32_t bytes, enum
     int32_t result = mark(self, pages, VMA_LOCKED, 0);
     if (result != 0 || touch == LOCK_ON_FAULT)
         return result;
-    enum kerr error = memory_populate(self->memory, pages.first, pages.last);
-    if (error == KERR_NO_MEMORY)
-        return memory_call_failed(error);
-    return error == KERR_OK ? 0 : -ENOMEM;
+    return lock_touch(self, pages);
 }
 
 SYSTEM_CALL(150, mlock)
@@ -349,9 +380,19 @@ static int32_t mark_all(struct process *self, uint32_t set, uint32_t clear)
 }
 
 /* What can't be touched is not an error here. */
+static int32_t lock_touch_all(struct process *self, struct pages pages)
+{
+    enum kerr error = memory_populate(self->memory, &pages.first, pages.last, CALL_PIECE_PAGES);
+    if (error == KERR_NO_MEMORY)
+        return memory_call_failed(error);
+    return pages.first <= pages.last ? call_continue(self, PROGRESS_STEPS, pages.first) : 0;
+}
+
 SYSTEM_CALL(152, mlockall)
 {
-    uint32_t flags = ARG1;
+    uint32_t flags = ARG1, next = progress_of(self, PROGRESS_STEPS);
+    if (next != 0)
+        return lock_touch_all(self, (struct pages){next, all_pages.last});
     struct memory *memory = self->memory;
     if (flags == 0 || (flags & ~(uint32_t)MCL_VALID) || flags == MCL_ONFAULT)
         return -EINVAL;
@@ -366,10 +407,7 @@ SYSTEM_CALL(152, mlockall)
     }
     memory->lock_future = flags & MCL_FUTURE ? VMA_LOCKED : 0;
     memory_regions_change(memory); /* what the heap grows by is of another nature now */
-    if ((flags & MCL_CURRENT) && !(flags & MCL_ONFAULT) &&
-        memory_populate(memory, all_pages.first, all_pages.last) == KERR_NO_MEMORY)
-        return memory_call_failed(KERR_NO_MEMORY);
-    return 0;
+    return (flags & MCL_CURRENT) && !(flags & MCL_ONFAULT) ? lock_touch_all(self, all_pages) : 0;
 }
 
 SYSTEM_CALL(153, munlockall)

@@ -47,8 +47,47 @@ uint32_t count_data_pages(const struct space *space)
     return count;
 }
 
-void memory_populate_now(struct process *self, uint32_t first_page, uint32_t pages)
+/* ---- in pieces ---- */
+
+/* PROGRESS_STEPS: the next page. */
+static void populate_piece(struct process *self, uint32_t first_page);
+
+static int32_t populate_rest(struct trap_frame *frame)
 {
-    if (memory_populate(self->memory, first_page, first_page + pages - 1) == KERR_NO_MEMORY)
+    struct process *self = (struct process *)(void *)frame;
+    int32_t result = (int32_t)frame->eax;
+    populate_piece(self, progress_of(self, PROGRESS_STEPS));
+    return result;
+}
+
+static void populate_piece(struct process *self, uint32_t first_page)
+{
+    uint32_t last_page = self->progress.last;
+    if (memory_populate(self->memory, &first_page, last_page, CALL_PIECE_PAGES) == KERR_NO_MEMORY)
         process_request_room();
+    else if (first_page <= last_page)
+        call_go_on_in(self, populate_rest, PROGRESS_STEPS, first_page);
+}
+
+void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages)
+{
+    self->progress.last = first_page + pages - 1;
+    populate_piece(self, first_page);
+}
+
+/* PROGRESS_STEPS: the next page. What is found outside of the range is of another one: a call that
+ * unmaps two has it shorter with the second, and that is all. */
+int32_t discard_in_pieces(struct process *self, uint32_t first_page, uint32_t pages)
+{
+    enum { PIECE_PAGES = 64 * SLOT_PAGES };
+    uint32_t page = progress_of(self, PROGRESS_STEPS), end = first_page + pages;
+    if (page == 0)
+        page = first_page;
+    if (page < first_page || page >= end)
+        return 0;
+    uint32_t piece = end - page < PIECE_PAGES ? end - page : PIECE_PAGES;
+    enum kerr error = vma_discard(&self->memory->space, VADDR(page << PAGE_SHIFT), piece);
+    if (error != KERR_OK)
+        return memory_call_failed(error);
+    return call_continue(self, PROGRESS_STEPS, page + piece);
 }

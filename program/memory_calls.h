@@ -9,6 +9,7 @@
 #define PROGRAM_MEMORY_CALLS_H
 
 #include <process/commit.h>
+#include <process/repeat.h>
 #include <process/system_call.h>
 
 /* As in Linux (vm.max_map_count), so that no program takes all nodes. */
@@ -63,6 +64,27 @@ static inline void memory_regions_change(struct memory *memory)
  * a victim is chosen and the call repeated; but not in mode 2, nor where it is nodes that lack.
  */
 int32_t must_check memory_call_failed(enum kerr error);
+
+/*
+ * Touch what the call of SELF has mapped: in pieces, before the program sees the result. The mapping
+ * stands, whether all its pages can be touched or not; who wants more frames than there are makes a
+ * victim necessary, and most likely is it.
+ */
+void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages);
+
+/*
+ * Pages of which so many can be unmapped in one event; of more the frames are given back before, a
+ * piece at a time: else it would take too long. Returns 0 when that is done, or what the call must
+ * return, which is never 0.
+ */
+enum { UNMAP_AT_ONCE_PAGES = 1 << (30 - PAGE_SHIFT) };
+int32_t must_check discard_in_pieces(struct process *self, uint32_t first_page, uint32_t pages);
+
+static inline int32_t must_check before_unmapping(struct process *self, uint32_t first_page,
+                                                  uint32_t pages)
+{
+    return likely(pages <= UNMAP_AT_ONCE_PAGES) ? 0 : discard_in_pieces(self, first_page, pages);
+}
 
 /* USED pages and MORE of them would exceed LIMIT, which is in bytes. */
 static inline bool exceeds(const struct process *self, enum limit limit, uint32_t used,
@@ -126,11 +148,5 @@ static inline void settle(struct process *self)
 
 /* Empty PAGES pages, which lie below the kernel. Returns 0 or an error. */
 int32_t memory_unmap(struct process *self, uint32_t first_page, uint32_t pages);
-
-/*
- * MAP_POPULATE, or locked: the mapping stands, whether all its pages can be touched or not. Who
- * wants more frames than there are makes a victim necessary, and most likely is it.
- */
-void memory_populate_now(struct process *self, uint32_t first_page, uint32_t pages);
 
 #endif

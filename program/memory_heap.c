@@ -81,7 +81,7 @@ static __attribute__((noinline)) bool grow_heap(struct process *self, uint32_t e
     if (error != KERR_OK)
         return false;
     if (memory->lock_future)
-        memory_populate_now(self, first_page, pages);
+        populate_mapping(self, first_page, pages);
     return true;
 }
 
@@ -119,6 +119,11 @@ SYSTEM_CALL(45, brk)
     uint32_t old_page = round_up(old_end) >> PAGE_SHIFT;
     uint32_t pages = (round_up(end) >> PAGE_SHIFT) - old_page;
     bool done = true;
+    if ((int32_t)pages < 0) {
+        int32_t result = before_unmapping(self, old_page + pages, 0u - pages);
+        if (unlikely(result != 0))
+            return result;
+    }
     if ((int32_t)pages > 0)
         done = grow_heap_at_once(self, pages) || grow_heap(self, end, old_page, pages);
     else if (pages != 0)

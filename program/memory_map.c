@@ -250,8 +250,8 @@ static int32_t map(struct process *self, struct map_request *request, struct obj
     result = map_wish(self, request, pages, &wish);
     if (unlikely(wish.object != NULL && object == NULL))
         object_put(wish.object); /* the region has a reference of its own */
-    if (unlikely(is_populated(flags, &wish)) && !memory_is_error(result))
-        memory_populate_now(self, (uint32_t)result >> PAGE_SHIFT, pages);
+    if (unlikely(is_populated(flags, &wish)) && !memory_is_error(result) && !call_is_repeated(self))
+        populate_mapping(self, (uint32_t)result >> PAGE_SHIFT, pages);
     return result;
 }
 

@@ -91,7 +91,7 @@ static int32_t move(struct process *self, const struct vma *region, const struct
         return memory_call_failed(error);
     int32_t address = (int32_t)(remap->new_page << PAGE_SHIFT);
     if (flags & VMA_LOCKED)
-        memory_populate_now(self, remap->new_page, remap->new_pages);
+        populate_mapping(self, remap->new_page, remap->new_pages);
     return address;
 }
 
@@ -134,7 +134,7 @@ static bool grow_in_place(struct process *self, const struct vma *region, const 
         vma_map_at(&self->memory->space, VADDR(first_page << PAGE_SHIFT), more, &wish);
     settle(self);
     if (error == KERR_OK && (wish.flags & VMA_LOCKED))
-        memory_populate_now(self, first_page, more);
+        populate_mapping(self, first_page, more);
     return error == KERR_OK;
 }
 

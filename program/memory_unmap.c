@@ -20,6 +20,9 @@ static inline __attribute__((always_inline)) int32_t unmap(struct process *self,
     }
     if (has_too_many_parts(space, first_page, first_page + pages - 1))
         return -ENOMEM;
+    int32_t result = before_unmapping(self, first_page, pages);
+    if (unlikely(result != 0))
+        return result;
     memory_regions_change(memory);
     enum kerr error = vma_release(space, VADDR(first_page << PAGE_SHIFT), pages);
     if (unlikely(error != KERR_OK))

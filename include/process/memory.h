@@ -43,11 +43,13 @@ kerr_t memory_fork(struct memory *from, struct memory **copy);
 void memory_put(struct memory *memory);
 
 /*
- * Touch the pages of the range, as the program may: writable private ones become real, the others
- * get their entries. Holes are skipped.
- *   returns KERR_OK; KERR_NO_MEMORY; KERR_BAD_ACCESS (some page can't be touched at all)
+ * Touch pages of the range, MOST at the most, as the program may: writable private ones become real,
+ * the others get their entries. Holes are skipped. *FIRST_PAGE becomes the page to go on with, behind
+ * LAST_PAGE if there is none.
+ *   returns KERR_OK; KERR_NO_MEMORY; KERR_BAD_ACCESS (the rest of some region can't be touched)
  */
-kerr_t memory_populate(struct memory *memory, uint32_t first_page, uint32_t last_page);
+kerr_t memory_populate(struct memory *memory, uint32_t *first_page, uint32_t last_page,
+                       uint32_t most);
 
 /* The same with ACCESS, in the space that is loaded. */
 kerr_t memory_touch_pages(uint32_t first_page, uint32_t last_page, enum access access);

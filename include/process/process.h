@@ -71,7 +71,6 @@ enum progress_kind {
     PROGRESS_WAIT,  /* when a wait is over, in ticks, not 0: EINTR */
     PROGRESS_SLEPT, /* 1: it has slept: EINTR, or it begins anew (SA_RESTART) */
     PROGRESS_STEPS, /* steps of a call that knows no EINTR: the handler runs when it is done */
-    PROGRESS_END,   /* steps of the process's end: no signal changes anything any more */
 };
 struct progress {
     uint32_t kind, value;
@@ -113,7 +112,8 @@ struct process {
     struct rb_node timer;      /* in the tree of deadlines while `deadline` is not 0 */
     uint64_t deadline;         /* in timer ticks; 0: none */
     const void *channel;       /* what it sleeps on; NULL: a deadline or a signal alone */
-    system_call_t *goes_on_in; /* of the call that is repeated: the handler; NULL: EAX says which */
+    uint32_t call;             /* the call that is repeated: its number */
+    system_call_t *goes_on_in; /* of that call: the handler; NULL: the number says which */
     struct progress progress;  /* of that call */
     uint32_t group, session;
     struct memory *memory;        /* NULL: a zombie */

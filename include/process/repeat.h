@@ -51,7 +51,7 @@ int32_t call_repeat_later(struct process *self) must_check;
 /*
  * SELF's call has its result, which the handler returns; before the program sees it, HANDLER does the
  * rest in pieces, called as a repeated call. It returns frame->eax if the result stays. Only with
- * PROGRESS_STEPS and PROGRESS_END.
+ * PROGRESS_STEPS.
  */
 void call_go_on_in(struct process *self, system_call_t *handler, enum progress_kind kind,
                    uint32_t value);
