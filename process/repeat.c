@@ -20,19 +20,10 @@ void progress_note(struct process *self, enum progress_kind kind, uint32_t value
     process_request_leave(); /* where it is dropped if the call ends */
 }
 
-int32_t call_repeat_later(struct process *self)
-{
-    self->is_in_call = 1;
-    if (self->goes_on_in == NULL)
-        self->call = self->frame.eax;
-    process_request_leave();
-    return (int32_t)self->frame.eax;
-}
-
 int32_t call_continue(struct process *self, enum progress_kind kind, uint32_t value)
 {
     progress_note(self, kind, value);
-    return call_repeat_later(self);
+    return call_repeat_later(self); /* the way out is requested */
 }
 
 void call_go_on_in(struct process *self, system_call_t *handler, enum progress_kind kind,
@@ -51,10 +42,8 @@ static void forget(struct process *self)
     self->progress.kind = PROGRESS_NONE;
 }
 
-void call_look_after(struct process *self)
+void call_ended(struct process *self)
 {
-    if (call_is_repeated(self))
-        return;
     forget(self);
     if (self->restore_blocked) { /* the mask was the call's */
         self->restore_blocked = 0;
@@ -62,18 +51,10 @@ void call_look_after(struct process *self)
     }
 }
 
-void call_repeat(struct process *self)
+int32_t call_result_with_bytes(const struct process *self, int32_t result)
 {
-    self->is_in_call = self->is_woken = 0;
-    if (self->goes_on_in == NULL)
-        self->frame.eax = self->call; /* whatever it returned the last time */
-    int32_t result = self->goes_on_in != NULL ? self->goes_on_in(&self->frame)
-                                              : trap_system_calls[self->call](&self->frame);
     int32_t moved = (int32_t)progress_of(self, PROGRESS_BYTES);
-    if (!call_is_repeated(self) && moved > 0 && result < moved)
-        result = moved; /* whatever ended it: so much was moved */
-    self->frame.eax = (uint32_t)result;
-    call_look_after(self);
+    return !call_is_repeated(self) && result < moved ? moved : result;
 }
 
 void call_end(struct process *self, int32_t result)

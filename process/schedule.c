@@ -81,6 +81,7 @@ int32_t process_sleep(const void *channel, uint64_t deadline)
 {
     struct process *self = process_current;
     int32_t eax = call_repeat_later(self);
+    process_request_leave();
     if (signal_is_pending(self))
         return eax; /* which ends the sleep before it begins */
     self->state = PROCESS_SLEEPING;
@@ -263,11 +264,15 @@ static void check_books(const struct process *self)
     ASSERT(ledger_open() == 0, "return to user mode with %u debts", ledger_open());
 }
 
-/* SELF's call is to be repeated, and its signals have to wait for that. */
+/* SELF has a signal: it has to wait, since a call is to be repeated first. */
 static bool repeats_first(const struct process *self)
 {
-    return call_is_repeated(self) && (self->is_woken || (self->progress.kind == PROGRESS_STEPS &&
-                                                         signal_is_for_handler(self)));
+    if (likely(!call_is_repeated(self)))
+        return false;
+    if (!self->is_woken && (self->progress.kind != PROGRESS_STEPS || !signal_is_for_handler(self)))
+        return false;
+    process_request_leave(); /* for the signal, when the call has ended */
+    return true;
 }
 
 /*
@@ -279,9 +284,8 @@ static bool repeats_first(const struct process *self)
 static struct trap_frame *leave(struct trap_frame *frame)
 {
     struct process *self;
-    (void)frame;
-    if (process_current != NULL)
-        call_look_after(process_current);
+    if (frame != NULL)
+        call_look_after((struct process *)(void *)frame);
     for (;;) {
         uint32_t work = trap_leave_work;
         trap_leave_work = WORK_ALWAYS;
@@ -294,9 +298,14 @@ static struct trap_frame *leave(struct trap_frame *frame)
             continue; /* nobody could; what the idle wait brought may have changed that */
         if (signal_is_pending(self) && !repeats_first(self)) {
             signal_deliver(self); /* may end or stop it: round again */
+            if ((trap_leave_work & WORK) == 0 && !call_is_repeated(self) &&
+                !signal_is_pending(self))
+                break; /* in a handler */
         } else if (call_is_repeated(self)) {
             call_repeat(self);
             cpu_take_interrupts();
+            if ((trap_leave_work & WORK) == 0)
+                break; /* it has ended: who sleeps, goes on or ends has work for us */
         } else if ((trap_leave_work & WORK) == 0) {
             break;
         }

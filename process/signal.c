@@ -457,7 +457,7 @@ void signal_take(struct process *self, unsigned signal)
 
 /* The pending signal to take; 0: none. Mistakes of the program come first: their registers are
  * those of the mistake. */
-static inline unsigned choose(const struct process *self)
+static inline __attribute__((always_inline)) unsigned choose(const struct process *self)
 {
     uint32_t ready = self->signals_pending_words[0] & ~self->signals_blocked_words[0];
     if ((ready & signal_word_bit(SIGKILL)) != 0)
@@ -599,7 +599,7 @@ static void run_handler(struct process *self, unsigned signal, const struct sign
         stack_is_bad(self, signal);
 }
 
-bool signal_is_for_handler(const struct process *self)
+__attribute__((noinline)) bool signal_is_for_handler(const struct process *self)
 {
     unsigned signal = choose(self);
     return signal != 0 && signal_action(self, signal)->handler > HANDLER_IGNORE;

@@ -31,14 +31,16 @@ static uint32_t read_count(void)
     return count | (uint32_t)inb(CHANNEL_0) << 8;
 }
 
-/* How far the time-stamp counter goes in a tick, by an eighth of one. A timer that stands still, or
- * ends its round just then, tells nothing. */
+/*
+ * How far the time-stamp counter goes in a tick, by a small part of one: to two per cent, until ticks
+ * tell it better. A timer that stands still, or ends its round just then, tells nothing.
+ */
 static uint32_t measure_cycles(void)
 {
-    enum { READS_MAX = 100000 };
+    enum { READS_MAX = 10000, PART = 256 };
     uint32_t rest, first = read_count(), last = first;
     uint64_t start = cpu_cycles();
-    for (uint32_t i = 0; i < READS_MAX && last <= first && first - last < divisor / 8; i++)
+    for (uint32_t i = 0; i < READS_MAX && last <= first && first - last < divisor / PART; i++)
         last = read_count();
     uint64_t passed = cpu_cycles() - start;
     return last < first && first <= divisor ? cpu_divide(passed * divisor, first - last, &rest) : 0;
@@ -54,6 +56,14 @@ void pit_start(uint32_t hz)
         cycles.per_tick = measure_cycles();
     cycles.at_last = cpu_cycles();
     pic_unmask(PIT_IRQ);
+}
+
+/* A tick that came in time took DIFFERENCE cycles more than thought. */
+static void learn(int32_t difference)
+{
+    int32_t most = (int32_t)(cycles.per_tick / 16);
+    if (difference > -most && difference < most)
+        cycles.per_tick += (uint32_t)(difference / 8);
 }
 
 /* An IRQ that is late by more than half a tick stands for the next one as well, and so on. */
@@ -72,6 +82,7 @@ uint32_t pit_ticks_served(void)
         return 0;
     }
     if (passed <= 1) {
+        learn((int32_t)((uint32_t)since - cycles.per_tick / 2 - cycles.per_tick));
         cycles.ahead = 0;
         return 1;
     }

@@ -45,8 +45,14 @@ void progress_note(struct process *self, enum progress_kind kind, uint32_t value
  */
 int32_t call_continue(struct process *self, enum progress_kind kind, uint32_t value) must_check;
 
-/* The same call, when it is asked for again. */
-int32_t call_repeat_later(struct process *self) must_check;
+/* SELF's call is to be repeated; the caller requests the way out. Returned as above. */
+static inline int32_t must_check call_repeat_later(struct process *self)
+{
+    self->is_in_call = 1;
+    if (likely(self->goes_on_in == NULL))
+        self->call = self->frame.eax;
+    return (int32_t)self->frame.eax;
+}
 
 /*
  * SELF's call has its result, which the handler returns; before the program sees it, HANDLER does the
@@ -61,8 +67,31 @@ static inline bool call_is_repeated(const struct process *self)
 {
     return self->is_in_call;
 }
-void call_repeat(struct process *self);
-void call_look_after(struct process *self);
+/* Bytes that were moved are the result, whatever ends the call then. */
+int32_t call_result_with_bytes(const struct process *self, int32_t result);
+void call_ended(struct process *self);
+static inline void call_look_after(struct process *self)
+{
+    if (unlikely((self->progress.kind | self->restore_blocked) != 0) && !call_is_repeated(self))
+        call_ended(self);
+}
+
+/* Its one caller is leave(). */
+static inline void call_repeat(struct process *self)
+{
+    int32_t result;
+    self->is_in_call = self->is_woken = 0;
+    if (likely(self->goes_on_in == NULL)) {
+        self->frame.eax = self->call; /* whatever it returned the last time */
+        result = trap_system_calls[self->call](&self->frame);
+    } else {
+        result = self->goes_on_in(&self->frame);
+    }
+    if (unlikely(self->progress.kind == PROGRESS_BYTES))
+        result = call_result_with_bytes(self, result);
+    self->frame.eax = (uint32_t)result;
+    call_look_after(self);
+}
 
 /* SELF's call ends with RESULT, since a handler comes in between; or begins anew behind it. */
 void call_end(struct process *self, int32_t result);

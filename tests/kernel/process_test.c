@@ -172,6 +172,43 @@ TEST("process", "sleep: the call is to be repeated, with the registers as they w
     end_all();
 }
 
+TEST("process", "progress: is there while the call is repeated, and dropped when it has ended")
+{
+    int channel;
+    struct process *process = make(NULL);
+    process_start(process);
+    progress_note(process, PROGRESS_BYTES, 77);
+    put_to_sleep(process, &channel);
+    call_look_after(process);
+    EXPECT_EQUAL(progress_of(process, PROGRESS_BYTES), 77);
+    EXPECT_EQUAL(progress_of(process, PROGRESS_WAIT), 0);
+    call_end(process, 5);
+    EXPECT_EQUAL(progress_of(process, PROGRESS_BYTES), 0);
+    EXPECT(!call_is_repeated(process) && process->frame.eip == SOME_EIP);
+    EXPECT_EQUAL(process->frame.eax, 5);
+    progress_note(process, PROGRESS_WAIT, 78); /* and the call ends all the same */
+    call_look_after(process);
+    EXPECT_EQUAL(progress_of(process, PROGRESS_WAIT), 0);
+    end_all();
+}
+
+TEST("process", "a call begins anew: at its int 0x80, with its number, and no progress")
+{
+    struct process *process = make(NULL);
+    process_start(process);
+    process_dequeue(process);
+    process_current = process;
+    int32_t number = call_continue(process, PROGRESS_SLEPT, 1);
+    process_current = NULL;
+    EXPECT_EQUAL(number, SOME_CALL);
+    process->frame.eax = 99; /* what its handler returned */
+    call_begin_anew(process);
+    EXPECT_EQUAL(process->frame.eax, SOME_CALL);
+    EXPECT_EQUAL(process->frame.eip, SOME_EIP - 2);
+    EXPECT_EQUAL(progress_of(process, PROGRESS_SLEPT), 0);
+    end_all();
+}
+
 TEST("process", "wake: all that sleep on the channel, and nobody else")
 {
     int mine, other;
