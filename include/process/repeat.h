@@ -62,13 +62,13 @@ static inline int32_t must_check call_repeat_later(struct process *self)
 void call_go_on_in(struct process *self, system_call_t *handler, enum progress_kind kind,
                    uint32_t value);
 
-/* For the way out: SELF has a call to repeat; repeat it; its call may have ended. */
+/* SELF has a call that is to be repeated. */
 static inline bool call_is_repeated(const struct process *self)
 {
     return self->is_in_call;
 }
-/* Bytes that were moved are the result, whatever ends the call then. */
-int32_t call_result_with_bytes(const struct process *self, int32_t result);
+
+/* For the way out: if SELF's call has ended, nothing of it stays. */
 void call_ended(struct process *self);
 static inline void call_look_after(struct process *self)
 {
@@ -76,7 +76,10 @@ static inline void call_look_after(struct process *self)
         call_ended(self);
 }
 
-/* Its one caller is leave(). */
+/* Bytes that were moved are the result, whatever ends the call then. */
+int32_t call_result_with_bytes(const struct process *self, int32_t result);
+
+/* For the way out: repeat SELF's call. In the header, since a pipe's speed hangs on it. */
 static inline void call_repeat(struct process *self)
 {
     int32_t result;
