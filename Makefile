@@ -9,7 +9,7 @@ SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
     arch/i386/gdt.c arch/i386/trap.c \
     arch/i386/fault.c arch/i386/pic.c arch/i386/double_fault.c arch/i386/serial.c \
     arch/i386/vga.c arch/i386/framebuffer.c arch/i386/font.asm arch/i386/keyboard.c \
-    kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/console.c \
+    kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/key_ring.c kernel/console.c \
     kernel/options.c kernel/memmap.c kernel/kerr.c kernel/machine.c kernel/panic.c kernel/symbols.c \
     kernel/rbtree.c kernel/test.c kernel/main.c
 SRC_1 := mm/frame.c mm/frame_map.c

@@ -4,8 +4,8 @@
  *
  * Keys become characters, special ones signals or edits of the line, the others wait in a ring. In
  * canonical mode a line is handed out when it is complete; in the other one each character is.
- * Complete lines are never dropped: while they fill the ring, keys stay where they come from. Only
- * a single line that is longer than the ring loses its end, as in Linux.
+ * Complete lines are not dropped here: while they fill the ring, further keys are refused. Only a
+ * single line that is longer than the ring loses its end, as in Linux.
  * It has no job control stops by default: ^Z is a character like any other until a program sets it.
  */
 #include "terminal.h"

@@ -4,7 +4,8 @@
  *
  * Keys wait in a ring that interrupts and polling fill alike. Nothing here is locked: interrupts
  * are off in the kernel but inside console_read_key's sleep. When the ring is full, bytes stay in
- * the devices.
+ * the serial line's device, whose sender may wait for us, until console_drop_keys; a keyboard waits
+ * for nobody.
  */
 #include <arch/i386/cpu.h>
 #include <arch/i386/keyboard.h>
@@ -13,7 +14,7 @@
 #include <arch/i386/vga.h>
 #include <kernel/console.h>
 
-enum { RING_KEYS = 256 }; /* a power of two */
+#include "key_ring.h"
 
 static struct {
     bool has_serial, has_screen, has_keyboard;
@@ -22,8 +23,7 @@ static struct {
     struct screen screen;
     struct keyboard_decoder keyboard_decoder;
     struct serial_decoder serial_decoder;
-    uint16_t ring[RING_KEYS];
-    unsigned taken, put; /* keys so far; the ring holds put - taken */
+    struct key_ring keys;
 } console;
 
 void console_init(volatile uint16_t *vga)
@@ -70,31 +70,34 @@ void console_write(const char *text, size_t bytes)
         screen_write(&console.screen, text, bytes);
 }
 
-static bool ring_has_room(void)
+static void put_key(int key)
 {
-    return console.put - console.taken < RING_KEYS;
-}
-
-static void ring_put(int key)
-{
-    if (key >= 0)
-        console.ring[console.put++ % RING_KEYS] = (uint16_t)key;
+    key_ring_put(&console.keys, key);
 }
 
 static void read_keyboard(void)
 {
     int code;
 
-    while (ring_has_room() && (code = keyboard_read()) >= 0)
-        ring_put(keyboard_decode(&console.keyboard_decoder, (uint8_t)code));
+    while ((key_ring_has_room(&console.keys) || console.keys.is_watched) &&
+           (code = keyboard_read()) >= 0)
+        put_key(keyboard_decode(&console.keyboard_decoder, (uint8_t)code));
 }
 
-static void read_serial(void)
+enum when_full { BYTES_STAY, BYTES_ARE_DROPPED };
+
+static void read_serial(enum when_full when_full)
 {
     int byte;
 
-    while (ring_has_room() && (byte = serial_read()) >= 0)
-        ring_put(serial_decode(&console.serial_decoder, (uint8_t)byte));
+    while ((key_ring_has_room(&console.keys) || when_full == BYTES_ARE_DROPPED) &&
+           (byte = serial_read()) >= 0)
+        put_key(serial_decode(&console.serial_decoder, (uint8_t)byte));
+    unsigned events = serial_take_events();
+    if (events & SERIAL_BREAK)
+        put_key(KEY_ATTENTION);
+    if (events & SERIAL_OVERRUN)
+        console.keys.has_lost = true;
 }
 
 void console_interrupt(unsigned irq)
@@ -102,37 +105,45 @@ void console_interrupt(unsigned irq)
     if (irq == KEYBOARD_IRQ)
         read_keyboard();
     else if (irq == SERIAL_IRQ)
-        read_serial();
+        read_serial(BYTES_STAY);
 }
 
-static void read_devices(void)
+static void read_devices(enum when_full when_full)
 {
     if (console.has_serial)
-        read_serial();
+        read_serial(when_full);
     if (console.has_keyboard)
         read_keyboard();
 }
 
-bool console_take_key(int key)
+void console_watch(bool is_watched)
 {
-    read_devices();
-    for (unsigned place = console.taken; place != console.put; place++) {
-        if (console.ring[place % RING_KEYS] != key)
-            continue;
-        for (; place != console.taken; place--)
-            console.ring[place % RING_KEYS] = console.ring[(place - 1) % RING_KEYS];
-        console.taken++;
-        return true;
-    }
-    return false;
+    key_ring_watch(&console.keys, is_watched);
+}
+
+bool console_take_attention(unsigned *ahead)
+{
+    read_devices(BYTES_STAY);
+    return key_ring_take_attention(&console.keys, ahead);
+}
+
+void console_drop_keys(void)
+{
+    read_devices(BYTES_ARE_DROPPED);
+}
+
+bool console_take_loss(void)
+{
+    bool has_lost = console.keys.has_lost;
+
+    console.keys.has_lost = false;
+    return has_lost;
 }
 
 int console_poll_key(void)
 {
-    read_devices();
-    if (console.taken == console.put)
-        return -1;
-    return console.ring[console.taken++ % RING_KEYS];
+    read_devices(BYTES_STAY);
+    return key_ring_take(&console.keys);
 }
 
 /* The controllers must have been set up. */

@@ -285,7 +285,7 @@ static struct trap_frame *leave(struct trap_frame *frame)
 {
     struct process *self;
     if (frame != NULL)
-        call_look_after((struct process *)(void *)frame);
+        call_look_after(process_of_frame(frame));
     for (;;) {
         uint32_t work = trap_leave_work;
         trap_leave_work = WORK_ALWAYS;

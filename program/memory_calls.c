@@ -54,7 +54,7 @@ static void populate_piece(struct process *self, uint32_t first_page);
 
 static int32_t populate_rest(struct trap_frame *frame)
 {
-    struct process *self = (struct process *)(void *)frame;
+    struct process *self = process_of_frame(frame);
     int32_t result = (int32_t)frame->eax;
     populate_piece(self, progress_of(self, PROGRESS_STEPS));
     return result;

@@ -16,36 +16,81 @@
 #include <mm/vma.h>
 #include <process/client.h>
 #include <process/schedule.h>
+#include <process/timer.h>
 #include <program/init.h>
 #include <prompt/prompt.h>
 
-enum { NO_KEY = -1 };
+enum { NO_KEY = -1, PATIENCE_TICKS = 2 * TIMER_HZ };
 
 static bool is_wanted;        /* somebody pressed ^] */
 static bool prompt_is_open;   /* keys are the prompt's */
 static int held_key = NO_KEY; /* the terminal had no room for it */
+static uint64_t taken_tick;   /* when it last had */
+static uint64_t loss_tick;    /* when it was last told that keys are lost */
 
-/* Hand waiting keys on. While the prompt is open they are the prompt's. */
-static void poll_keys(void)
+/* Keys are the prompt's from here on, or the terminal's. */
+static void open_prompt(bool is_open)
 {
-    if (prompt_is_open)
-        return;
-    /* It overtakes what nobody reads. */
-    if (console_take_key(KEY_ATTENTION)) {
-        is_wanted = true;
-        process_request_rare_work();
-        return;
-    }
-    for (;;) {
+    prompt_is_open = is_open;
+    console_watch(!is_open);
+}
+
+/* The terminal takes at most COUNT of the waiting keys, as far as it has room. */
+static unsigned hand_on(unsigned count)
+{
+    unsigned done = 0;
+    while (done < count) {
         int key = held_key != NO_KEY ? held_key : console_poll_key();
         held_key = NO_KEY;
         if (key < 0)
-            return;
+            break;
         if (!terminal_take_key(key)) {
             held_key = key;
-            return;
+            break;
         }
+        taken_tick = timer_ticks();
+        done++;
     }
+    return done;
+}
+
+/* What was typed before the key is the programs', read or not; the rest is the prompt's. */
+static void attend(unsigned ahead)
+{
+    is_wanted = true;
+    process_request_rare_work();
+    ahead += held_key != NO_KEY;
+    ahead -= hand_on(ahead);
+    for (ahead -= held_key != NO_KEY; ahead > 0; ahead--)
+        console_poll_key(); /* lost: nobody reads it */
+}
+
+/*
+ * A sender that can wait is let wait while programs read on. What nobody reads for a while is
+ * dropped, as a serial line drops it: the key may stand behind it.
+ */
+static void drop_unread(void)
+{
+    uint64_t now = timer_ticks();
+    if (held_key != NO_KEY && now - taken_tick >= PATIENCE_TICKS)
+        console_drop_keys();
+    if (now - loss_tick >= PATIENCE_TICKS && console_take_loss()) {
+        loss_tick = now;
+        printk("[input is lost: it comes faster than it is read]\n");
+    }
+}
+
+static void poll_keys(void)
+{
+    unsigned ahead;
+    if (prompt_is_open || is_wanted)
+        return;
+    if (console_take_attention(&ahead)) {
+        attend(ahead);
+        return;
+    }
+    hand_on(UINT32_MAX);
+    drop_unread();
 }
 
 static void key_interrupt(struct trap_frame *frame)
@@ -60,6 +105,7 @@ static void listen(void)
     trap_register(PIC_FIRST_VECTOR + KEYBOARD_IRQ, key_interrupt);
     trap_register(PIC_FIRST_VECTOR + SERIAL_IRQ, key_interrupt);
     console_listen();
+    console_watch(!prompt_is_open);
 }
 
 /* If somebody asked for the prompt, or no process is left: open it. */
@@ -76,9 +122,10 @@ static void answer(void)
     }
     is_wanted = false;
     process_put_aside();
-    prompt_is_open = true;
+    open_prompt(true);
     prompt_run();
-    prompt_is_open = false;
+    open_prompt(false);
+    taken_tick = timer_ticks();
 }
 
 PROCESS_CLIENT(11, .poll = poll_keys, .rare_work = answer);

@@ -32,15 +32,17 @@ enum {
     MODEM_OUT2 = 0x08, /* on a PC: lets the interrupt through */
     MODEM_LOOPBACK = 0x10,
     STATUS_RECEIVED = 0x01,
-    STATUS_BREAK = 0x10, /* the byte is a zero that no one sent */
+    STATUS_OVERRUN = 0x02, /* this bit and the next are gone once they have been read */
+    STATUS_BREAK = 0x10,
     STATUS_READY_TO_SEND = 0x20,
     LOOPED_RTS_OUT2 = 0x90, /* modem status: RTS seen as CTS, OUT2 as DCD */
 };
 
 static struct {
     bool present;
-    bool stuck;     /* the line was not ready for a whole wait; no more waiting until it is */
-    int early_byte; /* received before serial_init; -1: none */
+    bool stuck;      /* the line was not ready for a whole wait; no more waiting until it is */
+    int early_byte;  /* received before serial_init; -1: none */
+    unsigned events; /* that nobody has asked for yet: enum serial_event */
 } com1 = {.early_byte = -1};
 
 static uint8_t read(enum serial_register reg)
@@ -51,6 +53,18 @@ static uint8_t read(enum serial_register reg)
 static void write(enum serial_register reg, uint8_t value)
 {
     outb((uint16_t)(COM1 + reg), value);
+}
+
+/* Whoever reads the status, to send or to receive, keeps what it says only once. */
+static uint8_t line_status(void)
+{
+    uint8_t status = read(REGISTER_LINE_STATUS);
+
+    if (status & STATUS_BREAK)
+        com1.events |= SERIAL_BREAK;
+    if (status & STATUS_OVERRUN)
+        com1.events |= SERIAL_OVERRUN;
+    return status;
 }
 
 /* The scratch register keeps what is written; an 8250 has none, but sees its own loopback. */
@@ -98,7 +112,7 @@ bool serial_init(void)
 static bool wait_until_ready(void)
 {
     for (uint32_t polls = com1.stuck ? 1 : READY_POLLS; polls > 0; polls--) {
-        if (read(REGISTER_LINE_STATUS) & STATUS_READY_TO_SEND) {
+        if (line_status() & STATUS_READY_TO_SEND) {
             com1.stuck = false;
             return true;
         }
@@ -123,11 +137,18 @@ int serial_read(void)
     com1.early_byte = -1;
     if (byte != -1 || !com1.present)
         return byte;
-    uint8_t status = read(REGISTER_LINE_STATUS);
-    if (!(status & STATUS_RECEIVED))
-        return -1;
-    byte = read(REGISTER_DATA);
-    return status & STATUS_BREAK ? KEY_ATTENTION : byte;
+    return line_status() & STATUS_RECEIVED ? read(REGISTER_DATA) : -1;
+}
+
+unsigned serial_take_events(void)
+{
+    unsigned events;
+
+    if (com1.present)
+        line_status();
+    events = com1.events;
+    com1.events = 0;
+    return events;
 }
 
 /* The key whose sequence ends with the character FINAL. */

@@ -26,8 +26,12 @@ bool serial_init(void);
  */
 void serial_write(const char *text, size_t bytes);
 
-/* The next received byte, or -1. */
+/* The next received byte, or -1. A break is a zero byte, and an event. */
 int serial_read(void);
+
+/* What the line has told since it was asked last: enum serial_event, a set. */
+enum serial_event { SERIAL_BREAK = 1, SERIAL_OVERRUN = 2 /* bytes were lost: we came too late */ };
+unsigned serial_take_events(void);
 
 /* What a byte from the terminal means depends on those before it. Zero is the state at the start.
  */

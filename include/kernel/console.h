@@ -40,8 +40,24 @@ void console_listen(void);
 /* ^], and a break on the serial line: processes are to stop, and the prompt to open. */
 enum { KEY_ATTENTION = 0x1D };
 
-/* KEY is among the waiting ones: take the first such out, before its turn. */
-bool console_take_key(int key);
+/*
+ * From here on (or no longer) that key is kept apart from the others: it is seen as soon as its byte
+ * has left the device, whatever waits before it. Unwatched it is a key like any other.
+ */
+void console_watch(bool is_watched);
+
+/* It came: forget it. AHEAD: how many of the waiting keys came before it. Works as console_poll_key
+ */
+bool console_take_attention(unsigned *ahead);
+
+/*
+ * Empty the devices, though nobody takes the keys: those that find no room are lost, so that the
+ * one key is seen behind them.
+ */
+void console_drop_keys(void);
+
+/* Whether keys have been lost since this was asked last, here or in a device. */
+bool console_take_loss(void);
 
 enum { KEY_UP = 0x101, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE };
 

@@ -153,6 +153,12 @@ _Static_assert(offsetof(struct process, frame) == TRAP_VM86_BYTES &&
 _Static_assert(sizeof(void *) != 4 || sizeof(struct process) <= PROCESS_RECORD_BYTES,
                "a process record");
 
+/* Whose FRAME that is: what handlers of system calls get. */
+static inline struct process *process_of_frame(struct trap_frame *frame)
+{
+    return container_of(frame, struct process, frame);
+}
+
 enum wait_event { WAIT_NOTHING, WAIT_STOPPED, WAIT_CONTINUED };
 
 /* The process whose event is being handled; NULL: the kernel's own (boot, idle, prompt). */

@@ -28,7 +28,7 @@ struct system_call {
     static int32_t sys_##call_name##_body(struct process *self);                                   \
     static int32_t sys_##call_name(struct trap_frame *frame)                                       \
     {                                                                                              \
-        return sys_##call_name##_body(container_of(frame, struct process, frame));                 \
+        return sys_##call_name##_body(process_of_frame(frame));                                    \
     }                                                                                              \
     static const struct system_call system_call_##call_name                                        \
         __attribute__((section(".system_calls"), used)) = {(call_number), #call_name,              \

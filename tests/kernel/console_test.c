@@ -6,6 +6,7 @@
 #include <arch/i386/serial.h>
 #include <arch/i386/vga.h>
 #include <kernel/console.h>
+#include <kernel/key_ring.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
 
@@ -185,4 +186,79 @@ TEST("console", "serial: sequences unknown or broken off: nothing, and what foll
                          keys),
                  ARRAY_LENGTH(wanted));
     EXPECT(memcmp(keys, wanted, sizeof(wanted)) == 0);
+}
+
+static struct key_ring ring;
+_Static_assert('x' != KEY_ATTENTION, "an ordinary key");
+
+static void begin_ring(bool is_watched)
+{
+    ring = (struct key_ring){0};
+    key_ring_watch(&ring, is_watched);
+}
+
+static void put_others(unsigned count)
+{
+    while (count-- > 0)
+        key_ring_put(&ring, 'x');
+}
+
+static unsigned count_others(void)
+{
+    unsigned count = 0;
+    while (key_ring_take(&ring) == 'x')
+        count++;
+    return count;
+}
+
+TEST("console", "the key in a burst, at each place of it: seen, with the keys that came before it")
+{
+    enum { BURST = 2 * RING_KEYS };
+    for (unsigned place = 0; place <= BURST; place++) {
+        unsigned ahead = ~0u;
+        begin_ring(true);
+        put_others(place);
+        key_ring_put(&ring, KEY_ATTENTION);
+        put_others(BURST - place);
+        EXPECT(key_ring_take_attention(&ring, &ahead));
+        EXPECT_EQUAL(ahead, place < RING_KEYS ? place : RING_KEYS);
+        EXPECT(!key_ring_take_attention(&ring, &ahead));
+        EXPECT_EQUAL(count_others(), RING_KEYS);
+        EXPECT(ring.has_lost);
+    }
+}
+
+TEST("console", "the key, with keys taken since: those that still wait are ahead of it")
+{
+    unsigned ahead;
+    begin_ring(true);
+    ring.taken = ring.put = 0u - 3; /* the counters wrap */
+    put_others(5);
+    key_ring_put(&ring, KEY_ATTENTION);
+    put_others(1);
+    for (unsigned i = 0; i < 4; i++)
+        EXPECT_EQUAL(key_ring_take(&ring), 'x');
+    EXPECT(key_ring_take_attention(&ring, &ahead));
+    EXPECT_EQUAL(ahead, 1);
+    key_ring_put(&ring, KEY_ATTENTION);
+    EXPECT_EQUAL(count_others(), 2);
+    EXPECT(key_ring_take_attention(&ring, &ahead));
+    EXPECT_EQUAL(ahead, 0);
+}
+
+TEST("console", "the key at a ring that nobody watches: is one of the others, until it is watched")
+{
+    unsigned ahead;
+    begin_ring(false);
+    key_ring_put(&ring, KEY_ATTENTION);
+    EXPECT_EQUAL(key_ring_take(&ring), KEY_ATTENTION);
+    put_others(7);
+    key_ring_put(&ring, KEY_ATTENTION);
+    put_others(2);
+    EXPECT(!key_ring_take_attention(&ring, &ahead));
+    key_ring_watch(&ring, true);
+    EXPECT(key_ring_take_attention(&ring, &ahead));
+    EXPECT_EQUAL(ahead, 7);
+    EXPECT_EQUAL(count_others(), 9);
+    EXPECT(!ring.has_lost);
 }

@@ -129,7 +129,41 @@ run_at_prompt() {
     talk_end $STATUS_HALT
 }
 
+# N characters that no program reads, lines of 50.
+burst() { # N
+    [ "$1" = 0 ] || printf '%*s' "$1" '' | sed 's/\(.\{49\}\) /\1\\n/g' | tr ' ' x
+}
+
+# The key is pressed behind bursts that nobody reads, of which none, a part or all find room. What
+# came before it is not the prompt's; what comes behind it is.
+key_in_burst() {
+    local before
+    talk_disk "" "$user_bin/hostile_deaf=deaf"
+    talk_begin "${disk[@]}" -m 64 -cpu pentium3
+    await 'droste> '
+    say 'run deaf\n'
+    await '^deaf'
+    for before in 0 1 16 17 255 257 3900 4000 4300 4400 10000; do
+        say "$(burst $before)\035ps\n"
+        await 'processes frozen'
+        await 'zombies: 0'
+        await 'droste> '
+        say 'resume\n\035' # the key at once: no burst, and nothing left of the last one
+        await 'processes frozen'
+        ask 'ps' 'zombies: 0'
+        say 'resume\n'
+    done
+    press_key
+    ask 'kill all' 'processes ended'
+    ask resume 'killed by signal 9'
+    say 'halt\n'
+    talk_end $STATUS_HALT
+    found_in "$talk_log" '^.input is lost: it comes faster'
+    ! grep -a 'unknown command' "$talk_log"
+}
+
 talk_checks() {
     check prompt-family family_at_prompt
     check prompt-run run_at_prompt
+    check prompt-key-in-burst key_in_burst
 }
