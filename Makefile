@@ -20,9 +20,8 @@ SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/
     mm/vma_end.c mm/vma_fault.c mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 # Layers 6 and 7 are kept for devices and for what stands behind pages.
-SRC_8 := process/process.c process/part.c process/client.c process/schedule.c process/repeat.c \
-    process/process_calls.c \
-    process/system_call.c process/wait_calls.c process/timer.c process/user.c \
+SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
+    process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
     process/exceptions.c \
     process/signal.c process/signal_queue.c process/signal_frame.c process/signal_calls.c process/alarm.c \
     process/fpu.c process/tls.c process/time_calls.c process/futex.c process/system_calls_misc.c \

@@ -130,6 +130,7 @@ void process_discard(struct process *process)
 
 void process_start(struct process *process)
 {
+    process_share_slice(process->parent, process);
     process_enqueue(process);
 }
 
@@ -244,6 +245,7 @@ void process_exit(struct process *process, uint32_t status)
     if (process->state == PROCESS_ENDING)
         return;
     process_dequeue(process);
+    process_return_slice(process);
     process->state = PROCESS_ENDING;
     process->exit_status = status;
     list_add_last(&ending, &process->queue);

@@ -2,9 +2,9 @@
 /*
  * Layer 8. Who runs: sleeping, waking, the time slice, and the one way out of the kernel.
  *
- * The current process is in no queue; others that can run wait in a ring, first come first served.
- * Sleepers hang in buckets by the address that they sleep on. Woken by what it waited for, a process
- * repeats its system call before it looks at its signals; woken by a signal, signal.c decides.
+ * The current process is in no queue; others that can run wait for their turn (turns.h). Sleepers
+ * hang in buckets by the address that they sleep on. Woken by what it waited for, a process repeats
+ * its system call before it looks at its signals; woken by a signal, signal.c decides.
  */
 #include <process/schedule.h>
 
@@ -24,6 +24,8 @@
 #include <process/tls.h>
 #include <process/victim.h>
 
+#include "turns.h"
+
 enum { BUCKETS = 1024, TIME_SLICE_TICKS = 5 };
 
 /* Checked builds look at every way out: the books must be in order there. */
@@ -31,10 +33,10 @@ enum { WORK = 1, WORK_RARE = 2, WORK_ALWAYS = CHECKED ? 4 : 0 };
 
 struct process *process_current;
 
-static struct list run_queue = {&run_queue, &run_queue};
+static struct turns turns;
 static struct list sleepers[BUCKETS];
-static bool slice_is_over, lacks_frame;
-static uint32_t slice_ticks;
+static bool turn_is_over, lacks_frame;
+static uint32_t charged_clock; /* up to here somebody has been charged with the time */
 
 void process_request_leave(void)
 {
@@ -64,7 +66,7 @@ void process_enqueue(struct process *process)
 {
     process->state = PROCESS_RUNNABLE;
     if (process != process_current)
-        list_add_last(&run_queue, &process->queue);
+        turns_wake(&turns, process);
 }
 
 void process_dequeue(struct process *process)
@@ -173,17 +175,45 @@ void process_continue(struct process *process)
         process_enqueue(process);
 }
 
+/* PROCESS (NULL: nobody) is charged with the time since this was done last. */
+static void charge(struct process *process)
+{
+    uint32_t now = timer_clock();
+    if (process != NULL)
+        turns_charge(process, now - charged_clock);
+    charged_clock = now;
+}
+
+static void end_turn(void)
+{
+    turn_is_over = true;
+    process_request_leave();
+}
+
 void process_yield(void)
 {
-    slice_is_over = true;
-    process_request_leave();
+    turns_give_up(process_current);
+    end_turn();
 }
 
 void process_tick(void)
 {
     process_current->ticks++;
-    if (++slice_ticks >= TIME_SLICE_TICKS && !list_is_empty(&run_queue))
-        process_yield();
+    charge(process_current);
+    turns.slice = (int32_t)(TIME_SLICE_TICKS * timer_clocks_in_tick());
+    if (turns_is_over(&turns, process_current))
+        end_turn();
+}
+
+void process_share_slice(struct process *parent, struct process *child)
+{
+    turns_divide(&turns, parent, child);
+}
+
+void process_return_slice(const struct process *child)
+{
+    if (child->parent != NULL)
+        turns_return(&turns, child->parent, child);
 }
 
 void process_count_faults(void)
@@ -202,7 +232,7 @@ void process_put_aside(void)
     process_count_faults();
     process_current = NULL;
     if (self != NULL && self->state == PROCESS_RUNNABLE)
-        list_add_first(&run_queue, &self->queue);
+        turns_leave(&turns, self);
     space_switch(&boot_space);
 }
 
@@ -214,7 +244,6 @@ static void switch_to(struct process *next)
     fpu_switch(next);
     limits_begin_turn(next);
     process_current = next;
-    slice_ticks = 0;
 }
 
 /* The current process can't go on, or has had its time: the next one; if there is none, wait. */
@@ -222,20 +251,20 @@ static void switch_to_next(void)
 {
     struct process *self = process_current;
     process_count_faults();
-    slice_is_over = false;
-    if (self != NULL && self->state == PROCESS_RUNNABLE)
-        list_add_last(&run_queue, &self->queue);
-    if (list_is_empty(&run_queue)) {
-        process_current = NULL;
-        if (process_count() == 0)
-            process_clients_rare_work();
-        else
-            cpu_idle();
+    turn_is_over = false;
+    charge(self);
+    if (self != NULL)
+        turns_leave(&turns, self);
+    struct process *next = turns_take(&turns);
+    if (next != NULL) {
+        switch_to(next);
         return;
     }
-    struct process *next = process_of(run_queue.next);
-    list_remove(&next->queue);
-    switch_to(next);
+    process_current = NULL;
+    if (process_count() == 0)
+        process_clients_rare_work();
+    else
+        cpu_idle();
 }
 
 /* What seldom happens, and may end the current process. */
@@ -251,7 +280,7 @@ static void do_rare_work(void)
 
 static bool can_go_on(const struct process *self)
 {
-    return self != NULL && self->state == PROCESS_RUNNABLE && !slice_is_over;
+    return self != NULL && self->state == PROCESS_RUNNABLE && !turn_is_over;
 }
 
 /* In checked builds, what must be true of the books whenever a program goes on. */
@@ -331,6 +360,7 @@ static enum kerr schedule_init(const struct boot_info *boot)
     };
     for (unsigned i = 0; i < BUCKETS; i++)
         list_init(&sleepers[i]);
+    turns_init(&turns, (int32_t)(TIME_SLICE_TICKS * timer_clocks_in_tick()));
     trap_leave_work = WORK_ALWAYS;
     trap_set_user_client(&client);
     trap_open_system_calls();

@@ -109,6 +109,8 @@ struct process {
     struct process *parent;   /* NULL: the kernel */
     struct list children, sibling;
     struct list queue;         /* in the run queue, a bucket of sleepers, or one of futexes */
+    uint32_t round;            /* process/turns.h: until when it may use `slice_left` */
+    int32_t slice_left;        /* clocks that it may run in that round */
     struct rb_node timer;      /* in the tree of deadlines while `deadline` is not 0 */
     uint64_t deadline;         /* in timer ticks; 0: none */
     const void *channel;       /* what it sleeps on; NULL: a deadline or a signal alone */
@@ -235,7 +237,7 @@ void process_wake_one(struct process *process);
 void process_stop(struct process *process);
 void process_continue(struct process *process);
 
-/* The current process lets others run first. */
+/* The current process lets all others run first. */
 void process_yield(void);
 
 #endif

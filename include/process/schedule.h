@@ -25,6 +25,10 @@ void process_end_call(struct process *process, int32_t result);
 void process_sleep_vforking(struct process *parent, const struct process *child);
 void process_end_vfork(struct process *child);
 
+/* A process that begins gets a part of what PARENT (or NULL) may still run; its end returns it. */
+void process_share_slice(struct process *parent, struct process *child);
+void process_return_slice(const struct process *child);
+
 /* A tick fell into the current process's time. */
 void process_tick(void);
 

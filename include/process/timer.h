@@ -8,12 +8,25 @@
 #ifndef PROCESS_TIMER_H
 #define PROCESS_TIMER_H
 
+#include <arch/i386/cpu.h>
 #include <process/process.h>
 
 enum { TIMER_HZ = 100, TIMER_TICK_NS = 1000000000 / TIMER_HZ };
 
 /* Ticks since the timer started; 0 before. */
 uint64_t timer_ticks(void);
+
+uint32_t timer_clock_of_pit(void);
+
+/*
+ * A clock finer than the ticks, for the time between two moments that are less than half a second
+ * apart; and how far it runs in a tick, about.
+ */
+static inline uint32_t timer_clock(void)
+{
+    return cpu_features.tsc ? (uint32_t)cpu_cycles() : timer_clock_of_pit();
+}
+uint32_t timer_clocks_in_tick(void);
 
 /* Let it tick, if it does not. */
 void timer_start(void);

@@ -154,7 +154,7 @@ key_in_burst() {
         say 'resume\n'
     done
     press_key
-    ask 'kill all' 'processes ended'
+    ask 'kill 1' 'process 1 .deaf. ended'
     ask resume 'killed by signal 9'
     say 'halt\n'
     talk_end $STATUS_HALT

@@ -53,6 +53,7 @@ void bench_brk(void);
 void bench_madvise(void);
 void bench_signal(void);
 void bench_random(void);
+void bench_schedule(void);
 
 extern const char *bench_path; /* this program's own, for execve */
 

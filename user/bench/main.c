@@ -2,8 +2,8 @@
 /*
  * User program. bench [GROUP...]: what memory and processes cost, in steps of the time-stamp counter.
  *
- * Groups: ram null mmap fault sparse mprotect regions fork cow exec pipe brk madvise signal random;
- * without one: all. As process 1 it measures in a child, since kernels treat signals to process 1
+ * Groups: ram null mmap fault sparse mprotect regions fork cow exec pipe brk madvise signal random
+ * schedule; without one: all. As process 1 it measures in a child, since kernels treat signals to process 1
  * in a way of their own, then ends. The word `linux` is for process 1 of a bare Linux: /proc is
  * mounted, and the machine is restarted at the end, which Linux's process 1 must not do by exit.
  */
@@ -18,7 +18,7 @@ static const struct group {
     {"sparse", bench_sparse}, {"mprotect", bench_mprotect}, {"regions", bench_regions},
     {"fork", bench_fork},     {"cow", bench_cow},           {"exec", bench_exec},
     {"pipe", bench_pipe},     {"brk", bench_brk},           {"madvise", bench_madvise},
-    {"signal", bench_signal}, {"random", bench_random},
+    {"signal", bench_signal}, {"random", bench_random},     {"schedule", bench_schedule},
 };
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 

@@ -289,3 +289,58 @@ void bench_signal(void)
     bench_repair();
     handle(SIGSEGV, 0);
 }
+
+/* ---- who runs when others compute ---- */
+
+enum { MOST_SPINNERS = 1000, SLEEP_NS = 20000000, SLEEPS = 5, SIGKILL = 9 };
+
+static int32_t spinners[MOST_SPINNERS];
+
+static _Noreturn void spin(void)
+{
+    for (volatile uint32_t i = 0;; i++) {
+    }
+}
+
+static void end_spinners(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        call_3(CALL_KILL, (uint32_t)spinners[i], SIGKILL, 0);
+    for (uint32_t i = 0; i < count; i++)
+        wait_for_child(0);
+}
+
+/* How long a sleep of 20 ms takes at worst beside COUNT processes that compute. */
+static void bench_sleep_beside(uint32_t count)
+{
+    static const struct {
+        int32_t seconds, nanoseconds;
+    } pause = {0, SLEEP_NS};
+    uint64_t worst = 0;
+    uint32_t made = 0;
+    for (; made < count; made++) {
+        spinners[made] = fork_process();
+        if (spinners[made] == 0)
+            spin();
+        if (spinners[made] < 0)
+            break;
+    }
+    for (int i = 0; i < SLEEPS; i++) {
+        uint64_t start = read_tsc();
+        call_3(CALL_NANOSLEEP, address_of(&pause), 0, 0);
+        uint64_t time = read_tsc() - start;
+        if (time > worst)
+            worst = time;
+    }
+    end_spinners(made);
+    if (made == count)
+        report_value(numbered("sleep_beside_", count, ""), worst, "cyc");
+    else
+        report_refusal(numbered("sleep_beside_", count, ""), -1);
+}
+
+void bench_schedule(void)
+{
+    bench_sleep_beside(100);
+    bench_sleep_beside(MOST_SPINNERS);
+}

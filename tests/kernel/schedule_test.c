@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 6. Tests of who runs when, without programs: processes that compute, sleep, yield or fork by
+ * a plan, on a clock of the test's own.
+ */
+#include <kernel/panic.h>
+#include <kernel/test.h>
+#include <process/turns.h>
+
+enum { ACTORS = 240, TICK = 10, SLICE = 5 * TICK, COMPUTES = 0 };
+
+/* A process and its plan: to run for BURST clocks, then to sleep for a number of ticks. */
+static struct actor {
+    struct process *process;
+    unsigned burst, sleeps;
+    bool yields, forks;    /* at the end of a burst, instead of sleeping; the parent ends then */
+    unsigned burst_left;   /* clocks */
+    unsigned wakes, ready; /* clocks: when it wakes next, and when it woke last */
+    unsigned ran, latency; /* clocks: all in all, and at worst from waking to running */
+} actors[ACTORS];
+static unsigned actor_count, now;
+static struct turns stage;
+static struct actor *running;
+
+static struct process *make(void)
+{
+    struct process *process;
+    if (process_create(NULL, &process) != KERR_OK)
+        panic("no process record for the tests");
+    return process;
+}
+
+static void begin(void)
+{
+    turns_init(&stage, SLICE);
+    actor_count = now = 0;
+    running = NULL;
+}
+
+static void end(void)
+{
+    for (unsigned i = 0; i < actor_count; i++) {
+        list_remove(&actors[i].process->queue);
+        actors[i].process->state = PROCESS_NONE;
+        process_discard(actors[i].process);
+    }
+}
+
+static void wake(struct actor *actor)
+{
+    actor->process->state = PROCESS_RUNNABLE;
+    actor->burst_left = actor->burst;
+    actor->ready = now;
+    turns_wake(&stage, actor->process);
+}
+
+static struct actor *add(unsigned burst, unsigned sleeps)
+{
+    struct actor *actor = &actors[actor_count++];
+    *actor = (struct actor){.process = make(), .burst = burst, .sleeps = sleeps};
+    turns_divide(&stage, NULL, actor->process);
+    wake(actor);
+    return actor;
+}
+
+static struct actor *actor_of(const struct process *process)
+{
+    for (unsigned i = 0; i < actor_count; i++)
+        if (actors[i].process == process)
+            return &actors[i];
+    return NULL;
+}
+
+static void take_next(void)
+{
+    struct process *next = turns_take(&stage);
+    running = next == NULL ? NULL : actor_of(next);
+    if (running == NULL)
+        return;
+    if (running->burst_left == running->burst && now - running->ready > running->latency)
+        running->latency = now - running->ready;
+}
+
+/* The parent has forked and ended: its record serves the child. */
+static void become_child(struct actor *actor)
+{
+    struct process *parent = actor->process;
+    actor->process = make();
+    turns_divide(&stage, parent, actor->process);
+    parent->state = PROCESS_NONE;
+    process_discard(parent);
+    wake(actor);
+}
+
+static void end_burst(void)
+{
+    struct actor *actor = running;
+    if (actor->forks) {
+        become_child(actor);
+    } else if (actor->yields) {
+        actor->burst_left = actor->burst;
+        turns_give_up(actor->process);
+        turns_leave(&stage, actor->process);
+    } else {
+        actor->process->state = PROCESS_SLEEPING;
+        actor->wakes = (now / TICK + actor->sleeps) * TICK;
+        turns_leave(&stage, actor->process);
+    }
+    take_next();
+}
+
+static void tick(void)
+{
+    for (unsigned i = 0; i < actor_count; i++)
+        if (actors[i].process->state == PROCESS_SLEEPING && actors[i].wakes <= now)
+            wake(&actors[i]);
+    if (running != NULL && turns_is_over(&stage, running->process)) {
+        turns_leave(&stage, running->process);
+        running = NULL;
+    }
+}
+
+static void run(unsigned ticks)
+{
+    for (unsigned last = now + ticks * TICK; now < last; now++) {
+        if (now % TICK == 0)
+            tick();
+        if (running == NULL)
+            take_next();
+        if (running == NULL)
+            continue;
+        turns_charge(running->process, 1);
+        running->ran++;
+        if (running->burst != COMPUTES && --running->burst_left == 0)
+            end_burst();
+    }
+}
+
+TEST("schedule", "a short sleeper beside 200 that compute: runs within two slices of waking")
+{
+    begin();
+    for (unsigned i = 0; i < 200; i++)
+        add(COMPUTES, 0);
+    struct actor *sleeper = add(1, 40); /* half of its share */
+    run(201);                           /* all have begun, one after another */
+    sleeper->latency = 0;
+    run(3000);
+    EXPECT(sleeper->latency <= 2 * SLICE);
+    EXPECT(sleeper->ran > SLICE);
+    for (unsigned i = 0; i < 200; i++)
+        EXPECT(actors[i].ran >= 2 * SLICE); /* three rounds, but for what is under way */
+    end();
+}
+
+TEST("schedule", "one that sleeps a little again and again, always before the tick: gets its share")
+{
+    begin();
+    struct actor *dodger = add(TICK - 1, 1), *computing = add(COMPUTES, 0);
+    run(1000);
+    EXPECT(computing->ran >= 450 * TICK);
+    EXPECT(dodger->ran >= 400 * TICK);
+    end();
+}
+
+TEST("schedule",
+     "two hundred sleepers that wake at once: who computes gets as much as each of them")
+{
+    begin();
+    struct actor *computing = add(COMPUTES, 0);
+    for (unsigned i = 0; i < 200; i++)
+        add(3 * SLICE, 1);
+    run(200 * 5 * 10);
+    EXPECT(computing->ran >= 8 * SLICE);
+    for (unsigned i = 1; i <= 200; i++)
+        EXPECT(actors[i].ran >= 8 * SLICE && actors[i].ran <= 12 * SLICE);
+    end();
+}
+
+TEST("schedule", "yielders: all others run first, nobody starves, and a sleeper is not behind them")
+{
+    begin();
+    struct actor *first = add(2, 0), *second = add(2, 0), *computing = add(COMPUTES, 0);
+    struct actor *sleeper = add(1, 4);
+    first->yields = second->yields = true;
+    run(1000);
+    EXPECT(computing->ran >= 800 * TICK);
+    EXPECT(first->ran >= 2 * 150 && second->ran >= 2 * 150);
+    EXPECT(sleeper->latency <= 2 * SLICE);
+    end();
+}
+
+TEST("schedule", "a chain of children that each fork before their slice is over: gets one share")
+{
+    begin();
+    struct actor *computing = add(COMPUTES, 0), *chain = add(TICK - 1, 0);
+    chain->forks = true;
+    run(1000);
+    EXPECT(computing->ran >= 450 * TICK);
+    EXPECT(chain->ran >= 100 * TICK);
+    end();
+}
+
+TEST("schedule", "an event of three slices: is made up for, and no more")
+{
+    begin();
+    struct actor *greedy = add(COMPUTES, 0), *other = add(COMPUTES, 0);
+    run(1);
+    EXPECT(running == greedy);
+    turns_charge(greedy->process, 3 * SLICE); /* in one event */
+    run(500);
+    EXPECT(other->ran > greedy->ran);
+    EXPECT(other->ran <= greedy->ran + 3 * SLICE);
+    end();
+}
+
+TEST("schedule", "one process alone: goes on, slice after slice, and then waits for nobody's share")
+{
+    begin();
+    struct actor *first = add(COMPUTES, 0);
+    run(100);
+    EXPECT_EQUAL(first->ran, 100 * TICK);
+    struct actor *second = add(COMPUTES, 0);
+    run(100);
+    EXPECT(second->ran >= 45 * TICK && second->ran <= 55 * TICK);
+    end();
+}
+
+TEST("schedule", "a child: halves what its parent has; its end returns what it did not use")
+{
+    begin();
+    struct process *parent = make(), *child = make();
+    turns_divide(&stage, NULL, parent);
+    turns_divide(&stage, parent, child);
+    EXPECT_EQUAL(parent->slice_left, SLICE / 2);
+    EXPECT_EQUAL(child->slice_left, SLICE / 2);
+    turns_charge(child, 5);
+    turns_return(&stage, parent, child);
+    EXPECT_EQUAL(parent->slice_left, SLICE - 5);
+    for (unsigned i = 0; i < 8; i++)
+        turns_divide(&stage, parent, child);
+    EXPECT(parent->slice_left >= SLICE / 5);
+    EXPECT_EQUAL(child->round, stage.round + 1);
+    process_discard(child);
+    process_discard(parent);
+}
