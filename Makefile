@@ -9,7 +9,7 @@ SRC_0 := boot/boot.asm boot/early.c boot/boot_info.c \
     arch/i386/gdt.c arch/i386/trap.c \
     arch/i386/fault.c arch/i386/pic.c arch/i386/double_fault.c arch/i386/serial.c \
     arch/i386/vga.c arch/i386/framebuffer.c arch/i386/font.asm arch/i386/keyboard.c \
-    kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/key_ring.c kernel/console.c \
+    kernel/string.c kernel/format.c kernel/printk.c kernel/screen.c kernel/channel.c kernel/key_ring.c kernel/console.c \
     kernel/options.c kernel/memmap.c kernel/kerr.c kernel/machine.c kernel/panic.c kernel/symbols.c \
     kernel/rbtree.c kernel/test.c kernel/main.c
 SRC_1 := mm/frame.c mm/frame_map.c
@@ -44,7 +44,7 @@ TESTS_0 := $(call unit_tests,boot_info memmap string format options console fram
 TESTS_1 := $(call unit_tests,frame frame_map)
 TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault alternate)
 TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
-TESTS_4 := $(call unit_tests,vma vma_change object space fork audit)
+TESTS_4 := tests/kernel/test_pager.c $(call unit_tests,vma vma_change object pager space fork audit)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_8 := $(call unit_tests,process schedule user_copy)
 TESTS_9 := $(call unit_tests,file pipe terminal)

@@ -25,6 +25,10 @@ const char *kerr_text(enum kerr error)
         return "this machine can't do it";
     case KERR_BAD_ACCESS:
         return "the address may not be accessed so";
+    case KERR_MUST_WAIT:
+        return "it has to be waited for";
+    case KERR_IO:
+        return "a device could not read or write";
     }
     return "unknown error";
 }

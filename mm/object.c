@@ -12,7 +12,7 @@
 #include <arch/i386/entry.h>
 #include <arch/i386/page_ops.h>
 #include <kernel/panic.h>
-#include <mm/object.h>
+#include <mm/pager.h>
 
 enum { LEVEL_ENTRIES = SLOT_PAGES };
 
@@ -55,6 +55,17 @@ enum kerr object_create_anonymous(uint32_t pages, struct object **object)
     return create(&(struct object){.kind = OBJECT_ANONYMOUS, .pages = pages}, object);
 }
 
+enum kerr object_create_paged(uint32_t pages, const struct pager *pager, void *pager_data,
+                              struct object **object)
+{
+    enum kerr error = object_create_anonymous(pages, object);
+    if (error != KERR_OK)
+        return error;
+    (*object)->pager = pager;
+    (*object)->pager_data = pager_data;
+    return KERR_OK;
+}
+
 enum kerr object_create_file(frame_t frame, uint32_t pages, struct object **object)
 {
     return create(&(struct object){.kind = OBJECT_FILE, .pages = pages, .first = frame}, object);
@@ -94,17 +105,17 @@ static enum kerr new_clear_frame(enum frame_kind kind, frame_t *frame)
     return KERR_OK;
 }
 
-/* What LEVEL leads to at AT, a frame of KIND, which is made if there is none. */
-static enum kerr level_step(frame_t level, uint32_t at, enum frame_kind kind, frame_t *frame)
+/* The lower level for PAGE, which is made if there is none. */
+static enum kerr lower_level(const struct object *object, uint32_t page, frame_t *lower)
 {
-    uint32_t word = level_read(level, at);
+    uint32_t at = page / LEVEL_ENTRIES, word = level_read(object->root, at);
     if (word != 0) {
-        *frame = pte_frame((pte_t){word});
+        *lower = pte_frame((pte_t){word});
         return KERR_OK;
     }
-    enum kerr error = new_clear_frame(kind, frame);
+    enum kerr error = new_clear_frame(FRAME_TABLE, lower);
     if (error == KERR_OK)
-        level_write(level, at, *frame);
+        level_write(object->root, at, *lower);
     return error;
 }
 
@@ -118,13 +129,21 @@ static enum kerr anonymous_frame(struct object *object, uint32_t page, frame_t *
             return error;
         object->has_root = 1;
     }
-    enum kerr error = level_step(object->root, page / LEVEL_ENTRIES, FRAME_TABLE, &lower);
+    enum kerr error = lower_level(object, page, &lower);
     if (error != KERR_OK)
         return error;
-    uint32_t before = frame_record(&frame_pool, lower)->used_entries;
-    error = level_step(lower, page % LEVEL_ENTRIES, FRAME_ANONYMOUS, frame);
-    object->real_pages += frame_record(&frame_pool, lower)->used_entries - before;
-    return error;
+    uint32_t word = level_read(lower, page % LEVEL_ENTRIES);
+    if (word != 0) {
+        *frame = pte_frame((pte_t){word});
+        return KERR_OK;
+    }
+    error = object->pager != NULL ? object->pager->bring(object, page, frame)
+                                  : new_clear_frame(FRAME_ANONYMOUS, frame);
+    if (error != KERR_OK)
+        return error;
+    level_write(lower, page % LEVEL_ENTRIES, *frame);
+    object->real_pages++;
+    return KERR_OK;
 }
 
 enum kerr object_frame(struct object *object, uint32_t page, frame_t *frame)
@@ -193,6 +212,8 @@ void object_put(struct object *object)
         return;
     frame_uncommit(&frame_pool, object->committed);
     object_for_each_frame(object, put_frame, NULL);
+    if (object->pager != NULL)
+        object->pager->end(object);
     if (object->kind == OBJECT_FILE)
         for (uint32_t page = 0; page < object->pages; page++)
             frame_put(&frame_pool, FRAME(object->first.n + page));

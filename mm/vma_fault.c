@@ -8,6 +8,7 @@
  *   an object, private       the object's frames, some around the page, read-only or COW
  *   an object, shared        the object's frame, made if there is none yet
  *   behind the object's end  refused, in a way of its own
+ *   its pager must wait      so must the toucher; the channel has been left
  *
  * If the touch is a write, layer 3 answers it at once, and no second fault is taken.
  */
@@ -68,6 +69,14 @@ static struct page_range around(const struct vma *region, uint32_t page)
     return range;
 }
 
+/* There is no frame for an object's page. */
+static enum fault_result fault_of(enum kerr error)
+{
+    return error == KERR_MUST_WAIT ? FAULT_MUST_WAIT
+           : error == KERR_IO      ? FAULT_IO_ERROR
+                                   : FAULT_NO_MEMORY;
+}
+
 static __attribute__((noinline)) enum fault_result build_object(const struct vma *region,
                                                                 uint32_t page, enum access access)
 {
@@ -76,8 +85,10 @@ static __attribute__((noinline)) enum fault_result build_object(const struct vma
     if (object_page >= region->object->pages)
         return FAULT_BEYOND_END;
     struct page_range range = around(region, page);
-    if (object_frame(region->object, object_page, &frame) != KERR_OK ||
-        cow_map(VADDR(range.first_page << PAGE_SHIFT), range.last_page - range.first_page + 1,
+    enum kerr error = object_frame(region->object, object_page, &frame);
+    if (error != KERR_OK)
+        return fault_of(error);
+    if (cow_map(VADDR(range.first_page << PAGE_SHIFT), range.last_page - range.first_page + 1,
                 FRAME(frame.n - (page - range.first_page)), region->rights,
                 region->flags & VMA_SHARED ? MAPPING_SHARED : MAPPING_PRIVATE) != KERR_OK)
         return FAULT_NO_MEMORY;
@@ -196,6 +207,10 @@ enum kerr vma_make_real(vaddr_t first, uint32_t pages)
             return KERR_BAD_ACCESS;
         case FAULT_NO_MEMORY:
             return KERR_NO_MEMORY;
+        case FAULT_MUST_WAIT:
+            return KERR_MUST_WAIT;
+        case FAULT_IO_ERROR:
+            return KERR_IO;
         }
     }
     return KERR_OK;

@@ -116,6 +116,10 @@ enum kerr memory_touch_pages(uint32_t first_page, uint32_t last_page, enum acces
             break;
         case FAULT_NO_MEMORY:
             return KERR_NO_MEMORY;
+        case FAULT_MUST_WAIT:
+            return KERR_MUST_WAIT;
+        case FAULT_IO_ERROR:
+            return KERR_IO;
         case FAULT_BAD_ACCESS:
         case FAULT_BEYOND_END:
             return KERR_BAD_ACCESS;

@@ -38,6 +38,9 @@ int32_t error_number_of(enum kerr error)
         return -EFAULT;
     case KERR_UNSUPPORTED:
         return -ENOSYS;
+    case KERR_IO:
+        return -EIO;
+    case KERR_MUST_WAIT: /* a caller's mistake: it is to be repeated, not told */
     case KERR_BAD_RANGE:
     case KERR_BAD_VALUE:
         break;

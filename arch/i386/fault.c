@@ -8,7 +8,8 @@
  *     kernel mode below 3 GiB, unless allowed or a probe
  *   a client says resolved                                     go on
  *   a client says spurious                                     go on; the same again is a panic
- *   refused, to a program                                      layer 6: a signal, or room is made
+ *   a client says must wait, to the kernel outside a probe     poll, go on
+ *   refused, to a program                                      layer 8: a signal, or room is made
  *   refused, to a probe or copy routine of the kernel          go on at its landing, with the reason
  *   refused, to other kernel code                              panic
  *
@@ -18,6 +19,7 @@
 
 #include <arch/i386/cpu.h>
 #include <arch/i386/trap.h>
+#include <kernel/channel.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -182,6 +184,8 @@ refuse(struct trap_frame *frame, const struct page_fault *fault, enum fault_resu
 {
     if (result == FAULT_NO_MEMORY)
         fault_counters.no_memory++;
+    else if (result == FAULT_MUST_WAIT)
+        fault_counters.must_wait++;
     else
         fault_counters.bad_access++;
     if (trap_from_user(frame) && trap_has_user_client()) {
@@ -189,6 +193,10 @@ refuse(struct trap_frame *frame, const struct page_fault *fault, enum fault_resu
         return;
     }
     const struct fixup *fixup = fault->mode == MODE_KERNEL ? find_fixup(frame->eip) : NULL;
+    if (fixup == NULL && result == FAULT_MUST_WAIT) {
+        channel_poll(); /* and the instruction again: nobody can be put to sleep here */
+        return;
+    }
     if (fixup == NULL)
         report(frame, fault, why);
     frame->eip = fixup->landing;
@@ -246,7 +254,8 @@ not_resolved(struct trap_frame *frame, const struct page_fault *fault, enum faul
     else if (result == FAULT_NO_MEMORY)
         refuse(frame, fault, FAULT_NO_MEMORY, ", and no memory is left to answer it");
     else
-        refuse(frame, fault, result == FAULT_BEYOND_END ? result : FAULT_BAD_ACCESS, "");
+        refuse(frame, fault, result == FAULT_NOT_MINE ? FAULT_BAD_ACCESS : result,
+               result == FAULT_IO_ERROR ? ", and what stands behind it can't be read" : "");
 }
 
 /* Checked builds: whoever keeps books learns that a fault is being answered, or was. */

@@ -10,7 +10,8 @@
  *      (SMAP refuses reads and writes of present user pages there: no layer answers those either);
  *   2. each registered handler, lowest layer first, until one does not say FAULT_NOT_MINE;
  *   3. each registered recheck: was it spurious (a stale translation with fewer rights)?
- *   4. a probe routine returns the result to its caller; anything else panics with a full report.
+ *   4. a probe routine returns the result to its caller; user mode gets a signal, or waits; the
+ *      kernel elsewhere polls where it must wait; anything else panics with a full report.
  */
 #ifndef KERNEL_FAULT_H
 #define KERNEL_FAULT_H
@@ -35,6 +36,8 @@ enum fault_result {
     FAULT_BAD_ACCESS, /* the address may not be accessed so */
     FAULT_NO_MEMORY,  /* it may, but no frame is left */
     FAULT_BEYOND_END, /* the page lies behind the end of the file that is mapped there */
+    FAULT_MUST_WAIT,  /* it may, when the channel that was left (kernel/channel.h) is ready */
+    FAULT_IO_ERROR,   /* it may, but what stands behind the page can't be read */
 };
 
 struct fault_client {
@@ -62,7 +65,7 @@ bool fault_in_probe(const struct page_fault *fault);
 
 /* Page faults since boot by result, and spurious ones; for `faults` and the tests. */
 struct fault_counters {
-    uint32_t total, resolved, spurious, bad_access, no_memory;
+    uint32_t total, resolved, spurious, bad_access, no_memory, must_wait;
 };
 extern struct fault_counters fault_counters;
 

@@ -21,6 +21,8 @@ enum kerr {
     KERR_BAD_VALUE,   /* any other argument that makes no sense */
     KERR_UNSUPPORTED, /* this CPU or this machine can't do it */
     KERR_BAD_ACCESS,  /* the address may not be accessed so */
+    KERR_MUST_WAIT,   /* ask again when the channel that was left (kernel/channel.h) is ready */
+    KERR_IO,          /* a device, or what it holds, can't be read or written */
 };
 
 #define kerr_t must_check enum kerr

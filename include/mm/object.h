@@ -6,8 +6,9 @@
  * not present until touched, then point to the object's frame; never the zero frame.
  *
  *   file        a run of frames that is complete from the start (a module of the boot loader)
- *   anonymous   frames that come, cleared, at the first touch of a page by anybody; two levels of
- *               frame numbers, as a directory and its tables, each a frame of its own
+ *   anonymous   frames that come at the first touch of a page by anybody, cleared, or filled by the
+ *               object's pager (mm/pager.h); two levels of frame numbers, as a directory and its
+ *               tables, each a frame of its own
  *
  * The structures stand in the array of region nodes: no heap here.
  */
@@ -29,6 +30,8 @@ struct object {
     uint32_t real_pages; /* anonymous: frames so far, without those of the two levels */
     uint32_t committed;  /* layer 8's charge for it (frame_commit()); object_put() gives it back */
     struct object *next, *previous; /* of all objects */
+    const struct pager *pager;      /* anonymous: who fills its pages; NULL: they begin as zeros */
+    void *pager_data;
 };
 
 /* No object has so many pages, and no region shows one behind them. */
@@ -53,9 +56,10 @@ void object_get(struct object *object);
 void object_put(struct object *object); /* the last one gives the frames back */
 
 /*
- * The frame of PAGE, made and cleared if there is none yet; the caller takes a reference for its
- * entry. May be called by the fault path.
- *   returns KERR_OK; KERR_BAD_RANGE (behind the end); KERR_NO_MEMORY
+ * The frame of PAGE, made if there is none yet, and cleared or filled; the caller takes a reference
+ * for its entry. May be called by the fault path.
+ *   returns KERR_OK; KERR_BAD_RANGE (behind the end); KERR_NO_MEMORY; with a pager KERR_MUST_WAIT and
+ *   KERR_IO
  */
 kerr_t object_frame(struct object *object, uint32_t page, frame_t *frame);
 

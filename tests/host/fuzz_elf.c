@@ -59,6 +59,10 @@ enum kerr user_clear(uint32_t to, uint32_t bytes)
     case FAULT_NOT_MINE:
         memset(vaddr_to_pointer(VADDR(to)), 0, bytes);
         return KERR_OK;
+    case FAULT_MUST_WAIT:
+        return KERR_MUST_WAIT;
+    case FAULT_IO_ERROR:
+        return KERR_IO;
     case FAULT_NO_MEMORY:
         return KERR_NO_MEMORY;
     default:

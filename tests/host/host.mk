@@ -12,7 +12,7 @@ HOST_BASE := 0x200000000000
 
 # Layer 0 as far as it is not the CPU's own. kernel/test.c keeps its state when a machine restarts.
 HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c kernel/string.c kernel/format.c \
-    kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c kernel/rbtree.c prompt/line.c \
+    kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c kernel/channel.c kernel/rbtree.c prompt/line.c \
     prompt/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5)
 HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c, \
     $(call unit_tests,boot_info memmap string format options rbtree) \
