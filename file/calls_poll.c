@@ -45,10 +45,8 @@ bool wait_is_over(const struct process *self, uint32_t ticks)
 
 int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks)
 {
-    if (ticks == WAIT_FOR_EVER) {
-        progress_note(self, PROGRESS_SLEPT, 1);
+    if (ticks == WAIT_FOR_EVER)
         return process_sleep(channel, 0);
-    }
     uint32_t left = ticks_left(self, ticks);
     uint32_t end = ((uint32_t)timer_ticks() + left) & END_BITS;
     progress_note(self, PROGRESS_WAIT, end != 0 ? end : 1);
@@ -285,13 +283,13 @@ static int32_t poll(struct process *self, uint32_t ticks, bool *ends)
     }
     if (error == KERR_OK)
         error = poll_list(self, ROUND_TELL, &ready);
-    if (error == KERR_NO_MEMORY)
-        return process_out_of_memory();
+    if (error_goes_by(error))
+        return user_access_failed(error);
     *ends = true;
     drop_copy(self);
     if (error == KERR_NO_ROOM)
         return -ENOMEM;
-    return error == KERR_OK ? (int32_t)ready : -EFAULT;
+    return error == KERR_OK ? (int32_t)ready : user_access_failed(error);
 }
 
 SYSTEM_CALL(168, poll)
@@ -438,7 +436,7 @@ static int32_t select_round(struct process *self, const struct select_wish *wish
             if (wish->sets[set] != 0)
                 error = user_write(wish->sets[set] + index * WORD_BYTES, &words[set], WORD_BYTES);
         if (error != KERR_OK) /* not to be repeated: some words are results already */
-            return error == KERR_NO_MEMORY ? -ENOMEM : -EFAULT;
+            return error_goes_by(error) ? -ENOMEM : -EFAULT;
     }
     return 0;
 }

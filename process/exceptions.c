@@ -3,7 +3,8 @@
  * Layer 8. What the CPU refuses to a program becomes a signal, as Linux has it on i386.
  *
  *   page fault     region there: SIGSEGV SEGV_ACCERR; none: SEGV_MAPERR; behind the end of a file:
- *                  SIGBUS BUS_ADRERR; no frame left: somebody ends, and the instruction is repeated
+ *                  SIGBUS BUS_ADRERR; it can't be read: the same; no frame left: somebody ends, and
+ *                  the instruction is repeated; must wait: it sleeps first
  *   unit closed    the process gets the x87 and SSE unit (fpu.h)
  *   virtual-8086   the end by SIGSEGV: programs have no business there
  *   others         the table below
@@ -130,11 +131,15 @@ void user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
         wait_for_memory();
         return;
     }
+    if (result == FAULT_MUST_WAIT) {
+        process_wait_for_page();
+        return;
+    }
     /* Whose rights were used (fault.c) and what is mapped in the kernel's half is not for programs. */
     frame->error_code |= ERROR_USER;
     if (fault->address.v >= KERNEL_BASE)
         frame->error_code |= ERROR_PRESENT;
-    if (result == FAULT_BEYOND_END)
+    if (result == FAULT_BEYOND_END || result == FAULT_IO_ERROR)
         signal_send_fault(self, SIGBUS, BUS_ADRERR, fault->address.v);
     else if (vma_find(&self->memory->space, fault->address) != NULL)
         signal_send_fault(self, SIGSEGV, SEGV_ACCERR, fault->address.v);

@@ -12,6 +12,7 @@
 #include <arch/i386/cpu.h>
 #include <arch/i386/gdt.h>
 #include <arch/i386/ledger.h>
+#include <kernel/channel.h>
 #include <kernel/layer.h>
 #include <kernel/panic.h>
 #include <process/client.h>
@@ -79,13 +80,9 @@ void process_dequeue(struct process *process)
 
 /* ---- sleeping ---- */
 
-int32_t process_sleep(const void *channel, uint64_t deadline)
+static void fall_asleep(struct process *self, const void *channel, uint64_t deadline)
 {
-    struct process *self = process_current;
-    int32_t eax = call_repeat_later(self);
-    process_request_leave();
-    if (signal_is_pending(self))
-        return eax; /* which ends the sleep before it begins */
+    self->is_woken = 0;
     self->state = PROCESS_SLEEPING;
     self->channel = channel;
     if (channel != NULL)
@@ -94,7 +91,43 @@ int32_t process_sleep(const void *channel, uint64_t deadline)
         self->deadline = deadline;
         timer_add(self);
     }
+}
+
+int32_t process_sleep(const void *channel, uint64_t deadline)
+{
+    struct process *self = process_current;
+    if (self->progress.kind == PROGRESS_NONE)
+        progress_note(self, PROGRESS_SLEPT, 1);
+    int32_t eax = call_repeat_later(self);
+    if (signal_is_pending(self))
+        return eax; /* which ends the sleep before it begins */
+    fall_asleep(self, channel, deadline);
     return eax;
+}
+
+/* The current process does again what it was interrupted in: what the handler is to return. */
+static int32_t process_begin_again(void)
+{
+    const struct trap_frame *frame = &process_current->frame;
+    return frame->vector == VECTOR_SYSTEM_CALL ? call_repeat_later(process_current)
+                                               : (int32_t)frame->eax;
+}
+
+void process_wait_for_page(void)
+{
+    struct channel *channel = channel_left();
+    process_request_leave();
+    if (!channel->is_ready(channel))
+        fall_asleep(process_current, channel, 0);
+}
+
+int32_t process_must_wait(void)
+{
+    if (signal_is_pending(process_current))
+        process_request_leave(); /* it comes first */
+    else
+        process_wait_for_page();
+    return process_begin_again();
 }
 
 void process_request_room(void)
@@ -106,9 +139,7 @@ void process_request_room(void)
 int32_t process_out_of_memory(void)
 {
     process_request_room();
-    struct trap_frame *frame = &process_current->frame;
-    return frame->vector == VECTOR_SYSTEM_CALL ? call_repeat_later(process_current)
-                                               : (int32_t)frame->eax;
+    return process_begin_again();
 }
 
 void process_wake_one(struct process *process)
@@ -139,6 +170,11 @@ void process_wake(const void *channel)
         if (process_of(link)->channel == channel && process_of(link)->state == PROCESS_SLEEPING)
             process_end_sleep(process_of(link));
     }
+}
+
+static void wake_channel(const struct channel *channel)
+{
+    process_wake(channel);
 }
 
 void process_sleep_vforking(struct process *parent, const struct process *child)
@@ -362,6 +398,7 @@ static enum kerr schedule_init(const struct boot_info *boot)
         list_init(&sleepers[i]);
     turns_init(&turns, (int32_t)(TIME_SLICE_TICKS * timer_clocks_in_tick()));
     trap_leave_work = WORK_ALWAYS;
+    channel_register(wake_channel);
     trap_set_user_client(&client);
     trap_open_system_calls();
     return KERR_OK;

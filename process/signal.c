@@ -516,7 +516,10 @@ static __attribute__((noinline)) void interrupt_call(struct process *self, uint3
                    self->progress.kind != PROGRESS_WAIT;
     if (is_signal_wait(call))
         signal_restore_mask(self);
-    if (self->progress.kind == PROGRESS_BYTES)
+    if (self->progress.kind == PROGRESS_NONE)
+        call_begin_anew(
+            self); /* it waits for a frame or a page, which is no matter of a signal's */
+    else if (self->progress.kind == PROGRESS_BYTES)
         call_end(self, (int32_t)self->progress.value);
     else if (is_sleep(call))
         call_end(self, time_sleep_interrupted(self));
@@ -595,6 +598,8 @@ static void run_handler(struct process *self, unsigned signal, const struct sign
         enter_handler(self, signal, action);
     else if (error == KERR_NO_MEMORY)
         victim_make_room(self); /* the signal is still pending: the way out tries again */
+    else if (error == KERR_MUST_WAIT)
+        process_wait_for_page(); /* likewise, when its stack is there */
     else
         stack_is_bad(self, signal);
 }

@@ -300,11 +300,11 @@ static enum kerr restore_fpu(struct process *self, uint32_t place)
     return KERR_OK;
 }
 
-/* Nothing of SELF has been changed yet: out of memory repeats the call, anything else ends it. */
+/* Nothing of SELF has been changed yet: what goes by repeats the call, anything else ends it. */
 static int32_t bad_frame(struct process *self, enum kerr error)
 {
-    if (error == KERR_NO_MEMORY)
-        return process_out_of_memory();
+    if (error_goes_by(error))
+        return user_access_failed(error);
     signal_send_fault(self, SIGSEGV, SI_KERNEL, 0);
     return (int32_t)self->frame.eax;
 }

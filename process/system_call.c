@@ -48,6 +48,20 @@ int32_t error_number_of(enum kerr error)
     return -EINVAL;
 }
 
+int32_t user_access_failed(enum kerr error)
+{
+    switch (error) {
+    case KERR_NO_MEMORY:
+        return process_out_of_memory();
+    case KERR_MUST_WAIT:
+        return process_must_wait();
+    case KERR_IO:
+        return -EIO;
+    default:
+        return -EFAULT;
+    }
+}
+
 static enum kerr system_call_init(const struct boot_info *boot)
 {
     (void)boot;

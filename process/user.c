@@ -6,7 +6,16 @@
 
 enum kerr user_error_of(enum fault_result result)
 {
-    return result == FAULT_NO_MEMORY ? KERR_NO_MEMORY : KERR_BAD_ACCESS;
+    switch (result) {
+    case FAULT_NO_MEMORY:
+        return KERR_NO_MEMORY;
+    case FAULT_MUST_WAIT:
+        return KERR_MUST_WAIT;
+    case FAULT_IO_ERROR:
+        return KERR_IO;
+    default:
+        return KERR_BAD_ACCESS;
+    }
 }
 
 enum kerr user_clear(uint32_t to, uint32_t bytes)

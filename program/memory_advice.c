@@ -158,7 +158,7 @@ static int32_t populate(struct process *self, const struct vma *region, struct p
             return call_continue(self, PROGRESS_STEPS, first);
         uint32_t piece_last = last - first < budget ? last : first + budget - 1;
         enum kerr error = memory_touch_pages(first, piece_last, access);
-        if (error == KERR_NO_MEMORY)
+        if (error_goes_by(error))
             return memory_call_failed(error);
         if (error != KERR_OK)
             return -EFAULT;
@@ -316,7 +316,7 @@ static int32_t mark(struct process *self, struct pages pages, uint32_t set, uint
 static int32_t lock_touch(struct process *self, struct pages pages)
 {
     enum kerr error = memory_populate(self->memory, &pages.first, pages.last, CALL_PIECE_PAGES);
-    if (error == KERR_NO_MEMORY)
+    if (error_goes_by(error))
         return memory_call_failed(error);
     if (error != KERR_OK)
         return -ENOMEM;
@@ -383,7 +383,7 @@ static int32_t mark_all(struct process *self, uint32_t set, uint32_t clear)
 static int32_t lock_touch_all(struct process *self, struct pages pages)
 {
     enum kerr error = memory_populate(self->memory, &pages.first, pages.last, CALL_PIECE_PAGES);
-    if (error == KERR_NO_MEMORY)
+    if (error_goes_by(error))
         return memory_call_failed(error);
     return pages.first <= pages.last ? call_continue(self, PROGRESS_STEPS, pages.first) : 0;
 }

@@ -12,7 +12,7 @@ int32_t memory_call_failed(enum kerr error)
     if (error == KERR_NO_MEMORY && commit_account.mode != OVERCOMMIT_NEVER &&
         frame_available(&frame_pool) < SHORTAGE_FRAMES)
         return process_out_of_memory();
-    return error_number_of(error);
+    return error == KERR_MUST_WAIT ? process_must_wait() : error_number_of(error);
 }
 
 uint32_t count_pages_in(const struct space *space, uint32_t first_page, uint32_t last_page,

@@ -5,6 +5,7 @@
  * They play in the lower 3 GiB of the boot space, for the supervisor alone. Each says how many
  * frames it took or gave back: the difference between a promise and memory.
  */
+#include <kernel/channel.h>
 #include <kernel/fault.h>
 #include <kernel/printk.h>
 #include <mm/frame.h>
@@ -78,13 +79,22 @@ COMMAND("reserve", "SIZE", "promise SIZE bytes in the lower 3 GiB")
 }
 
 /* Read a word at ADDRESS and write it back: whatever lies there, nothing is changed. */
-static enum fault_result touch(vaddr_t address)
+static enum fault_result touch_once(vaddr_t address)
 {
     uint32_t value;
     enum fault_result result = probe_read(address, &value);
 
     if (result == FAULT_RESOLVED)
         result = probe_write(address, value);
+    return result;
+}
+
+static enum fault_result touch(vaddr_t address)
+{
+    enum fault_result result;
+
+    while ((result = touch_once(address)) == FAULT_MUST_WAIT)
+        channel_poll();
     return result;
 }
 
@@ -115,6 +125,8 @@ COMMAND("touch", "ADDR [SIZE]", "write one word of every page there")
         printk("  out of memory after %u of %u pages\n", (unsigned)done, (unsigned)pages);
     else
         printk("  wrote to %u of %u pages\n", (unsigned)done, (unsigned)pages);
+    if (result == FAULT_IO_ERROR)
+        printk("  what stands behind the next page can't be read\n");
     if (result == FAULT_BAD_ACCESS)
         printk("  " PRI_VADDR " may not be written (walk tells why)\n",
                ARG_VADDR(vaddr_add(page, 0 - PAGE_BYTES)));

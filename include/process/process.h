@@ -227,6 +227,16 @@ int32_t process_out_of_memory(void) must_check;
 /* The same, but the call is done with and not repeated. */
 void process_request_room(void);
 
+/*
+ * The current process has met a page that must be waited for: it sleeps on the channel that was left
+ * (kernel/channel.h) and repeats its system call or, called for a fault, its instruction. No signal
+ * breaks that off: a handler runs in between, and then it is asked again.
+ */
+int32_t process_must_wait(void) must_check;
+
+/* The same, where nothing is to be repeated but the way out. */
+void process_wait_for_page(void);
+
 /* All that sleep on CHANNEL run again. */
 void process_wake(const void *channel);
 

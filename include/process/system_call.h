@@ -49,12 +49,16 @@ extern const struct system_call system_calls_first[], system_calls_end[];
 int32_t error_number_of(enum kerr error);
 
 /*
- * What a handler returns when access to the program's memory failed with ERROR: -EFAULT; or, where
- * it only lacked a frame, it waits for a victim to end and repeats the call.
+ * What a handler returns when access to the program's memory failed with ERROR: -EFAULT, or -EIO if
+ * what stands behind a page can't be read. Where it only lacked a frame, or a page that has to come
+ * first, it waits for that and repeats the call.
  */
-static inline int32_t user_access_failed(enum kerr error)
+int32_t user_access_failed(enum kerr error) must_check;
+
+/* ERROR goes by: the call is to be repeated, by user_access_failed(). */
+static inline bool error_goes_by(enum kerr error)
 {
-    return error == KERR_NO_MEMORY ? process_out_of_memory() : -EFAULT;
+    return error == KERR_NO_MEMORY || error == KERR_MUST_WAIT;
 }
 
 #endif

@@ -5,8 +5,9 @@
  * Copies between the kernel and the lower half of the current space. Any address and any length is
  * allowed: what wraps, or reaches the kernel, is refused. A fault on the way is answered as the
  * program's own would be (promises, COW, files).
- *   returns KERR_OK; KERR_BAD_ACCESS (the program may not do that: EFAULT); KERR_NO_MEMORY (it may,
- *   but no frame is left: user_access_failed()). Part of the copy may have been done.
+ *   returns KERR_OK; KERR_BAD_ACCESS (the program may not do that: EFAULT); KERR_NO_MEMORY,
+ *   KERR_MUST_WAIT (it may, but no frame is left, or a page has to come first); KERR_IO (it never
+ *   will). What to make of these: user_access_failed(). Part of the copy may have been done.
  */
 #ifndef PROCESS_USER_H
 #define PROCESS_USER_H
