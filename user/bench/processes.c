@@ -339,8 +339,42 @@ static void bench_sleep_beside(uint32_t count)
         report_refusal(numbered("sleep_beside_", count, ""), -1);
 }
 
+/* A TICK in steps of the counter, as `make bench` counts. */
+enum { TICK = 10000000, WATCHED_TICKS = 60, UNINTERRUPTED = 20000 };
+
+/* It runs for nine tenths of a tick, and sleeps until the next one. */
+static _Noreturn void nap_again_and_again(void)
+{
+    static const struct {
+        int32_t seconds, nanoseconds;
+    } moment = {0, 1};
+    for (;;) {
+        for (uint64_t start = read_tsc(); read_tsc() - start < TICK / 10 * 9;) {
+        }
+        call_3(CALL_NANOSLEEP, address_of(&moment), 0, 0);
+    }
+}
+
+/* What is left, in percent, to a process that computes beside such a one. */
+static void bench_share(void)
+{
+    uint64_t ran = 0;
+    spinners[0] = fork_process();
+    if (spinners[0] == 0)
+        nap_again_and_again();
+    uint64_t start = read_tsc(), last = start;
+    for (uint64_t now = start; now - start < (uint64_t)WATCHED_TICKS * TICK; last = now) {
+        now = read_tsc();
+        if (now - last < UNINTERRUPTED)
+            ran += now - last;
+    }
+    end_spinners(1);
+    report_value("share_beside_sleeper", ran / (WATCHED_TICKS * (TICK / 100)), "%");
+}
+
 void bench_schedule(void)
 {
+    bench_share();
     bench_sleep_beside(100);
     bench_sleep_beside(MOST_SPINNERS);
 }
