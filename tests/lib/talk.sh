@@ -162,8 +162,32 @@ key_in_burst() {
     ! grep -a 'unknown command' "$talk_log"
 }
 
+# A break on the line is that key, too: alone, and while lines wait that nobody reads.
+break_on_line() {
+    local before with_serial=(-chardev stdio,id=line,signal=off,mux=on -serial chardev:line)
+    talk_disk "" "$user_bin/hostile_deaf=deaf"
+    talk_begin "${disk[@]}" -m 64 -cpu pentium3
+    await 'droste> '
+    say 'run deaf\n'
+    await '^deaf'
+    for before in 0 100 4400; do
+        say "$(burst $before)\001b" # what QEMU's multiplexer makes a break of
+        await 'processes frozen'
+        await 'droste> '
+        ask ps 'zombies: 0'
+        say 'resume\n'
+    done
+    say '\001b'
+    await 'droste> '
+    ask 'kill 1' 'process 1 .deaf. ended'
+    ask resume 'killed by signal 9'
+    say 'halt\n'
+    talk_end $STATUS_HALT
+}
+
 talk_checks() {
     check prompt-family family_at_prompt
     check prompt-run run_at_prompt
     check prompt-key-in-burst key_in_burst
+    check prompt-break break_on_line
 }
