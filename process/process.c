@@ -181,15 +181,17 @@ static struct list ending = {&ending, &ending}; /* those in state PROCESS_ENDING
 static void tell_parent(struct process *process)
 {
     struct process *parent = process->parent;
-    if (parent == NULL || (process->exit_signal == SIGCHLD && signals_reap_children(parent)))
+    bool is_unasked =
+        parent == NULL || (process->exit_signal == SIGCHLD && signals_reap_children(parent));
+    if (is_unasked)
         take_orphan(process);
-    else if (process->exit_signal != 0)
-        signal_send(parent, process->exit_signal, process->pid);
     if (parent == NULL)
         return;
     list_remove(&process->sibling); /* zombies first: wait4() finds them at once */
     list_add_first(&parent->children, &process->sibling);
-    process_wake(&parent->children);
+    process_wake(&parent->children); /* before the signal: a wait that has its answer gives it */
+    if (!is_unasked && process->exit_signal != 0)
+        signal_send(parent, process->exit_signal, process->pid);
 }
 
 /* The children of PROCESS go to process 1, or to the kernel. */

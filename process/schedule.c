@@ -99,6 +99,7 @@ int32_t process_sleep(const void *channel, uint64_t deadline)
     if (self->progress.kind == PROGRESS_NONE)
         progress_note(self, PROGRESS_SLEPT, 1);
     int32_t eax = call_repeat_later(self);
+    process_request_leave();
     if (signal_is_pending(self))
         return eax; /* which ends the sleep before it begins */
     fall_asleep(self, channel, deadline);

@@ -191,9 +191,9 @@ static void tell_parent(struct process *process, enum wait_event event)
     process->wait_event = (uint8_t)event;
     if (parent == NULL)
         return;
+    process_wake(&parent->children);
     if ((signal_action(parent, SIGCHLD)->flags & ACTION_NO_CHILD_STOP) == 0)
         signal_send(parent, SIGCHLD, process->pid);
-    process_wake(&parent->children);
 }
 
 /* What happens at once, whether or not there is a handler: stopping and continuing undo each other.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 6. Tests of who runs when, without programs: processes that compute, sleep, yield or fork by
+ * Layer 8. Tests of who runs when, without programs: processes that compute, sleep, yield or fork by
  * a plan, on a clock of the test's own.
  */
 #include <kernel/panic.h>
