@@ -45,8 +45,10 @@ bool wait_is_over(const struct process *self, uint32_t ticks)
 
 int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks)
 {
-    if (ticks == WAIT_FOR_EVER)
+    if (ticks == WAIT_FOR_EVER) {
+        progress_note(self, PROGRESS_SLEPT, 1);
         return process_sleep(channel, 0);
+    }
     uint32_t left = ticks_left(self, ticks);
     uint32_t end = ((uint32_t)timer_ticks() + left) & END_BITS;
     progress_note(self, PROGRESS_WAIT, end != 0 ? end : 1);

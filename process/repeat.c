@@ -37,7 +37,7 @@ void call_go_on_in(struct process *self, system_call_t *handler, enum progress_k
 /* What a call leaves behind that has come to its end. */
 static void forget(struct process *self)
 {
-    self->is_in_call = 0;
+    self->is_in_call = IN_NO_CALL;
     self->goes_on_in = NULL;
     self->progress.kind = PROGRESS_NONE;
 }

@@ -96,8 +96,6 @@ static void fall_asleep(struct process *self, const void *channel, uint64_t dead
 int32_t process_sleep(const void *channel, uint64_t deadline)
 {
     struct process *self = process_current;
-    if (self->progress.kind == PROGRESS_NONE)
-        progress_note(self, PROGRESS_SLEPT, 1);
     int32_t eax = call_repeat_later(self);
     process_request_leave();
     if (signal_is_pending(self))
@@ -109,9 +107,12 @@ int32_t process_sleep(const void *channel, uint64_t deadline)
 /* The current process does again what it was interrupted in: what the handler is to return. */
 static int32_t process_begin_again(void)
 {
-    const struct trap_frame *frame = &process_current->frame;
-    return frame->vector == VECTOR_SYSTEM_CALL ? call_repeat_later(process_current)
-                                               : (int32_t)frame->eax;
+    struct process *self = process_current;
+    if (self->frame.vector != VECTOR_SYSTEM_CALL)
+        return (int32_t)self->frame.eax;
+    int32_t eax = call_repeat_later(self);
+    self->is_in_call = IN_CALL_THAT_LACKS;
+    return eax;
 }
 
 void process_wait_for_page(void)

@@ -516,9 +516,8 @@ static __attribute__((noinline)) void interrupt_call(struct process *self, uint3
                    self->progress.kind != PROGRESS_WAIT;
     if (is_signal_wait(call))
         signal_restore_mask(self);
-    if (self->progress.kind == PROGRESS_NONE)
-        call_begin_anew(
-            self); /* it waits for a frame or a page, which is no matter of a signal's */
+    if (self->is_in_call == IN_CALL_THAT_LACKS && self->progress.kind == PROGRESS_NONE)
+        call_begin_anew(self); /* it slept for nothing that it was asked for: no EINTR */
     else if (self->progress.kind == PROGRESS_BYTES)
         call_end(self, (int32_t)self->progress.value);
     else if (is_sleep(call))

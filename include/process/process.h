@@ -90,6 +90,13 @@ struct signal_queue; /* process/signal_queue.c; NULL: nothing was ever queued */
 
 enum { PROCESS_STATES = 2 }; /* parts of layers above that keep something in the record */
 
+/* The call that a process is in, between two runs of its handler. */
+enum in_call {
+    IN_NO_CALL,
+    IN_CALL,            /* it sleeps, or goes on */
+    IN_CALL_THAT_LACKS, /* a frame, or a page that has to come first */
+};
+
 struct process {
     /* The room below the frame (trap.h): lost when the program ends from virtual-8086 mode. */
     uint32_t alternate_stack, alternate_stack_bytes; /* 0 bytes: none */
@@ -103,7 +110,7 @@ struct process {
     uint8_t is_vfork_child;   /* the parent sleeps until we exec or end */
     uint8_t is_kernels_child; /* started by init= or from the prompt: its end is shown */
     uint8_t wait_event;       /* stopped or continued, and not yet asked for: enum wait_event */
-    uint8_t is_in_call;       /* a call that is to be repeated */
+    uint8_t is_in_call;       /* one that is to be repeated: enum in_call */
     uint8_t is_woken;         /* what it slept for has come: its call is repeated before all else */
     uint32_t calls;           /* SYSTEM_CALLS (trap.h) */
     struct process *parent;   /* NULL: the kernel */

@@ -48,7 +48,7 @@ int32_t call_continue(struct process *self, enum progress_kind kind, uint32_t va
 /* SELF's call is to be repeated; the caller requests the way out. Returned as above. */
 static inline int32_t must_check call_repeat_later(struct process *self)
 {
-    self->is_in_call = 1;
+    self->is_in_call = IN_CALL;
     if (likely(self->goes_on_in == NULL))
         self->call = self->frame.eax;
     return (int32_t)self->frame.eax;
@@ -65,7 +65,7 @@ void call_go_on_in(struct process *self, system_call_t *handler, enum progress_k
 /* SELF has a call that is to be repeated. */
 static inline bool call_is_repeated(const struct process *self)
 {
-    return self->is_in_call;
+    return self->is_in_call != IN_NO_CALL;
 }
 
 /* For the way out: if SELF's call has ended, nothing of it stays. */
@@ -83,7 +83,8 @@ int32_t call_result_with_bytes(const struct process *self, int32_t result);
 static inline void call_repeat(struct process *self)
 {
     int32_t result;
-    self->is_in_call = self->is_woken = 0;
+    self->is_in_call = IN_NO_CALL;
+    self->is_woken = 0;
     if (likely(self->goes_on_in == NULL)) {
         self->frame.eax = self->call; /* whatever it returned the last time */
         result = trap_system_calls[self->call](&self->frame);
