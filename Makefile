@@ -43,7 +43,8 @@ TESTS_0 := $(call unit_tests,boot_info memmap string format options console fram
     rbtree rtc fault)
 TESTS_1 := $(call unit_tests,frame frame_map)
 TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault alternate)
-TESTS_3 := tests/kernel/vm_testing.c $(call unit_tests,zero cow)
+TESTS_3 := tests/kernel/vm_testing.c tests/kernel/cow_testing.c \
+    $(call unit_tests,zero cow_share cow_range cow_random cow_shortage cow_kernel)
 TESTS_4 := tests/kernel/test_pager.c $(call unit_tests,vma vma_change object pager space fork audit)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)

@@ -20,6 +20,8 @@ enum {
     KERNEL_TEST_SLOTS = 4,
 };
 
+static const enum rights all_rights[] = {RIGHTS_NONE, RIGHTS_READ, RIGHTS_READ_WRITE};
+
 static inline vaddr_t page_of_slot(uint32_t slot, uint32_t page)
 {
     return vaddr_add(slot_to_vaddr(slot), page << PAGE_SHIFT);

@@ -958,8 +958,6 @@ static uint16_t data[SMALL_PAGES]; /* what was written there */
 static uint32_t written;           /* pages whose data is not 0 */
 static uint32_t random_state;
 
-static const enum rights all_rights[] = {RIGHTS_NONE, RIGHTS_READ, RIGHTS_READ_WRITE};
-
 static uint32_t dice(uint32_t sides)
 {
     return test_random(&random_state) % sides;
