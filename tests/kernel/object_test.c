@@ -4,14 +4,12 @@
  * what is behind the end, and that every reference comes back. A "file" is a run of frames whose
  * first words are FILE_WORD + their number.
  */
-#include "vm_testing.h"
+#include "vma_testing.h"
 
 #include <arch/i386/entry.h>
 #include <kernel/fault.h>
-#include <mm/audit.h>
 #include <mm/cow.h>
 #include <mm/object.h>
-#include <mm/space.h>
 
 #define FILE_WORD 0xF11E0000u
 
@@ -22,16 +20,6 @@ static vaddr_t page_at(uint32_t page)
 {
     return page_of_slot(TEST_SLOT, page);
 }
-
-static void expect_audit(int line)
-{
-    struct audit audit;
-    if (vm_audit(&audit, frame_pool.set_aside) != NULL) {
-        test_fail(__FILE__, line, audit.broken);
-        test_fail(__FILE__, line, audit.where);
-    }
-}
-#define EXPECT_AUDIT() expect_audit(__LINE__)
 
 static bool must_check make_file(uint32_t pages, struct object **file)
 {

@@ -3,14 +3,12 @@
  * Layer 4. Tests of what is done with ranges of regions: move, marks, discard; and of regions that
  * grow down. What a page holds is written to it as 1 + its number in the range.
  */
-#include "vm_testing.h"
+#include "vma_testing.h"
 
 #include <arch/i386/entry.h>
 #include <kernel/fault.h>
-#include <mm/audit.h>
 #include <mm/cow.h>
 #include <mm/object.h>
-#include <mm/space.h>
 
 static const char name[] = "change", other_name[] = "other";
 static struct space child;
@@ -19,16 +17,6 @@ static vaddr_t page_at(uint32_t page)
 {
     return page_of_slot(TEST_SLOT, page);
 }
-
-static void expect_audit(int line)
-{
-    struct audit audit;
-    if (vm_audit(&audit, frame_pool.set_aside) != NULL) {
-        test_fail(__FILE__, line, audit.broken);
-        test_fail(__FILE__, line, audit.where);
-    }
-}
-#define EXPECT_AUDIT() expect_audit(__LINE__)
 
 static bool must_check reserve(uint32_t page, uint32_t pages)
 {
