@@ -41,7 +41,7 @@ SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/command
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
 TESTS_0 := $(call unit_tests,boot_info memmap string format options console framebuffer symbols \
     rbtree rtc fault)
-TESTS_1 := $(call unit_tests,frame frame_map)
+TESTS_1 := tests/kernel/frame_testing.c $(call unit_tests,frame frame_random frame_map)
 TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault alternate)
 TESTS_3 := tests/kernel/vm_testing.c tests/kernel/cow_testing.c \
     $(call unit_tests,zero cow_share cow_range cow_random cow_shortage cow_kernel)

@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 1. Tests of the frame allocator: on pools over static storage, then on the kernel's own.
+ * Layer 1. Tests of the frame allocator: on pools over static storage (frame_testing.h), then on
+ * the kernel's own.
  *
  * Invariant around every test of every unit: the pool's check finds nothing, what boot has laid
  * out stays as it is, and no directory is lost. The units of layers 1 and 2 give back every frame;
  * layers above may keep some for reuse.
  */
+#include "frame_testing.h"
+
 #include <kernel/early.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
-#include <kernel/test.h>
-#include <mm/frame.h>
-
-enum {
-    SMALL_FRAMES = 1024, /* less than 16 MiB: no order of its own */
-    LARGE_FRAMES = 5120, /* the low 4096 frames and 1024 above */
-    STORAGE_WORDS = 2 * LARGE_FRAMES + LARGE_FRAMES / 32 + 16,
-    NONE = 0x7FFFFFFF,
-    TAKEN = 0x5A, /* in the spare byte of a record: a test has taken this frame */
-};
-
-static uint32_t *const storage = (void *)test_scratch;
-_Static_assert(STORAGE_WORDS * sizeof(*storage) <= TEST_SCRATCH_BYTES, "it fits");
-static struct frame_pool pool;
 
 /* ---- around every test ---- */
 
@@ -62,134 +51,48 @@ TEST_INVARIANT("frames", remember_totals, check_frame_pool);
 
 /* ---- small pools ---- */
 
-static void start_reserved(uint32_t frames)
-{
-    ASSERT(frame_pool_storage_bytes(frames) <= STORAGE_WORDS * sizeof(*storage),
-           "storage for %u frames", frames);
-    memset(storage, 0xA5, STORAGE_WORDS * sizeof(*storage));
-    frame_pool_build(&pool, storage, frames);
-}
-
-static void start_free(uint32_t frames)
-{
-    start_reserved(frames);
-    frame_pool_add(&pool, FRAME(0), frames);
-}
-
-/* Only [first, first+count) is free, the rest is not RAM. */
-static void start_with_free(uint32_t first, uint32_t count)
-{
-    start_reserved(LARGE_FRAMES);
-    frame_pool_add(&pool, FRAME(first), count);
-}
-
-static void expect_sound(void)
-{
-    uint32_t sum = 0;
-    const char *broken = frame_pool_check(&pool);
-    if (broken != NULL)
-        test_fail(__FILE__, __LINE__, broken);
-    for (enum frame_kind kind = 0; kind < FRAME_KINDS; kind++)
-        sum += pool.totals[kind];
-    EXPECT_EQUAL(sum, pool.frames);
-}
-
-/* FNV-1a over records, bits and totals: equal before and after what must change nothing. */
-static uint32_t fingerprint(void)
-{
-    uint32_t hash = 2166136261u;
-    for (uint32_t i = 0; i < STORAGE_WORDS; i++)
-        hash = (hash ^ storage[i]) * 16777619u;
-    for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
-        hash = (hash ^ pool.totals[kind]) * 16777619u;
-    return (hash ^ pool.set_aside) * 16777619u;
-}
-
-/* Take all frames that there are, and mark each. */
-static uint32_t take_all(struct frame_pool *from)
-{
-    uint32_t taken = 0;
-    frame_t frame;
-    while (frame_alloc(from, FRAME_ANONYMOUS, &frame) == KERR_OK) {
-        frame_record(from, frame)->mark = TAKEN;
-        taken++;
-    }
-    return taken;
-}
-
-static uint32_t give_back_all(struct frame_pool *to)
-{
-    uint32_t given = 0;
-    for (uint32_t n = 0; n < to->frames; n++) {
-        if (frame_record(to, FRAME(n))->mark == TAKEN) {
-            frame_free(to, FRAME(n));
-            given++;
-        }
-    }
-    return given;
-}
-
-/* The number of the frame that comes next, or NONE. */
-static uint32_t alloc_number(struct frame_pool *from)
-{
-    frame_t frame;
-    if (frame_alloc(from, FRAME_ANONYMOUS, &frame) != KERR_OK)
-        return NONE;
-    frame_record(from, frame)->mark = TAKEN;
-    return frame.n;
-}
-
-/* Free FRAME, which the test should have taken: a frame that nobody has would end the run. */
-static void give_back(frame_t frame)
-{
-    if (frame_record(&pool, frame)->mark == TAKEN)
-        frame_free(&pool, frame);
-    else
-        test_fail(__FILE__, __LINE__, "a frame is to be given back that was not taken");
-}
-
 TEST("frame", "a pool just built over garbage: every frame is reserved, none comes out")
 {
     start_reserved(LARGE_FRAMES);
-    EXPECT_EQUAL(pool.totals[FRAME_RESERVED], LARGE_FRAMES);
-    EXPECT_EQUAL(alloc_number(&pool), NONE);
+    EXPECT_EQUAL(test_pool.totals[FRAME_RESERVED], LARGE_FRAMES);
+    EXPECT_EQUAL(alloc_number(&test_pool), NONE);
     expect_sound();
 }
 
 TEST("frame", "frames added twice, or with an owner: are left as they are")
 {
     start_with_free(10, 20);
-    frame_pool_claim(&pool, FRAME(12), 3, FRAME_KERNEL);
-    frame_pool_add(&pool, FRAME(0), 40);
-    EXPECT_EQUAL(pool.totals[FRAME_FREE], 37);
-    EXPECT_EQUAL(pool.totals[FRAME_KERNEL], 3);
-    EXPECT_EQUAL(frame_references(&pool, FRAME(13)), 1);
+    frame_pool_claim(&test_pool, FRAME(12), 3, FRAME_KERNEL);
+    frame_pool_add(&test_pool, FRAME(0), 40);
+    EXPECT_EQUAL(test_pool.totals[FRAME_FREE], 37);
+    EXPECT_EQUAL(test_pool.totals[FRAME_KERNEL], 3);
+    EXPECT_EQUAL(frame_references(&test_pool, FRAME(13)), 1);
     expect_sound();
 }
 
 TEST("frame", "a claim beyond the end of the pool: claims up to the end")
 {
     start_free(SMALL_FRAMES);
-    frame_pool_claim(&pool, FRAME(SMALL_FRAMES - 2), 5, FRAME_FILE);
-    frame_pool_claim(&pool, FRAME(SMALL_FRAMES + 7), 5, FRAME_FILE);
-    frame_pool_claim(&pool, FRAME(0), 3, FRAME_RESERVED);
-    frame_pool_add(&pool, FRAME(SMALL_FRAMES), 9);
-    EXPECT_EQUAL(pool.totals[FRAME_FILE], 2);
-    EXPECT_EQUAL(pool.totals[FRAME_RESERVED], 3);
-    EXPECT_EQUAL(frame_references(&pool, FRAME(0)), 0);
-    EXPECT_EQUAL(pool.totals[FRAME_FREE], SMALL_FRAMES - 5);
+    frame_pool_claim(&test_pool, FRAME(SMALL_FRAMES - 2), 5, FRAME_FILE);
+    frame_pool_claim(&test_pool, FRAME(SMALL_FRAMES + 7), 5, FRAME_FILE);
+    frame_pool_claim(&test_pool, FRAME(0), 3, FRAME_RESERVED);
+    frame_pool_add(&test_pool, FRAME(SMALL_FRAMES), 9);
+    EXPECT_EQUAL(test_pool.totals[FRAME_FILE], 2);
+    EXPECT_EQUAL(test_pool.totals[FRAME_RESERVED], 3);
+    EXPECT_EQUAL(frame_references(&test_pool, FRAME(0)), 0);
+    EXPECT_EQUAL(test_pool.totals[FRAME_FREE], SMALL_FRAMES - 5);
     expect_sound();
 }
 
 static void exhaust(uint32_t frames)
 {
     start_free(frames);
-    EXPECT_EQUAL(take_all(&pool), frames);
-    EXPECT_EQUAL(pool.totals[FRAME_ANONYMOUS], frames);
-    EXPECT_EQUAL(frame_available(&pool), 0);
+    EXPECT_EQUAL(take_all(&test_pool), frames);
+    EXPECT_EQUAL(test_pool.totals[FRAME_ANONYMOUS], frames);
+    EXPECT_EQUAL(frame_available(&test_pool), 0);
     expect_sound();
-    EXPECT_EQUAL(give_back_all(&pool), frames); /* so no frame came twice */
-    EXPECT_EQUAL(pool.totals[FRAME_FREE], frames);
+    EXPECT_EQUAL(give_back_all(&test_pool), frames); /* so no frame came twice */
+    EXPECT_EQUAL(test_pool.totals[FRAME_FREE], frames);
     expect_sound();
 }
 
@@ -207,34 +110,34 @@ TEST("frame", "a frame allocated: has one reference, its kind, no used entries")
 {
     frame_t frame;
     start_free(SMALL_FRAMES);
-    pool.records[0].used_entries = 77; /* left by an owner before */
-    REQUIRE(frame_alloc(&pool, FRAME_TABLE, &frame) == KERR_OK);
+    test_pool.records[0].used_entries = 77; /* left by an owner before */
+    REQUIRE(frame_alloc(&test_pool, FRAME_TABLE, &frame) == KERR_OK);
     EXPECT_EQUAL(frame.n, 0);
-    EXPECT_EQUAL(frame_references(&pool, frame), 1);
-    EXPECT_EQUAL(frame_kind(&pool, frame), FRAME_TABLE);
-    EXPECT_EQUAL(frame_record(&pool, frame)->used_entries, 0);
-    EXPECT_EQUAL(pool.totals[FRAME_TABLE], 1);
+    EXPECT_EQUAL(frame_references(&test_pool, frame), 1);
+    EXPECT_EQUAL(frame_kind(&test_pool, frame), FRAME_TABLE);
+    EXPECT_EQUAL(frame_record(&test_pool, frame)->used_entries, 0);
+    EXPECT_EQUAL(test_pool.totals[FRAME_TABLE], 1);
 }
 
 TEST("frame", "frames at or above 16 MiB: come before those below")
 {
     start_free(LARGE_FRAMES);
     for (uint32_t i = FRAME_DMA_LIMIT; i < LARGE_FRAMES; i++)
-        EXPECT_EQUAL(alloc_number(&pool), i);
-    EXPECT_EQUAL(alloc_number(&pool), 0);
-    EXPECT_EQUAL(alloc_number(&pool), 1);
+        EXPECT_EQUAL(alloc_number(&test_pool), i);
+    EXPECT_EQUAL(alloc_number(&test_pool), 0);
+    EXPECT_EQUAL(alloc_number(&test_pool), 1);
     give_back(FRAME(LARGE_FRAMES - 1));
-    EXPECT_EQUAL(alloc_number(&pool), LARGE_FRAMES - 1);
-    EXPECT_EQUAL(alloc_number(&pool), 2);
+    EXPECT_EQUAL(alloc_number(&test_pool), LARGE_FRAMES - 1);
+    EXPECT_EQUAL(alloc_number(&test_pool), 2);
 }
 
 TEST("frame", "one frame free, whichever it is: is found")
 {
     start_free(LARGE_FRAMES);
-    take_all(&pool);
+    take_all(&test_pool);
     for (uint32_t n = 0; n < LARGE_FRAMES; n++) {
         give_back(FRAME(n));
-        EXPECT_EQUAL(alloc_number(&pool), n);
+        EXPECT_EQUAL(alloc_number(&test_pool), n);
     }
     expect_sound();
 }
@@ -242,27 +145,27 @@ TEST("frame", "one frame free, whichever it is: is found")
 TEST("frame", "half full, every second frame free: those come, each once")
 {
     start_free(LARGE_FRAMES);
-    take_all(&pool);
+    take_all(&test_pool);
     for (uint32_t n = 0; n < LARGE_FRAMES; n += 2)
         give_back(FRAME(n));
     expect_sound();
     for (uint32_t i = 0; i < LARGE_FRAMES / 2; i++)
-        EXPECT_EQUAL(alloc_number(&pool) % 2, 0);
-    EXPECT_EQUAL(alloc_number(&pool), NONE);
-    EXPECT_EQUAL(give_back_all(&pool), LARGE_FRAMES);
+        EXPECT_EQUAL(alloc_number(&test_pool) % 2, 0);
+    EXPECT_EQUAL(alloc_number(&test_pool), NONE);
+    EXPECT_EQUAL(give_back_all(&test_pool), LARGE_FRAMES);
 }
 
 TEST("frame", "99.9 % full: the few free ones come in the order of the search")
 {
     static const uint32_t order[] = {4096, LARGE_FRAMES - 1, 0, 31, 4095};
     start_free(LARGE_FRAMES);
-    take_all(&pool);
+    take_all(&test_pool);
     for (unsigned i = 0; i < ARRAY_LENGTH(order); i++)
         give_back(FRAME(order[i]));
     expect_sound();
     for (unsigned i = 0; i < ARRAY_LENGTH(order); i++)
-        EXPECT_EQUAL(alloc_number(&pool), order[i]);
-    EXPECT_EQUAL(alloc_number(&pool), NONE);
+        EXPECT_EQUAL(alloc_number(&test_pool), order[i]);
+    EXPECT_EQUAL(alloc_number(&test_pool), NONE);
 }
 
 /* ---- runs ---- */
@@ -277,7 +180,7 @@ static void try_run(const struct run_case *c)
     frame_t first = FRAME(NONE);
     start_with_free(c->free_first, c->free_count);
     uint32_t before = fingerprint();
-    enum kerr error = frame_alloc_run(&pool, FRAME_FILE, c->count, c->align, c->limit, &first);
+    enum kerr error = frame_alloc_run(&test_pool, FRAME_FILE, c->count, c->align, c->limit, &first);
 
     EXPECT_EQUAL(first.n, c->run);
     if (c->run == NONE) {
@@ -286,11 +189,11 @@ static void try_run(const struct run_case *c)
         return;
     }
     REQUIRE(error == KERR_OK);
-    EXPECT_EQUAL(pool.totals[FRAME_FILE], c->count);
+    EXPECT_EQUAL(test_pool.totals[FRAME_FILE], c->count);
     for (uint32_t i = 0; i < c->count; i++)
-        EXPECT_EQUAL(frame_kind(&pool, FRAME(c->run + i)), FRAME_FILE);
+        EXPECT_EQUAL(frame_kind(&test_pool, FRAME(c->run + i)), FRAME_FILE);
     expect_sound();
-    frame_free_run(&pool, first, c->count);
+    frame_free_run(&test_pool, first, c->count);
     EXPECT_EQUAL(fingerprint(), before);
 }
 
@@ -326,9 +229,9 @@ TEST("frame", "a run without a limit: spares the frames below 16 MiB while it ca
 {
     frame_t first;
     start_free(LARGE_FRAMES);
-    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 1024, 1024, 0, &first) == KERR_OK);
+    REQUIRE(frame_alloc_run(&test_pool, FRAME_ANONYMOUS, 1024, 1024, 0, &first) == KERR_OK);
     EXPECT_EQUAL(first.n, FRAME_DMA_LIMIT);
-    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 1024, 1024, 0, &first) == KERR_OK);
+    REQUIRE(frame_alloc_run(&test_pool, FRAME_ANONYMOUS, 1024, 1024, 0, &first) == KERR_OK);
     EXPECT_EQUAL(first.n, 0);
     expect_sound();
 }
@@ -353,10 +256,10 @@ TEST("frame", "a run with holes before it: the holes are passed by")
     frame_t first;
     start_free(LARGE_FRAMES);
     for (uint32_t n = 0; n < 3000; n += 7) /* no more than 6 in a row below 3000 */
-        frame_pool_claim(&pool, FRAME(n), 1, FRAME_KERNEL);
-    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 7, 1, FRAME_DMA_LIMIT, &first) == KERR_OK);
+        frame_pool_claim(&test_pool, FRAME(n), 1, FRAME_KERNEL);
+    REQUIRE(frame_alloc_run(&test_pool, FRAME_ANONYMOUS, 7, 1, FRAME_DMA_LIMIT, &first) == KERR_OK);
     EXPECT_EQUAL(first.n, 2997);
-    REQUIRE(frame_alloc_run(&pool, FRAME_ANONYMOUS, 6, 1, FRAME_DMA_LIMIT, &first) == KERR_OK);
+    REQUIRE(frame_alloc_run(&test_pool, FRAME_ANONYMOUS, 6, 1, FRAME_DMA_LIMIT, &first) == KERR_OK);
     EXPECT_EQUAL(first.n, 1);
     expect_sound();
 }
@@ -367,19 +270,19 @@ TEST("frame", "references up and down by n: the frame is free at 0, not before")
 {
     start_free(SMALL_FRAMES);
     frame_t frame;
-    REQUIRE(frame_alloc(&pool, FRAME_ANONYMOUS, &frame) == KERR_OK);
-    frame_get_many(&pool, frame, 50000000);
-    frame_get(&pool, frame);
-    EXPECT_EQUAL(frame_references(&pool, frame), 50000002);
-    frame_put_many(&pool, frame, 50000000);
-    frame_put(&pool, frame);
-    EXPECT_EQUAL(frame_references(&pool, frame), 1);
-    EXPECT_EQUAL(frame_kind(&pool, frame), FRAME_ANONYMOUS);
-    frame_put_many(&pool, frame, 0);
-    EXPECT_EQUAL(frame_references(&pool, frame), 1);
-    frame_put(&pool, frame);
-    EXPECT_EQUAL(frame_kind(&pool, frame), FRAME_FREE);
-    EXPECT_EQUAL(pool.totals[FRAME_FREE], SMALL_FRAMES);
+    REQUIRE(frame_alloc(&test_pool, FRAME_ANONYMOUS, &frame) == KERR_OK);
+    frame_get_many(&test_pool, frame, 50000000);
+    frame_get(&test_pool, frame);
+    EXPECT_EQUAL(frame_references(&test_pool, frame), 50000002);
+    frame_put_many(&test_pool, frame, 50000000);
+    frame_put(&test_pool, frame);
+    EXPECT_EQUAL(frame_references(&test_pool, frame), 1);
+    EXPECT_EQUAL(frame_kind(&test_pool, frame), FRAME_ANONYMOUS);
+    frame_put_many(&test_pool, frame, 0);
+    EXPECT_EQUAL(frame_references(&test_pool, frame), 1);
+    frame_put(&test_pool, frame);
+    EXPECT_EQUAL(frame_kind(&test_pool, frame), FRAME_FREE);
+    EXPECT_EQUAL(test_pool.totals[FRAME_FREE], SMALL_FRAMES);
     expect_sound();
 }
 
@@ -387,24 +290,24 @@ TEST("frame", "as many references as a word holds: are counted")
 {
     start_free(SMALL_FRAMES);
     frame_t frame;
-    REQUIRE(frame_alloc(&pool, FRAME_ANONYMOUS, &frame) == KERR_OK);
-    frame_get_many(&pool, frame, UINT32_MAX - 1);
-    EXPECT_EQUAL(frame_references(&pool, frame), UINT32_MAX);
-    frame_put_many(&pool, frame, UINT32_MAX);
-    EXPECT_EQUAL(frame_kind(&pool, frame), FRAME_FREE);
+    REQUIRE(frame_alloc(&test_pool, FRAME_ANONYMOUS, &frame) == KERR_OK);
+    frame_get_many(&test_pool, frame, UINT32_MAX - 1);
+    EXPECT_EQUAL(frame_references(&test_pool, frame), UINT32_MAX);
+    frame_put_many(&test_pool, frame, UINT32_MAX);
+    EXPECT_EQUAL(frame_kind(&test_pool, frame), FRAME_FREE);
 }
 
 TEST("frame", "a kind changed: the totals follow")
 {
     start_free(SMALL_FRAMES);
     frame_t frame;
-    REQUIRE(frame_alloc(&pool, FRAME_ANONYMOUS, &frame) == KERR_OK);
-    frame_set_kind(&pool, frame, FRAME_DIRECTORY);
-    EXPECT_EQUAL(pool.totals[FRAME_DIRECTORY], 1);
-    EXPECT_EQUAL(pool.totals[FRAME_ANONYMOUS], 0);
+    REQUIRE(frame_alloc(&test_pool, FRAME_ANONYMOUS, &frame) == KERR_OK);
+    frame_set_kind(&test_pool, frame, FRAME_DIRECTORY);
+    EXPECT_EQUAL(test_pool.totals[FRAME_DIRECTORY], 1);
+    EXPECT_EQUAL(test_pool.totals[FRAME_ANONYMOUS], 0);
     expect_sound();
-    frame_free(&pool, frame);
-    EXPECT_EQUAL(pool.totals[FRAME_DIRECTORY], 0);
+    frame_free(&test_pool, frame);
+    EXPECT_EQUAL(test_pool.totals[FRAME_DIRECTORY], 0);
     expect_sound();
 }
 
@@ -412,43 +315,43 @@ TEST("frame", "frames set aside: nobody gets them but who asks for them so")
 {
     frame_t frame;
     start_free(SMALL_FRAMES);
-    REQUIRE(frame_set_aside(&pool, 3) == KERR_OK);
-    EXPECT_EQUAL(frame_available(&pool), SMALL_FRAMES - 3);
-    EXPECT_EQUAL(take_all(&pool), SMALL_FRAMES - 3);
+    REQUIRE(frame_set_aside(&test_pool, 3) == KERR_OK);
+    EXPECT_EQUAL(frame_available(&test_pool), SMALL_FRAMES - 3);
+    EXPECT_EQUAL(take_all(&test_pool), SMALL_FRAMES - 3);
     for (unsigned left = 3; left > 0; left--) {
-        EXPECT_EQUAL(alloc_number(&pool), NONE);
-        frame_alloc_set_aside(&pool, FRAME_TABLE, &frame);
-        EXPECT_EQUAL(pool.set_aside, left - 1);
+        EXPECT_EQUAL(alloc_number(&test_pool), NONE);
+        frame_alloc_set_aside(&test_pool, FRAME_TABLE, &frame);
+        EXPECT_EQUAL(test_pool.set_aside, left - 1);
         expect_sound();
     }
-    EXPECT_EQUAL(pool.totals[FRAME_TABLE], 3);
-    EXPECT_EQUAL(pool.totals[FRAME_FREE], 0);
+    EXPECT_EQUAL(test_pool.totals[FRAME_TABLE], 3);
+    EXPECT_EQUAL(test_pool.totals[FRAME_FREE], 0);
 }
 
 TEST("frame", "more set aside than is free: KERR_NO_MEMORY, and nothing changed")
 {
     start_free(SMALL_FRAMES);
-    REQUIRE(frame_set_aside(&pool, 1000) == KERR_OK);
+    REQUIRE(frame_set_aside(&test_pool, 1000) == KERR_OK);
     uint32_t before = fingerprint();
-    EXPECT_EQUAL(frame_set_aside(&pool, 25), KERR_NO_MEMORY);
-    EXPECT_EQUAL(frame_set_aside(&pool, UINT32_MAX), KERR_NO_MEMORY);
+    EXPECT_EQUAL(frame_set_aside(&test_pool, 25), KERR_NO_MEMORY);
+    EXPECT_EQUAL(frame_set_aside(&test_pool, UINT32_MAX), KERR_NO_MEMORY);
     EXPECT_EQUAL(fingerprint(), before);
-    EXPECT_EQUAL(frame_set_aside(&pool, 24), KERR_OK);
-    EXPECT_EQUAL(alloc_number(&pool), NONE);
-    frame_end_set_aside(&pool, SMALL_FRAMES);
-    EXPECT_EQUAL(frame_available(&pool), SMALL_FRAMES);
+    EXPECT_EQUAL(frame_set_aside(&test_pool, 24), KERR_OK);
+    EXPECT_EQUAL(alloc_number(&test_pool), NONE);
+    frame_end_set_aside(&test_pool, SMALL_FRAMES);
+    EXPECT_EQUAL(frame_available(&test_pool), SMALL_FRAMES);
 }
 
 TEST("frame", "a run that would break into what is set aside: KERR_NO_MEMORY")
 {
     frame_t first;
     start_free(SMALL_FRAMES);
-    REQUIRE(frame_set_aside(&pool, 10) == KERR_OK);
+    REQUIRE(frame_set_aside(&test_pool, 10) == KERR_OK);
     uint32_t before = fingerprint();
-    EXPECT_EQUAL(frame_alloc_run(&pool, FRAME_FILE, SMALL_FRAMES - 9, 1, 0, &first),
+    EXPECT_EQUAL(frame_alloc_run(&test_pool, FRAME_FILE, SMALL_FRAMES - 9, 1, 0, &first),
                  KERR_NO_MEMORY);
     EXPECT_EQUAL(fingerprint(), before);
-    EXPECT_EQUAL(frame_alloc_run(&pool, FRAME_FILE, SMALL_FRAMES - 10, 1, 0, &first), KERR_OK);
+    EXPECT_EQUAL(frame_alloc_run(&test_pool, FRAME_FILE, SMALL_FRAMES - 10, 1, 0, &first), KERR_OK);
 }
 
 TEST("frame", "every kind: has a name of its own")
@@ -464,27 +367,27 @@ TEST("frame", "every kind: has a name of its own")
 static void expect_found(uint32_t *word, uint32_t bits)
 {
     *word ^= bits;
-    EXPECT(frame_pool_check(&pool) != NULL);
+    EXPECT(frame_pool_check(&test_pool) != NULL);
     *word ^= bits;
-    EXPECT(frame_pool_check(&pool) == NULL);
+    EXPECT(frame_pool_check(&test_pool) == NULL);
 }
 
 TEST("frame", "a bit of the bitmap or of a summary flipped: the check finds it")
 {
     start_free(LARGE_FRAMES);
-    take_all(&pool);
+    take_all(&test_pool);
     give_back(FRAME(100));
     give_back(FRAME(5000));
     for (uint32_t i = 0; i < LARGE_FRAMES / 32; i += 31)
         for (unsigned bit = 0; bit < 32; bit += 31)
-            expect_found(&pool.level0[i], 1u << bit);
+            expect_found(&test_pool.level0[i], 1u << bit);
     for (unsigned bit = 0; bit < 32; bit++) {
-        expect_found(&pool.level1[0], 1u << bit);
-        expect_found(&pool.level1[LARGE_FRAMES / 1024], 1u << bit);
-        expect_found(&pool.level1[1023], 1u << bit);
-        expect_found(&pool.level2[0], 1u << bit);
-        expect_found(&pool.level2[31], 1u << bit);
-        expect_found(&pool.level3[0], 1u << bit);
+        expect_found(&test_pool.level1[0], 1u << bit);
+        expect_found(&test_pool.level1[LARGE_FRAMES / 1024], 1u << bit);
+        expect_found(&test_pool.level1[1023], 1u << bit);
+        expect_found(&test_pool.level2[0], 1u << bit);
+        expect_found(&test_pool.level2[31], 1u << bit);
+        expect_found(&test_pool.level3[0], 1u << bit);
     }
 }
 
@@ -492,20 +395,20 @@ TEST("frame", "a bit of the bitmap or of a summary flipped: the check finds it")
  */
 static void expect_record_found(uint32_t n, uint32_t references, uint32_t kind)
 {
-    struct frame_record before = pool.records[n];
-    pool.records[n].references = references;
-    pool.records[n].kind = (uint8_t)kind;
-    EXPECT(frame_pool_check(&pool) != NULL);
-    pool.records[n] = before;
-    EXPECT(frame_pool_check(&pool) == NULL);
+    struct frame_record before = test_pool.records[n];
+    test_pool.records[n].references = references;
+    test_pool.records[n].kind = (uint8_t)kind;
+    EXPECT(frame_pool_check(&test_pool) != NULL);
+    test_pool.records[n] = before;
+    EXPECT(frame_pool_check(&test_pool) == NULL);
 }
 
 TEST("frame", "a record, a total or the account damaged: the check finds it")
 {
     enum { RESERVED = 7, OWNED = 0, UNOWNED = 9 };
     start_free(SMALL_FRAMES);
-    frame_pool_claim(&pool, FRAME(RESERVED), 1, FRAME_RESERVED);
-    EXPECT_EQUAL(alloc_number(&pool), OWNED);
+    frame_pool_claim(&test_pool, FRAME(RESERVED), 1, FRAME_RESERVED);
+    EXPECT_EQUAL(alloc_number(&test_pool), OWNED);
 
     expect_record_found(OWNED, 0, FRAME_ANONYMOUS);
     expect_record_found(OWNED, 1, FRAME_KERNEL); /* the totals say otherwise */
@@ -515,183 +418,8 @@ TEST("frame", "a record, a total or the account damaged: the check finds it")
     expect_record_found(UNOWNED, 1, FRAME_KERNEL);
     expect_record_found(RESERVED, 1, FRAME_RESERVED);
     for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
-        expect_found(&pool.totals[kind], 1);
-    expect_found(&pool.set_aside, SMALL_FRAMES); /* more than there is */
-}
-
-/* ---- against a plain array ---- */
-
-static struct {
-    uint16_t references[LARGE_FRAMES]; /* 0: free */
-    uint32_t free, free_high, set_aside;
-    uint32_t random;
-} model;
-
-enum wanted { WANTED_FREE, WANTED_OWNED };
-
-/* A number below LIMIT. */
-static uint32_t random_below(uint32_t limit)
-{
-    return test_random(&model.random) % limit;
-}
-
-/* Some frame that is free, or has an owner; NONE if there is none. */
-static uint32_t model_pick(enum wanted wanted)
-{
-    uint32_t n = random_below(LARGE_FRAMES);
-    for (uint32_t i = 0; i < LARGE_FRAMES; i++, n = (n + 1) % LARGE_FRAMES)
-        if ((model.references[n] != 0) == (wanted == WANTED_OWNED))
-            return n;
-    return NONE;
-}
-
-static void model_set(uint32_t n, uint32_t references)
-{
-    bool was_free = model.references[n] == 0, is_free = references == 0;
-    model.references[n] = (uint16_t)references;
-    model.free += (uint32_t)is_free - (uint32_t)was_free;
-    if (n >= FRAME_DMA_LIMIT)
-        model.free_high += (uint32_t)is_free - (uint32_t)was_free;
-}
-
-/* N came out of the pool: was it free, and the right one? */
-static void model_took(uint32_t n)
-{
-    REQUIRE(n < LARGE_FRAMES);
-    EXPECT_EQUAL(model.references[n], 0);
-    EXPECT(n >= FRAME_DMA_LIMIT || model.free_high == 0);
-    model_set(n, 1);
-}
-
-static void random_alloc(void)
-{
-    frame_t frame;
-    if (frame_alloc(&pool, FRAME_ANONYMOUS, &frame) == KERR_OK)
-        model_took(frame.n);
-    else
-        EXPECT_EQUAL(model.free, model.set_aside);
-}
-
-static void random_free(void)
-{
-    uint32_t n = model_pick(WANTED_OWNED);
-    if (n == NONE)
-        return;
-    if (model.references[n] == 1)
-        frame_free(&pool, FRAME(n));
-    else
-        frame_put_many(&pool, FRAME(n), model.references[n]);
-    model_set(n, 0);
-}
-
-static void random_references(void)
-{
-    uint32_t n = model_pick(WANTED_OWNED);
-    if (n == NONE)
-        return;
-    if (random_below(2) == 0 && model.references[n] < 60000) {
-        uint32_t count = random_below(1000);
-        frame_get_many(&pool, FRAME(n), count);
-        model_set(n, model.references[n] + count);
-    } else {
-        uint32_t count = random_below(model.references[n] + 1u);
-        frame_put_many(&pool, FRAME(n), count);
-        model_set(n, model.references[n] - count);
-    }
-}
-
-/* The lowest run at or above FROM, by trying every place; NONE if there is none. */
-static uint32_t model_run_from(uint32_t from, uint32_t count, uint32_t align, uint32_t limit)
-{
-    uint32_t length = 0;
-    for (uint32_t n = from; n < limit; n++) {
-        if (length == 0 && n % align != 0)
-            continue;
-        length = model.references[n] == 0 ? length + 1 : 0;
-        if (length == count)
-            return n + 1 - count;
-    }
-    return NONE;
-}
-
-/* The low frames are taken last. */
-static uint32_t model_run(uint32_t count, uint32_t align, uint32_t limit)
-{
-    uint32_t run = model_run_from(FRAME_DMA_LIMIT, count, align, limit);
-    return run != NONE ? run : model_run_from(0, count, align, limit);
-}
-
-static void random_run(void)
-{
-    uint32_t count = 1 + random_below(40), align = 1u << random_below(7);
-    uint32_t limit = random_below(2) == 0 ? FRAME_DMA_LIMIT : LARGE_FRAMES;
-    uint32_t expected = model_run(count, align, limit);
-    frame_t first = FRAME(NONE);
-
-    if (count > model.free - model.set_aside)
-        expected = NONE;
-    if (frame_alloc_run(&pool, FRAME_TABLE, count, align, limit, &first) != KERR_OK)
-        EXPECT_EQUAL(expected, NONE);
-    EXPECT_EQUAL(first.n, expected);
-    for (uint32_t i = 0; first.n != NONE && i < count; i++)
-        model_set(first.n + i, 1);
-}
-
-static void random_set_aside(void)
-{
-    uint32_t count = random_below(50);
-    frame_t frame;
-    if (random_below(3) == 0 && model.set_aside > 0) {
-        frame_alloc_set_aside(&pool, FRAME_KERNEL, &frame);
-        model_took(frame.n);
-        model.set_aside--;
-    } else if (random_below(2) == 0) {
-        bool fits = count <= model.free - model.set_aside;
-        EXPECT_EQUAL(frame_set_aside(&pool, count) == KERR_OK, fits);
-        model.set_aside += fits ? count : 0;
-    } else if (count <= model.set_aside) {
-        frame_end_set_aside(&pool, count);
-        model.set_aside -= count;
-    }
-}
-
-static void expect_pool_is_model(void)
-{
-    expect_sound();
-    for (uint32_t n = 0; n < LARGE_FRAMES; n++)
-        EXPECT_EQUAL(frame_references(&pool, FRAME(n)), model.references[n]);
-    EXPECT_EQUAL(pool.totals[FRAME_FREE], model.free);
-    EXPECT_EQUAL(pool.set_aside, model.set_aside);
-}
-
-TEST("frame", "100,000 random operations: the pool does what a plain array does")
-{
-    enum { OPERATIONS = 100000, PHASE = 16384, SEED = 20261120 };
-    memset(&model, 0, sizeof(model));
-    model.random = SEED;
-    model.free = LARGE_FRAMES;
-    model.free_high = LARGE_FRAMES - FRAME_DMA_LIMIT;
-    start_free(LARGE_FRAMES);
-    printk("# seed %u\n", model.random);
-
-    for (uint32_t i = 0; i < OPERATIONS; i++) {
-        bool filling = i / PHASE % 2 == 0;
-        uint32_t what = random_below(32);
-        if (what < 22)
-            (filling ? random_alloc : random_free)();
-        else if (what < 26)
-            (filling ? random_free : random_alloc)();
-        else if (what < 30)
-            random_references();
-        else if (what == 30)
-            random_run();
-        else
-            random_set_aside();
-        if (i % 5000 == 0)
-            expect_pool_is_model();
-    }
-    expect_pool_is_model();
-    EXPECT(model.free < LARGE_FRAMES); /* it did something */
+        expect_found(&test_pool.totals[kind], 1);
+    expect_found(&test_pool.set_aside, SMALL_FRAMES); /* more than there is */
 }
 
 /* ---- the kernel's own pool ---- */
