@@ -42,7 +42,8 @@ unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/ke
 TESTS_0 := $(call unit_tests,boot_info memmap string format options console framebuffer symbols \
     rbtree rtc fault)
 TESTS_1 := tests/kernel/frame_testing.c $(call unit_tests,frame frame_random frame_map)
-TESTS_2 := $(call unit_tests,paging directory tlb ledger protection double_fault alternate)
+TESTS_2 := $(call unit_tests,paging paging_large paging_boot paging_device directory tlb ledger \
+    protection double_fault alternate)
 TESTS_3 := tests/kernel/vm_testing.c tests/kernel/cow_testing.c \
     $(call unit_tests,zero cow_share cow_range cow_random cow_shortage cow_kernel)
 TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c \

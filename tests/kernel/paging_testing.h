@@ -85,4 +85,47 @@ static inline void expect_unmap(vaddr_t page, frame_t expected)
     EXPECT_EQUAL(frame.n, expected.n);
 }
 
+/* The entries of SLOT's table that are not empty; and how many it counts. */
+static inline uint32_t count_entries(uint32_t slot)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < SLOT_PAGES; i++)
+        used += !pte_is_empty(pte_read(vaddr_add(slot_to_vaddr(slot), i << PAGE_SHIFT)));
+    return used;
+}
+
+static inline uint32_t used_entries(uint32_t slot)
+{
+    return frame_record(&frame_pool, pde_frame(pde_read(slot)))->used_entries;
+}
+
+/* The flags of ADDRESS's entry; 0 without a table. */
+static inline uint32_t flags_at(vaddr_t address)
+{
+    struct translation t;
+    paging_query(address, &t);
+    return t.has_pte ? t.pte.bits & ENTRY_FLAGS_MASK : 0;
+}
+
+/* Two empty slots for a test, or the test is skipped. */
+#define REQUIRE_SLOTS(base)                                                                        \
+    uint32_t base##_slot = find_empty_slots(2);                                                    \
+    if (base##_slot == 0)                                                                          \
+        SKIP("needs two empty slots in the lower half");                                           \
+    vaddr_t base = slot_to_vaddr(base##_slot)
+
+/* No frame is to be had until the matching give_frames_back(). */
+static inline uint32_t hide_all_frames(void)
+{
+    uint32_t hidden = frame_available(&frame_pool);
+    if (frame_set_aside(&frame_pool, hidden) != KERR_OK)
+        panic("what is available can't be set aside");
+    return hidden;
+}
+
+static inline void give_frames_back(uint32_t hidden)
+{
+    frame_end_set_aside(&frame_pool, hidden);
+}
+
 #endif
