@@ -46,8 +46,9 @@ TESTS_2 := $(call unit_tests,paging paging_large paging_boot paging_device direc
     protection double_fault alternate)
 TESTS_3 := tests/kernel/vm_testing.c tests/kernel/cow_testing.c \
     $(call unit_tests,zero cow_share cow_range cow_random cow_shortage cow_kernel)
-TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c \
-    $(call unit_tests,vma vma_room vma_touch vma_random vma_change object pager space fork audit)
+TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/audit_testing.c \
+    $(call unit_tests,vma vma_room vma_touch vma_random vma_change object pager space fork audit \
+    audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)
 TESTS_9 := $(call unit_tests,file pipe terminal)
