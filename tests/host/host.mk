@@ -18,7 +18,8 @@ HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c, \
     $(call unit_tests,boot_info memmap string format options rbtree) \
     $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5))
 HOST_OWN   := $(wildcard tests/host/*.c) tests/host/probe.S
-HOST_MODEL := tests/host/ram.c tests/host/machine.c tests/host/platform.c tests/host/probe.S
+HOST_MODEL := tests/host/ram.c tests/host/machine.c tests/host/machine_life.c tests/host/platform.c \
+    tests/host/probe.S
 
 HOST_CFLAGS := -std=gnu11 -g -fPIC -fno-omit-frame-pointer -DCHECKED=1 \
     -DADDRESS_SPACE_BASE=$(HOST_BASE) '-Dregparm(n)=' -Wall -Wextra -Wshadow -Wstrict-prototypes \

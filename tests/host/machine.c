@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host model. The machine of machine.h: registers, page walk, TLB, faults, and its life.
+ * Host model. The CPU of the machine of machine.h: registers, page walk, TLB, faults.
  *
  * Invariants: `tlb` is what the CPU remembers, and the host maps a part of it: a page that the host
  * maps is in `tlb` with at least these rights. A page may be written on the host only if its entry
  * is dirty, so that the walk that sets D can't be missed.
  */
-#include "machine.h"
+#include "machine_parts.h"
 #include "ram.h"
 
 #include <arch/i386/cpu.h>
@@ -14,8 +14,6 @@
 #include <arch/i386/trap.h>
 #include <errno.h>
 #include <kernel/early.h>
-#include <kernel/layer.h>
-#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,23 +24,14 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define ADDRESS_SPACE_BYTES 0x100000000ul
-#define FRAMES              0x100000u
-#if defined(__clang__)
-#define UNSANITIZED __attribute__((no_sanitize("address", "undefined")))
-#else
-#define UNSANITIZED __attribute__((no_sanitize_address, no_sanitize_undefined))
-#endif
+#define FRAMES 0x100000u
 
 struct cpu_features cpu_features;
 struct machine_counters machine_counters;
 
 /* ---- state ---- */
 
-static struct registers {
-    uint32_t cr0, cr2, cr3, cr4;
-} cpu, saved_cpu;
-static struct cpu_features saved_features;
+struct registers cpu;
 
 enum tlb_flags {
     TLB_VALID = 1,
@@ -84,23 +73,13 @@ static void host_map(uintptr_t at, size_t bytes, int rights, int flags, int file
     }
 }
 
-static void forget_host_mappings(void)
+void forget_host_mappings(void)
 {
     host_map(ADDRESS_SPACE_BASE, ADDRESS_SPACE_BYTES, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     for (uint32_t i = 0; i < tlb_length; i++)
         tlb[tlb_pages[i]].flags &= (uint8_t) ~(TLB_HOST_READ | TLB_HOST_WRITE);
     host_mapped = 0;
-}
-
-static void make_address_space(void)
-{
-    void *got = mmap((void *)ADDRESS_SPACE_BASE, ADDRESS_SPACE_BYTES, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    if (got != (void *)ADDRESS_SPACE_BASE) {
-        fprintf(stderr, "machine: no room for 4 GiB at %#lx\n", ADDRESS_SPACE_BASE);
-        abort();
-    }
 }
 
 /* ---- the TLB ---- */
@@ -146,9 +125,7 @@ static void forget_pdes(void)
     }
 }
 
-enum flush { FLUSH_ALL, FLUSH_NOT_GLOBAL };
-
-static void tlb_flush_pages(enum flush flush)
+void tlb_flush_pages(enum flush flush)
 {
     uint32_t mapped = 0;
     machine_counters.flushes++;
@@ -589,160 +566,11 @@ static void on_segv(int signal, siginfo_t *info, void *context)
         deliver_from_host((uint32_t)offset, (uint32_t)error, registers);
 }
 
-/* ---- its life ---- */
-
-/* The kernel's own variables, from host.ld. */
-extern uint8_t kernel_data_first[], kernel_data_end[];
-static uint8_t *pristine_data, *saved_data;
-
-static UNSANITIZED void copy_data(uint8_t *to, const uint8_t *from)
-{
-    size_t words = (size_t)(kernel_data_end - kernel_data_first) / 8;
-    for (size_t i = 0; i < words; i++)
-        ((volatile uint64_t *)to)[i] = ((const volatile uint64_t *)from)[i];
-}
-
-static uint8_t *new_copy_of_data(void)
-{
-    uint8_t *copy = malloc((size_t)(kernel_data_end - kernel_data_first) + 8);
-    copy_data(copy, kernel_data_first);
-    return copy;
-}
-
-static void set_up_host(void)
-{
-    pristine_data = new_copy_of_data();
-    make_address_space();
-    ram_make();
-}
-
-/* Who had the signal before is asked when it is not for the machine. */
-static void take_signal(void)
+void take_signal(void)
 {
     struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct sigaction former;
     sigaction(SIGSEGV, &action, &former);
     if (former.sa_sigaction != on_segv)
         former_handler = former;
-}
-
-/* What boot.asm leaves (include/kernel/early.h). */
-static void make_boot_tables(void)
-{
-    enum { FLAGS = ENTRY_PRESENT | ENTRY_WRITABLE };
-    frame_t directory = paddr_to_frame(image_to_paddr(boot_directory));
-    frame_t image = paddr_to_frame(image_to_paddr(boot_image_table));
-    frame_t temp = paddr_to_frame(image_to_paddr(boot_temp_table));
-    frame_t guard = paddr_to_frame(image_to_paddr(stack_guard));
-    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
-        machine_frame_write(directory, i, 0);
-        machine_frame_write(temp, i, 0);
-        machine_frame_write(image, i, i == guard.n ? 0 : pte_make(FRAME(i), FLAGS).bits);
-    }
-    machine_frame_write(directory, 0, pde_make(image, FLAGS).bits);
-    machine_frame_write(directory, KERNEL_FIRST_SLOT, pde_make(image, FLAGS).bits);
-    machine_frame_write(directory, TEMP_SLOT, pde_make(temp, FLAGS).bits);
-    machine_frame_write(directory, WINDOW_SLOT, pde_make(directory, FLAGS).bits);
-    cpu.cr3 = frame_to_paddr(directory).v;
-    current_directory = frame_to_paddr(directory);
-}
-
-void machine_start(const struct machine_options *options)
-{
-    if (pristine_data == NULL)
-        set_up_host();
-    take_signal();
-    machine_speculate(NULL);
-    tlb_flush_pages(FLUSH_ALL);
-    free(saved_data);
-    saved_data = NULL;
-    ram_new();
-    copy_data(kernel_data_first, pristine_data);
-    omitted = 0;
-    machine_fail_allocation(0, FAIL_ONCE);
-    cpu_features = (struct cpu_features){.pse = options->pse,
-                                         .pge = options->pge,
-                                         .cpuid = true,
-                                         .cr4 = true,
-                                         .name = "the host's model"};
-    cpu = (struct registers){.cr0 = CR0_PROTECTED | CR0_WRITE_PROTECT | CR0_PAGING};
-    make_boot_tables();
-}
-
-void machine_boot_info(uint32_t ram_bytes, struct boot_info *boot)
-{
-    *boot = (struct boot_info){.memory = {{0, 0x9FC00, MEMORY_AVAILABLE},
-                                          {0x9FC00, 0x400, 2},
-                                          {0xF0000, 0x10000, 2},
-                                          {0x100000, ram_bytes - 0x100000, MEMORY_AVAILABLE}},
-                               .memory_count = 4,
-                               .information_start = PADDR(0x9000),
-                               .information_bytes = 1000};
-    const char *line = getenv("COMMAND_LINE");
-    if (line != NULL)
-        strncpy(boot->command_line, line, sizeof(boot->command_line) - 1);
-}
-
-/* All that the CPU may know while the layers come up. */
-static void preload_early(void)
-{
-    machine_preload_window();
-    machine_preload_pages(VADDR(0), SLOT_PAGES);
-    machine_preload_pages(VADDR(KERNEL_BASE), 2 * SLOT_PAGES);
-    machine_preload_pages(VADDR(TEMP_BASE), TEMP_BOOT_WINDOW + TEMP_BOOT_WINDOW_PAGES);
-}
-
-enum kerr machine_boot(const struct machine_options *options, const struct boot_info *boot)
-{
-    return machine_boot_failing(options, boot, 0);
-}
-
-enum kerr machine_boot_failing(const struct machine_options *options, const struct boot_info *boot,
-                               uint32_t number)
-{
-    machine_start(options);
-    machine_fail_allocation(number, FAIL_ONCE);
-    machine_speculate(preload_early);
-    boot_info = *boot;
-    static char words[BOOT_COMMAND_LINE_BYTES];
-    memcpy(words, boot->command_line, sizeof(words));
-    if (options_read(words, options_first, options_end) > 0)
-        return KERR_BAD_VALUE;
-    early_map_cpu_tables();
-    const void *view;
-    enum kerr error =
-        early_map_boot_window(boot->information_start, boot->information_bytes, &view);
-    for (const struct layer *layer = layers_first; layer < layers_end && error == KERR_OK;
-         layer++) {
-        preload_early();
-        error = layer->init(&boot_info);
-    }
-    machine_speculate(NULL);
-    if (error != KERR_OK)
-        return error;
-    vaddr_t where;
-    const char *broken = machine_check_tlb(&where);
-    if (broken != NULL)
-        panic("boot: page V0x%08x: %s", where.v, broken);
-    return KERR_OK;
-}
-
-void machine_save(void)
-{
-    free(saved_data);
-    saved_data = new_copy_of_data();
-    saved_cpu = cpu;
-    saved_features = cpu_features;
-    ram_save();
-    forget_host_mappings(); /* so that a page written from now on is noticed */
-}
-
-void machine_restore(void)
-{
-    machine_speculate(NULL);
-    tlb_flush_pages(FLUSH_ALL);
-    copy_data(kernel_data_first, saved_data);
-    cpu = saved_cpu;
-    cpu_features = saved_features;
-    ram_restore();
 }
