@@ -1,188 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host test. Operations, their plain model and the comparison (operations.h).
+ * Host test. Sequences of operations (operations.h) on the playground (play.h), and the comparison
+ * after each.
  *
  * Before each operation the TLB takes in all that it may: every page of the playground and every
  * table of the window. So an invalidation that is missing is seen at once.
  */
-#include "operations.h"
+#include "play.h"
 
 #include "audit.h"
 #include "machine.h"
 
-#include <arch/i386/pte.h>
-#include <kernel/printk.h>
-#include <mm/cow.h>
-#include <mm/frame.h>
-#include <mm/heap.h>
-#include <mm/object.h>
-#include <mm/space.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SLOT_FIRST = 256, PAGES = PLAY_SLOTS * SLOT_PAGES, WORDS_PER_STEP = 64 };
-
-/* Behind the process records, where nothing is. */
-#define KERNEL_PLAY_BASE (PROCESS_RECORDS_BASE + PROCESS_RECORDS_ROOM_BYTES)
-
-static const char name[] = "play";
-
-/* Pages of the playground that operations name. */
-static const uint16_t points[PLAY_POINTS] = {
-    0, 1, 500, 1022, 1023, 1024, 1025, 2046, 2047, 2048, 2600, PAGES - 1,
-};
-
-/* ---- the model ---- */
-
-struct page {
-    bool is_reserved, is_shared, is_copied; /* IS_COPIED: a private page of an object, written */
-    uint8_t rights;
-    uint8_t object; /* 1 + its number; 0: none */
-    uint32_t object_page;
-    uint32_t contents; /* unless the object has them */
-};
-
-struct area {
-    struct page pages[PAGES];
-};
-
-struct model_space {
-    bool exists;
-    struct area area;
-};
-
-struct block {
-    uint8_t *at; /* NULL: none */
-    uint32_t bytes;
-    uint8_t fill;
-};
-
-static struct model_space model[PLAY_SPACES];
-static struct area model_kernel;
-static struct block blocks[PLAY_BLOCKS];
-static uint32_t current;
-static bool is_under_pressure;
-static uint32_t words_written; /* every value is a new one */
-
-/* Objects: 0 is the file. What their pages hold; what they held when the machine was booted. */
-enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000 };
-static const uint32_t object_pages[PLAY_OBJECTS] = {FILE_PAGES, PAGES, 200};
-static struct object *objects[PLAY_OBJECTS];
-static uint32_t object_contents[PLAY_OBJECTS][PAGES];
-
-/* The word that PAGE holds. */
-static uint32_t *word_of(struct page *page)
-{
-    bool is_own = page->object == 0 || (page->is_copied && !page->is_shared);
-    return is_own ? &page->contents : &object_contents[page->object - 1][page->object_page];
-}
-
-static bool is_behind_the_end(const struct page *page)
-{
-    return page->object != 0 && page->object_page >= object_pages[page->object - 1];
-}
-
-/* The kernel's side. Space 0 is the boot space. */
-static struct space kernel_side[PLAY_SPACES];
-
-static struct space *space_at(uint32_t number)
-{
-    return number == 0 ? &boot_space : &kernel_side[number];
-}
-
-/* ---- what is wrong ---- */
-
-static char text[400];
-static bool is_wrong;
-
-static printf_like(1, 2) void wrong(const char *format, ...)
-{
-    va_list arguments;
-    if (is_wrong)
-        return;
-    is_wrong = true;
-    va_start(arguments, format);
-    vformat_text(text, sizeof(text), format, arguments);
-    va_end(arguments);
-}
-
-static const char *result_text(unsigned result)
-{
-    return kerr_text((enum kerr)result);
-}
-
-/* RESULT must be WANTED; or it may be "no memory", if there was none: then *DONE is false. */
-static void judge(enum kerr result, enum kerr wanted, bool *done)
-{
-    bool may_fail = machine_allocation_failed() || is_under_pressure;
-    *done = result == KERR_OK;
-    if (result != wanted && !(may_fail && result == KERR_NO_MEMORY && wanted == KERR_OK))
-        wrong("the answer is '%s', wanted is '%s'", result_text(result), result_text(wanted));
-}
-
-/* ---- places ---- */
-
-struct place {
-    struct space *space;
-    struct area *area;
-    uint32_t first, last; /* pages of the playground */
-    vaddr_t address;
-    uint32_t pages;
-};
-
-static struct place place_of(const struct operation *operation)
-{
-    uint32_t a = points[(operation->where & 0x7F) % PLAY_POINTS];
-    uint32_t b = points[operation->to % PLAY_POINTS];
-    bool in_kernel = (operation->where & 0x80) != 0;
-    struct place place = {.first = a < b ? a : b, .last = a < b ? b : a};
-    vaddr_t base = in_kernel ? VADDR(KERNEL_PLAY_BASE) : slot_to_vaddr(SLOT_FIRST);
-    place.space = in_kernel ? &kernel_space : space_at(current);
-    place.area = in_kernel ? &model_kernel : &model[current].area;
-    place.address = vaddr_add(base, place.first << PAGE_SHIFT);
-    place.pages = place.last - place.first + 1;
-    return place;
-}
-
-static enum rights rights_of(const struct operation *operation)
-{
-    static const enum rights all[] = {RIGHTS_READ_WRITE, RIGHTS_READ, RIGHTS_NONE,
-                                      RIGHTS_READ | RIGHTS_EXECUTE, RIGHTS_READ_WRITE};
-    return all[operation->how % ARRAY_LENGTH(all)];
-}
-
-static bool any_reserved(const struct place *place)
-{
-    for (uint32_t i = place->first; i <= place->last; i++)
-        if (place->area->pages[i].is_reserved)
-            return true;
-    return false;
-}
-
-static bool all_reserved(const struct place *place)
-{
-    for (uint32_t i = place->first; i <= place->last; i++)
-        if (!place->area->pages[i].is_reserved)
-            return false;
-    return true;
-}
-
-/* Page I + 1 of AREA belongs to the same region as page I. */
-static bool goes_on(const struct area *area, uint32_t i)
-{
-    const struct page *this = &area->pages[i], *next = &area->pages[i + 1];
-    return this->is_reserved && next->is_reserved && this->rights == next->rights &&
-           this->object == next->object && this->is_shared == next->is_shared &&
-           (this->object == 0 || this->object_page + 1 == next->object_page);
-}
-
-static bool is_in_one_region(const struct place *place)
-{
-    for (uint32_t i = place->first; i < place->last; i++)
-        if (!goes_on(place->area, i))
-            return false;
-    return place->area->pages[place->first].is_reserved;
-}
 
 /* ---- the TLB ---- */
 
@@ -190,346 +20,10 @@ static void preload(void)
 {
     machine_preload_window();
     for (uint32_t p = 0; p < PLAY_POINTS; p++) {
-        machine_preload(vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)points[p] << PAGE_SHIFT));
-        machine_preload(vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)points[p] << PAGE_SHIFT));
+        machine_preload(
+            vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)play_points[p] << PAGE_SHIFT));
+        machine_preload(vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)play_points[p] << PAGE_SHIFT));
     }
-}
-
-/* ---- regions ---- */
-
-static void do_reserve(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    enum rights rights = rights_of(operation);
-    bool done;
-    judge(vma_reserve_at(place.space, place.address, place.pages, rights, name),
-          any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++)
-        place.area->pages[i] = (struct page){.is_reserved = true, .rights = (uint8_t)rights};
-}
-
-static void do_map(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    enum rights rights = rights_of(operation);
-    uint32_t object = (operation->how >> 3) % PLAY_OBJECTS;
-    const struct vma_wish wish = {.rights = rights,
-                                  .flags = operation->how & 0x80 ? VMA_SHARED : 0,
-                                  .name = name,
-                                  .object = objects[object],
-                                  .object_page = (operation->how >> 5 & 3) * 7u};
-    bool done;
-    judge(vma_map_at(place.space, place.address, place.pages, &wish),
-          any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++)
-        place.area->pages[i] = (struct page){.is_reserved = true,
-                                             .is_shared = wish.flags != 0,
-                                             .rights = (uint8_t)rights,
-                                             .object = (uint8_t)(1 + object),
-                                             .object_page = wish.object_page + i - place.first};
-}
-
-static void do_release(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    bool done;
-    judge(vma_release(place.space, place.address, place.pages),
-          any_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++)
-        place.area->pages[i] = (struct page){0};
-}
-
-/* To a point of the same half. */
-static void do_move(const struct operation *operation)
-{
-    static struct page moved[PAGES];
-    struct place place = place_of(operation);
-    uint32_t to = points[operation->how % PLAY_POINTS];
-    struct place target = {.area = place.area, .first = to, .last = to + place.pages - 1};
-    bool done;
-    if (target.last >= PAGES)
-        return;
-    vaddr_t address = VADDR(place.address.v - (place.first << PAGE_SHIFT));
-    judge(vma_move(place.space, place.address, place.pages, vaddr_add(address, to << PAGE_SHIFT)),
-          !is_in_one_region(&place) ? KERR_NOT_FOUND
-          : any_reserved(&target)   ? KERR_EXISTS
-                                    : KERR_OK,
-          &done);
-    if (!done)
-        return;
-    for (uint32_t i = 0; i < place.pages; i++) {
-        moved[i] = place.area->pages[place.first + i];
-        place.area->pages[place.first + i] = (struct page){0};
-    }
-    memcpy(&place.area->pages[to], moved, place.pages * sizeof(moved[0]));
-}
-
-/* The region of PLACE, whose last page is LAST, ends PAGES pages further up. */
-static void do_extend(struct place place, struct vma *region, uint32_t last, uint32_t pages)
-{
-    const struct page *like = &place.area->pages[last];
-    struct place more = {.area = place.area, .first = last + 1, .last = last + pages + 1};
-    bool done;
-    if (more.last >= PAGES)
-        return;
-    judge(vma_extend(place.space, region, pages), any_reserved(&more) ? KERR_EXISTS : KERR_OK,
-          &done);
-    for (uint32_t i = more.first; done && i < more.last; i++)
-        place.area->pages[i] = (struct page){.is_reserved = true, .rights = like->rights};
-}
-
-static void do_shorten(struct place place, struct vma *region, uint32_t last, uint32_t pages)
-{
-    bool done;
-    if (pages >= vma_pages(region))
-        return;
-    judge(vma_shorten(place.space, region, pages), KERR_OK, &done);
-    for (uint32_t i = last - pages + 1; done && i <= last; i++)
-        place.area->pages[i] = (struct page){0};
-}
-
-/* By as many pages as a point's number says. */
-static void do_stretch(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    uint32_t last = place.first, pages = 1u + points[operation->how % PLAY_POINTS];
-    struct vma *region = vma_find(place.space, place.address);
-    if (place.space == &kernel_space || region == NULL || region->kind != VMA_PROMISE)
-        return;
-    while (last + 1 < PAGES && goes_on(place.area, last))
-        last++;
-    if (operation->how & 0x80)
-        do_shorten(place, region, last, pages);
-    else
-        do_extend(place, region, last, pages);
-}
-
-static void do_protect(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    enum rights rights = rights_of(operation);
-    bool done;
-    judge(vma_protect(place.space, place.address, place.pages, rights),
-          all_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++)
-        place.area->pages[i].rights = (uint8_t)rights;
-}
-
-static void do_discard(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    bool done;
-    judge(vma_discard(place.space, place.address, place.pages), KERR_OK, &done);
-    for (uint32_t i = place.first; done && i <= place.last; i++) {
-        place.area->pages[i].contents = 0;
-        place.area->pages[i].is_copied = false;
-    }
-}
-
-static void do_make_real(const struct operation *operation)
-{
-    struct place place = place_of(operation);
-    enum kerr wanted = KERR_OK;
-    bool done;
-    if (place.pages > 600)
-        return; /* few frames are there */
-    for (uint32_t i = place.first; i <= place.last; i++)
-        if (!place.area->pages[i].is_reserved || !(place.area->pages[i].rights & RIGHTS_WRITE) ||
-            is_behind_the_end(&place.area->pages[i]))
-            wanted = KERR_BAD_ACCESS;
-    enum kerr result = vma_make_real(place.address, place.pages);
-    if (wanted != KERR_OK && result == KERR_NO_MEMORY)
-        return; /* it did not come so far */
-    if (wanted == KERR_OK && result == KERR_NO_MEMORY && frame_available(&frame_pool) < 8)
-        return;
-    judge(result, wanted, &done);
-}
-
-static void do_unshare(const struct operation *operation)
-{
-    uint32_t slot = SLOT_FIRST + operation->where % PLAY_SLOTS;
-    bool done;
-    judge(cow_unshare(slot), KERR_OK, &done);
-}
-
-/* ---- accesses ---- */
-
-static void judge_access(enum fault_result result, enum fault_result wanted)
-{
-    bool may_fail = machine_allocation_failed() || is_under_pressure;
-    if (result != wanted && !(may_fail && result == FAULT_NO_MEMORY && wanted == FAULT_RESOLVED))
-        wrong("the access ended with %u, wanted is %u", result, wanted);
-}
-
-/* How an access to PAGE ends that needs one of RIGHTS; a touch that was answered before stays so. */
-static enum fault_result wanted_of(const struct page *page, uint32_t rights)
-{
-    if (!page->is_reserved || !(page->rights & rights))
-        return FAULT_BAD_ACCESS;
-    return is_behind_the_end(page) ? FAULT_BEYOND_END : FAULT_RESOLVED;
-}
-
-static void do_write(const struct operation *operation)
-{
-    struct operation point = *operation;
-    point.to = operation->where & 0x7F;
-    struct place place = place_of(&point);
-    struct page *page = &place.area->pages[place.first];
-    uint32_t value = ++words_written;
-    enum fault_result result = probe_write(place.address, value);
-    judge_access(result, wanted_of(page, RIGHTS_WRITE));
-    if (result != FAULT_RESOLVED || is_wrong)
-        return;
-    page->is_copied = true;
-    *word_of(page) = value;
-}
-
-static void do_read(const struct operation *operation)
-{
-    struct operation point = *operation;
-    point.to = operation->where & 0x7F;
-    struct place place = place_of(&point);
-    struct page *page = &place.area->pages[place.first];
-    uint32_t value = 0;
-    enum fault_result result = probe_read(place.address, &value);
-    judge_access(result, wanted_of(page, RIGHTS_READ | RIGHTS_EXECUTE));
-    if (result == FAULT_RESOLVED && !is_wrong && value != *word_of(page))
-        wrong("page %u reads as %x, written was %x", place.first, value, *word_of(page));
-}
-
-/* ---- spaces ---- */
-
-static void do_create(const struct operation *operation)
-{
-    uint32_t number = operation->where % PLAY_SPACES;
-    bool done;
-    if (model[number].exists)
-        return;
-    judge(space_create(&kernel_side[number], number == 2 ? RIGHTS_USER : RIGHTS_NONE), KERR_OK,
-          &done);
-    if (!done)
-        return;
-    memset(&model[number].area, 0, sizeof(model[number].area));
-    model[number].exists = true;
-}
-
-static void do_destroy(const struct operation *operation)
-{
-    uint32_t number = operation->where % PLAY_SPACES;
-    if (number == 0 || number == current || !model[number].exists)
-        return;
-    space_destroy(&kernel_side[number]);
-    model[number].exists = false;
-}
-
-static void do_switch(const struct operation *operation)
-{
-    uint32_t number = operation->where % PLAY_SPACES;
-    if (!model[number].exists)
-        return;
-    space_switch(space_at(number));
-    current = number;
-}
-
-static void do_fork(const struct operation *operation)
-{
-    uint32_t number = operation->where % PLAY_SPACES;
-    bool done;
-    if (model[number].exists)
-        return;
-    judge(space_fork(&kernel_side[number]), KERR_OK, &done);
-    if (done)
-        model[number] = model[current];
-}
-
-/* ---- the heap ---- */
-
-static uint32_t bytes_of(const struct operation *operation)
-{
-    return 1u + ((uint32_t)operation->how << (operation->to % 10));
-}
-
-static void check_block(const struct block *block, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i++)
-        if (block->at[i] != block->fill) {
-            wrong("byte %u of a block of %u has changed", i, block->bytes);
-            return;
-        }
-}
-
-static void fill_block(struct block *block, void *at, uint32_t bytes)
-{
-    block->at = at;
-    block->bytes = bytes;
-    block->fill = (uint8_t)(++words_written | 1);
-    memset(at, block->fill, bytes);
-}
-
-static void do_allocate(const struct operation *operation)
-{
-    struct block *block = &blocks[operation->where % PLAY_BLOCKS];
-    uint32_t bytes = bytes_of(operation);
-    void *at;
-    bool done;
-    if (block->at != NULL)
-        return;
-    judge(operation->where & 0x40 ? kmalloc_aligned(bytes, 1u << operation->to % 14, &at)
-                                  : kmalloc(bytes, &at),
-          KERR_OK, &done);
-    if (done)
-        fill_block(block, at, bytes);
-}
-
-static void do_resize(const struct operation *operation)
-{
-    struct block *block = &blocks[operation->where % PLAY_BLOCKS];
-    uint32_t bytes = bytes_of(operation), kept = bytes < block->bytes ? bytes : block->bytes;
-    void *at;
-    bool done;
-    if (block->at == NULL)
-        return;
-    judge(krealloc(block->at, bytes, &at), KERR_OK, &done);
-    if (!done) {
-        check_block(block, block->bytes);
-        return;
-    }
-    block->at = at;
-    check_block(block, kept);
-    fill_block(block, at, bytes);
-}
-
-static void do_free(const struct operation *operation)
-{
-    struct block *block = &blocks[operation->where % PLAY_BLOCKS];
-    if (block->at == NULL)
-        return;
-    check_block(block, block->bytes);
-    kfree(block->at);
-    block->at = NULL;
-}
-
-static void do_trim(const struct operation *operation)
-{
-    heap_trim(&kernel_heap, operation->how % 8);
-}
-
-/* ---- memory that is short ---- */
-
-static uint32_t pressure_frames;
-
-static void do_pressure(const struct operation *operation)
-{
-    uint32_t left = operation->how % 16;
-    if (is_under_pressure) {
-        frame_end_set_aside(&frame_pool, pressure_frames);
-        is_under_pressure = false;
-        return;
-    }
-    if (left >= frame_available(&frame_pool))
-        return;
-    pressure_frames = frame_available(&frame_pool) - left;
-    is_under_pressure = frame_set_aside(&frame_pool, pressure_frames) == KERR_OK;
 }
 
 /* ---- comparing ---- */
@@ -543,26 +37,27 @@ static void compare_page(struct area *area, uint32_t i, frame_t directory, vaddr
     bool may_write = may_read && (page->rights & RIGHTS_WRITE);
     if (!found.present)
         return; /* a touch will build it; what may be kept is compared when it is back */
-    if (!may_read || is_behind_the_end(page))
-        wrong("page %u is present, but nobody may read it", i);
+    if (!may_read || play_is_behind_the_end(page))
+        play_wrong("page %u is present, but nobody may read it", i);
     else if (found.writable && !may_write)
-        wrong("page %u can be written, but should not", i);
-    else if (machine_frame(found.frame)[0] != *word_of(page))
-        wrong("page %u holds %x, written was %x", i, machine_frame(found.frame)[0], *word_of(page));
+        play_wrong("page %u can be written, but should not", i);
+    else if (machine_frame(found.frame)[0] != *play_word_of(page))
+        play_wrong("page %u holds %x, written was %x", i, machine_frame(found.frame)[0],
+                   *play_word_of(page));
 }
 
 static void compare_all(void)
 {
     for (uint32_t number = 0; number < PLAY_SPACES; number++) {
-        if (!model[number].exists)
+        if (!play_model[number].exists)
             continue;
-        frame_t directory = machine_walk(directory_page(space_at(number)->directory)).frame;
+        frame_t directory = machine_walk(directory_page(play_space(number)->directory)).frame;
         for (uint32_t p = 0; p < PLAY_POINTS; p++) {
             vaddr_t address =
-                vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)points[p] << PAGE_SHIFT);
-            compare_page(&model[number].area, points[p], directory, address);
-            address = vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)points[p] << PAGE_SHIFT);
-            compare_page(&model_kernel, points[p], directory, address);
+                vaddr_add(slot_to_vaddr(SLOT_FIRST), (uint32_t)play_points[p] << PAGE_SHIFT);
+            compare_page(&play_model[number].area, play_points[p], directory, address);
+            address = vaddr_add(VADDR(KERNEL_PLAY_BASE), (uint32_t)play_points[p] << PAGE_SHIFT);
+            compare_page(&play_kernel, play_points[p], directory, address);
         }
     }
 }
@@ -572,23 +67,23 @@ static void compare_tlb(void)
     vaddr_t where;
     const char *broken = machine_check_tlb(&where);
     if (broken != NULL)
-        wrong("page " PRI_VADDR ": %s", ARG_VADDR(where), broken);
+        play_wrong("page " PRI_VADDR ": %s", ARG_VADDR(where), broken);
 }
 
 /* Read every point of every space by the kernel's own means. */
 static void read_everything(void)
 {
-    uint32_t former = current;
+    uint32_t former = play_current;
     machine_fail_allocation(0, FAIL_ONCE);
     for (uint32_t number = 0; number < PLAY_SPACES; number++) {
         struct operation go = {OP_SWITCH, (uint8_t)number, 0, 0};
-        do_switch(&go);
-        for (uint8_t p = 0; p < PLAY_POINTS && current == number; p++) {
-            do_read(&(struct operation){OP_READ, p, 0, 0});
-            do_read(&(struct operation){OP_READ, p | 0x80, 0, 0});
+        play_do(&go);
+        for (uint8_t p = 0; p < PLAY_POINTS && play_current == number; p++) {
+            play_do(&(struct operation){OP_READ, p, 0, 0});
+            play_do(&(struct operation){OP_READ, p | 0x80, 0, 0});
         }
     }
-    do_switch(&(struct operation){OP_SWITCH, (uint8_t)former, 0, 0});
+    play_do(&(struct operation){OP_SWITCH, (uint8_t)former, 0, 0});
 }
 
 static void audit_everything(void)
@@ -596,26 +91,17 @@ static void audit_everything(void)
     struct space *spaces[PLAY_SPACES];
     uint32_t count = 0;
     for (uint32_t number = 0; number < PLAY_SPACES; number++)
-        if (model[number].exists)
-            spaces[count++] = space_at(number);
+        if (play_model[number].exists)
+            spaces[count++] = play_space(number);
     const char *broken = audit(spaces, count);
     if (broken != NULL)
-        wrong("audit: %s", broken);
+        play_wrong("audit: %s", broken);
 }
 
 /* ---- running ---- */
 
 static void run_one(const struct operation *operation)
 {
-    static void (*const run[OP_KINDS])(const struct operation *) = {
-        [OP_RESERVE] = do_reserve,   [OP_RELEASE] = do_release,     [OP_PROTECT] = do_protect,
-        [OP_DISCARD] = do_discard,   [OP_MAKE_REAL] = do_make_real, [OP_WRITE] = do_write,
-        [OP_READ] = do_read,         [OP_UNSHARE] = do_unshare,     [OP_CREATE] = do_create,
-        [OP_DESTROY] = do_destroy,   [OP_SWITCH] = do_switch,       [OP_FORK] = do_fork,
-        [OP_ALLOCATE] = do_allocate, [OP_RESIZE] = do_resize,       [OP_FREE] = do_free,
-        [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,   [OP_MAP] = do_map,
-        [OP_MOVE] = do_move,         [OP_STRETCH] = do_stretch,
-    };
     enum operation_kind kind = operation->kind % OP_KINDS;
     if (kind == OP_FAIL) {
         machine_fail_allocation(1 + operation->how % 6,
@@ -624,7 +110,7 @@ static void run_one(const struct operation *operation)
     }
     preload();
     machine_speculate(preload);
-    run[kind](operation);
+    play_do(operation);
     machine_speculate(NULL);
     machine_fail_allocation(0, FAIL_ONCE);
     compare_tlb();
@@ -639,18 +125,18 @@ static struct {
 
 static void run_sequence(void)
 {
-    for (sequence.at = 0; sequence.at < sequence.count && !is_wrong; sequence.at++) {
+    for (sequence.at = 0; sequence.at < sequence.count && !play_is_wrong; sequence.at++) {
         run_one(&sequence.operations[sequence.at]);
-        if (sequence.strictness == CHECK_AUDIT && !is_wrong)
+        if (sequence.strictness == CHECK_AUDIT && !play_is_wrong)
             audit_everything();
-        if (is_wrong)
+        if (play_is_wrong)
             return;
     }
-    if (!is_wrong)
+    if (!play_is_wrong)
         audit_everything();
-    if (!is_wrong)
+    if (!play_is_wrong)
         read_everything();
-    if (!is_wrong && sequence.strictness == CHECK_AUDIT)
+    if (!play_is_wrong && sequence.strictness == CHECK_AUDIT)
         audit_everything();
 }
 
@@ -659,39 +145,16 @@ const char *operations_run(const struct operation *operations, uint32_t count,
 {
     static char panic_copy[400];
     machine_restore();
-    memset(model, 0, sizeof(model));
-    memset(&model_kernel, 0, sizeof(model_kernel));
-    memset(blocks, 0, sizeof(blocks));
-    memset(object_contents, 0, sizeof(object_contents));
-    for (uint32_t i = 0; i < FILE_PAGES; i++)
-        object_contents[0][i] = FILE_WORD + i;
-    model[0].exists = true;
-    current = 0;
-    is_under_pressure = is_wrong = false;
-    words_written = 0x1000;
+    play_reset();
     sequence.operations = operations;
     sequence.count = count;
     sequence.strictness = strictness;
     const char *panicked = machine_expect_panic(run_sequence);
     *at = sequence.at;
     if (panicked == NULL)
-        return is_wrong ? text : NULL;
+        return play_is_wrong ? play_text : NULL;
     strncpy(panic_copy, panicked, sizeof(panic_copy) - 1);
     return panic_copy;
-}
-
-static void make_objects(void)
-{
-    frame_t first;
-    enum kerr error = frame_alloc_run(&frame_pool, FRAME_FILE, FILE_PAGES, 1, 0, &first);
-    if (error == KERR_OK)
-        error = object_create_file(first, FILE_PAGES, &objects[0]);
-    for (uint32_t i = 0; i < FILE_PAGES; i++)
-        machine_frame_write(FRAME(first.n + i), 0, FILE_WORD + i);
-    for (uint32_t i = 1; i < PLAY_OBJECTS && error == KERR_OK; i++)
-        error = object_create_anonymous(object_pages[i], &objects[i]);
-    if (error != KERR_OK)
-        abort();
 }
 
 void operations_boot(uint32_t ram_bytes)
@@ -703,7 +166,7 @@ void operations_boot(uint32_t ram_bytes)
     if (machine_boot(&options, &boot) != KERR_OK)
         abort();
     machine_set_output(OUTPUT_HIDDEN);
-    make_objects();
+    play_make_objects();
     machine_save();
 }
 
