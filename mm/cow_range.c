@@ -200,18 +200,27 @@ enum kerr cow_release(vaddr_t first, uint32_t pages)
     return KERR_OK;
 }
 
-void cow_drop_lower_half(uint32_t id)
+bool cow_drop_tables(uint32_t id, uint32_t most)
 {
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
         pde_t pde = directory_pde_read(id, slot);
         uint32_t run = directory_pde_run(id, slot, KERNEL_FIRST_SLOT - slot);
         if (pde_is_present(pde)) {
+            if (most-- == 0)
+                return false;
             for (uint32_t i = 0; i < run; i++)
                 directory_pde_write(id, slot + i, PDE_EMPTY);
             drop_table(pde_frame(pde), run);
         }
         slot += run;
     }
+    return true;
+}
+
+void cow_drop_lower_half(uint32_t id)
+{
+    while (!cow_drop_tables(id, KERNEL_FIRST_SLOT))
+        ;
 }
 
 /* ---- protect, discard ---- */

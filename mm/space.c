@@ -118,16 +118,26 @@ void space_switch(struct space *space)
     directory_load(space->directory);
 }
 
-void space_destroy(struct space *space)
+/* Tables and regions that take a few million instructions to give back, if each has 1,024 frames. */
+enum { TABLES_AT_ONCE = 64, REGIONS_AT_ONCE = 4096 };
+
+bool space_destroy_piece(struct space *space)
 {
     ASSERT(space != current && space != &boot_space && space != &kernel_space,
            "space %u is in use for good", space->directory);
     uint32_t id = space->directory;
+    if (!cow_drop_tables(id, TABLES_AT_ONCE) || !vma_forget(space, REGIONS_AT_ONCE))
+        return false;
     list_remove(space);
-    cow_drop_lower_half(id);
-    vma_forget_all(space);
     directory_unregister(id);
     kernel_pages_discard(directory_page(id), 1);
+    return true;
+}
+
+void space_destroy(struct space *space)
+{
+    while (!space_destroy_piece(space))
+        ;
 }
 
 /* ---- the start ---- */

@@ -22,15 +22,16 @@ void vma_trim(void)
 
 /* ---- all regions of a space ---- */
 
-void vma_forget_all(struct space *space)
+bool vma_forget(struct space *space, uint32_t most)
 {
-    uint32_t first_page = space->first_page, end_page = space->end.first_page;
-    for (struct vma *region = vma_first(space); region != NULL; region = vma_first(space)) {
+    struct vma *region;
+    while ((region = vma_first(space)) != NULL) {
+        if (most-- == 0)
+            return false;
         vma_tree_remove(space, region);
         region_free(region);
     }
-
-    vma_space_init(space, first_page, end_page);
+    return true;
 }
 
 /* A copy of the subtree of NODE, of the same shape, below PARENT; its nodes were prepared. */

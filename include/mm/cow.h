@@ -103,7 +103,11 @@ kerr_t cow_map(vaddr_t first, uint32_t pages, frame_t frame, enum rights rights,
  */
 kerr_t cow_move(vaddr_t from, uint32_t pages, vaddr_t to);
 
-/* Drop the lower half of directory ID, live and not current: nothing is owed to the TLB. */
+/*
+ * Drop tables of the lower half of directory ID, live and not current, but at most MOST different
+ * ones: nothing is owed to the TLB. Returns true if none is left. The second drops all.
+ */
+bool must_check cow_drop_tables(uint32_t id, uint32_t most);
 void cow_drop_lower_half(uint32_t id);
 
 /* What happened since boot; for `faults`. */

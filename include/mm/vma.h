@@ -232,8 +232,11 @@ kerr_t vma_make_real(vaddr_t first, uint32_t pages);
 /* An empty tree over the pages [first, end), with room everywhere, in which no stack grows. */
 void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page);
 
-/* Forget all regions of SPACE, whose lower half was dropped; objects lose their references. */
-void vma_forget_all(struct space *space);
+/*
+ * Forget regions of SPACE, whose lower half was dropped, but at most MOST; objects lose their
+ * references. Returns true if none is left.
+ */
+bool must_check vma_forget(struct space *space, uint32_t most);
 
 /*
  * Give TO, an empty space with the same bounds, the regions of FROM; entries are not touched, and
