@@ -62,6 +62,7 @@ static bool can_commit(uint32_t count)
 {
     if (frame_can_commit(&frame_pool, count))
         return true;
+    memory_give_all_back();
     heap_trim(&kernel_heap, 0);
     vma_trim();
     return frame_can_commit(&frame_pool, count);

@@ -10,6 +10,7 @@
 #include <process/errno.h>
 #include <process/limits.h>
 #include <process/part.h>
+#include <process/schedule.h>
 
 const char memory_anonymous_name[] = "";
 const char memory_heap_name[] = "[heap]";
@@ -96,13 +97,43 @@ enum kerr memory_fork(struct memory *from, struct memory **copy)
     return KERR_OK;
 }
 
+/* ---- the end ---- */
+
+static struct memory *ending; /* those of nobody, not yet given back whole */
+
+/* Returns true if MEMORY is gone. What was promised to it stays so until its frames are free. */
+static bool give_back_piece(struct memory *memory)
+{
+    if (!space_destroy_piece(&memory->space))
+        return false;
+    commit_set(memory, 0);
+    kfree(memory);
+    return true;
+}
+
 void memory_put(struct memory *memory)
 {
-    if (--memory->references > 0)
+    if (--memory->references > 0 || give_back_piece(memory))
         return;
-    commit_set(memory, 0);
-    space_destroy(&memory->space);
-    kfree(memory);
+    memory->next_ending = ending;
+    ending = memory;
+    process_request_rare_work();
+}
+
+bool memory_give_back(void)
+{
+    if (ending == NULL)
+        return false;
+    struct memory *next = ending->next_ending;
+    if (give_back_piece(ending))
+        ending = next;
+    return ending != NULL;
+}
+
+void memory_give_all_back(void)
+{
+    while (memory_give_back())
+        ;
 }
 
 /* ---- touching ---- */

@@ -254,12 +254,21 @@ void process_exit(struct process *process, uint32_t status)
     process_request_rare_work();
 }
 
-void process_finish_exits(void)
+bool process_finish_exit(void)
 {
     static bool runs;
+    if (list_is_empty(&ending))
+        return false;
     ASSERT(!runs, "a process ends while another one does");
     runs = true;
-    while (!list_is_empty(&ending))
-        finish_exit(container_of(ending.next, struct process, queue));
+    finish_exit(container_of(ending.next, struct process, queue));
     runs = false;
+    return !list_is_empty(&ending);
+}
+
+void process_finish_exits(void)
+{
+    while (process_finish_exit())
+        ;
+    memory_give_all_back();
 }

@@ -268,6 +268,7 @@ void process_put_aside(void)
 {
     struct process *self = process_current;
     process_count_faults();
+    memory_give_all_back();
     process_current = NULL;
     if (self != NULL && self->state == PROCESS_RUNNABLE)
         turns_leave(&turns, self);
@@ -308,7 +309,8 @@ static void switch_to_next(void)
 /* What seldom happens, and may end the current process. */
 static void do_rare_work(void)
 {
-    process_finish_exits();
+    while (process_finish_exit() || memory_give_back())
+        cpu_take_interrupts();
     if (lacks_frame && process_current != NULL)
         victim_make_room(process_current);
     lacks_frame = false;

@@ -171,9 +171,10 @@ static void end(const struct candidate *candidate, uint32_t asker)
     process_finish_exits();
 }
 
-/* Frames that the kernel keeps for its own comfort. */
+/* Memory that nobody has any more, and frames that the kernel keeps for its own comfort. */
 static void give_reserves_back(void)
 {
+    memory_give_all_back();
     heap_trim(&kernel_heap, 0);
     vma_trim();
 }

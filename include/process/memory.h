@@ -14,6 +14,7 @@ struct process;
 struct memory {
     struct space space;
     uint32_t references;           /* processes */
+    struct memory *next_ending;    /* of those that nobody has any more */
     uint32_t heap_start, heap_end; /* brk, in bytes; the end as the program asked, not rounded */
     struct vma *heap_region; /* the heap's last one, while brk alone has changed regions; or NULL */
     uint32_t stack_top;      /* first byte above the first stack */
@@ -39,8 +40,15 @@ kerr_t memory_create(struct memory **memory);
  */
 kerr_t memory_fork(struct memory *from, struct memory **copy);
 
-/* One process fewer; the last one gives all back. The space must not be loaded then. */
+/*
+ * One process fewer; the last one gives all back. The space must not be loaded then. A large memory
+ * goes in pieces: the way out gives back one after another, with interrupts in between.
+ *   memory_give_back      one piece; returns true if there are more
+ *   memory_give_all_back  for who counts on the frames, or on there being no memory that is half gone
+ */
 void memory_put(struct memory *memory);
+bool memory_give_back(void);
+void memory_give_all_back(void);
 
 /*
  * Touch pages of the range, MOST at the most, as the program may: writable private ones become real,

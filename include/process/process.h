@@ -198,12 +198,15 @@ void process_exit(struct process *process, uint32_t status);
 
 /*
  * All that are marked become zombies: what they have is given back but for the record, children are
- * handed on, parents are told; records that nobody will ask for go later (init_look_after()). Those
- * whom this marks in turn, one after the other. Called on the way out, and by who counts on the
- * frames now. If the current process ends, the boot space is loaded and process_current NULL
- * afterwards.
+ * handed on, parents are told; records that nobody will ask for go later (process_reap_orphans()).
+ * Those whom this marks in turn, one after the other. For who counts on the frames now. If the current
+ * process ends, the boot space is loaded and process_current NULL afterwards.
  */
 void process_finish_exits(void);
+
+/* The same for one of them, and but for the rest of a large memory: for the way out. Returns true if
+ * there are more. */
+bool process_finish_exit(void);
 
 /* Free a zombie's record. */
 void process_reap(struct process *zombie);
