@@ -41,11 +41,13 @@ processes_3() {
 processes_4() {
     changed processes-4
     local image
+    make -s test-programs
     image=$(mktemp "$queue_dir/XXXXXX.img")
-    tools/disk "$(kernel plain)" "$image" "init=family" build/user/family=family
-    talk_begin -boot c -drive "format=raw,snapshot=on,file=$image" -m 64 -cpu pentium3
-    await 'read: Success'
-    await 'init: exited with status'
+    tools/disk "$(kernel plain)" "$image" "init=signal_restart" \
+        build/user/tests/signal_restart=signal_restart
+    talk_begin -boot c -drive "format=raw,snapshot=on,file=$image" -m 128 -cpu pentium3
+    await 'not ok .*waitpid'
+    await 'init: '
     wait $talk_id || true
 }
 
