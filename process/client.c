@@ -4,21 +4,26 @@
  */
 #include <process/client.h>
 
-#define for_each_client(client)                                                                    \
-    for (const struct process_client *client = process_clients_first;                              \
-         (client) < process_clients_end; (client)++)
-
 void process_clients_poll(void)
 {
-    for_each_client(client) if (client->poll != NULL) client->poll();
+    for (const struct process_client *client = process_clients_first; client < process_clients_end;
+         client++)
+        if (client->poll != NULL)
+            client->poll();
 }
 
 void process_clients_ended(const struct process *zombie)
 {
-    for_each_client(client) if (client->ended != NULL) client->ended(zombie);
+    for (const struct process_client *client = process_clients_first; client < process_clients_end;
+         client++)
+        if (client->ended != NULL)
+            client->ended(zombie);
 }
 
 void process_clients_rare_work(void)
 {
-    for_each_client(client) if (client->rare_work != NULL) client->rare_work();
+    for (const struct process_client *client = process_clients_first; client < process_clients_end;
+         client++)
+        if (client->rare_work != NULL)
+            client->rare_work();
 }

@@ -516,14 +516,15 @@ static __attribute__((noinline)) void interrupt_call(struct process *self, uint3
                    self->progress.kind != PROGRESS_WAIT;
     if (is_signal_wait(call))
         signal_restore_mask(self);
-    if (self->is_in_call == IN_CALL_THAT_LACKS && self->progress.kind == PROGRESS_NONE)
-        call_begin_anew(self); /* it slept for nothing that it was asked for: no EINTR */
-    else if (self->progress.kind == PROGRESS_BYTES)
+    /* It slept for nothing that it was asked for: that is no matter of a signal's. */
+    bool only_lacks =
+        self->is_in_call == IN_CALL_THAT_LACKS && self->progress.kind == PROGRESS_NONE;
+    if (self->progress.kind == PROGRESS_BYTES)
         call_end(self, (int32_t)self->progress.value);
+    else if (only_lacks || (goes_on && !is_sleep(call)))
+        call_begin_anew(self);
     else if (is_sleep(call))
         call_end(self, time_sleep_interrupted(self));
-    else if (goes_on)
-        call_begin_anew(self);
     else
         call_end(self, -EINTR);
 }
