@@ -126,7 +126,7 @@ static void change_is_seen(void (*prepare)(void), uint32_t before, void (*change
         EXPECT(directory_check() == NULL);
         for (uint32_t side = 0; side < SIDES_MAX; side++) {
             EXPECT_EQUAL(look_on(side, kernel_page), after);
-            EXPECT_EQUAL((directory_pde_read(sides[side], KERNEL_TEST_SLOT).bits ^
+            EXPECT_EQUAL((directory_pde_read(cow_sides[side], KERNEL_TEST_SLOT).bits ^
                           directory_pde_read(0, KERNEL_TEST_SLOT).bits) &
                              ~(uint32_t)(ENTRY_ACCESSED | ENTRY_DIRTY),
                          0);

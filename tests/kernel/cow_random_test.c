@@ -54,7 +54,7 @@ static void all_sequences(uint32_t count, uint32_t length, enum family family)
         on_side(0);
         release_slots();
         for (uint32_t side = 1; side < count; side++)
-            cow_drop_lower_half(sides[side]);
+            cow_drop_lower_half(cow_sides[side]);
     }
     sides_end();
 }
@@ -212,7 +212,7 @@ static void step_sides(uint32_t from, uint32_t other)
         return;
     on_side(from);
     if (is_alive[other])
-        cow_drop_lower_half(sides[other]);
+        cow_drop_lower_half(cow_sides[other]);
     else
         share_slots(from, other);
     is_alive[other] = !is_alive[other];

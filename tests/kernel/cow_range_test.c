@@ -20,7 +20,7 @@ TEST("cow", "release of slots untouched, written, shared and empty at once: all 
     cost_start(&cost);
     REQUIRE(zero_promise_slots(TEST_SLOT, 6, RIGHTS_READ_WRITE) == KERR_OK);
     poke(page_of_slot(TEST_SLOT, 9), 9);
-    cow_share(TEST_SLOT, 1, sides[1]);
+    cow_share(TEST_SLOT, 1, cow_sides[1]);
     poke(page_of_slot(TEST_SLOT + 2, 9), 9);
     EXPECT(cow_release(page_of_slot(TEST_SLOT + 4, 0), SLOT_PAGES) == KERR_OK);
     leave_frames(0);
@@ -122,10 +122,10 @@ TEST("cow", "the lower half dropped: never needs memory, and what others share s
     write_on(1, second_page, 2);
     on_side(0);
     leave_frames(0);
-    cow_drop_lower_half(sides[1]);
+    cow_drop_lower_half(cow_sides[1]);
     all_frames();
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT; slot++)
-        EXPECT_EQUAL(directory_pde_read(sides[1], slot).bits, 0);
+        EXPECT_EQUAL(directory_pde_read(cow_sides[1], slot).bits, 0);
     EXPECT_EQUAL(look(first_page), 1);
     EXPECT_WHOLE();
     release_and_end();

@@ -23,7 +23,7 @@ TEST("cow", "sharing: costs no frame, makes both sides read-only, and counts the
     share_slots(0, 1);
     EXPECT_COST(cost, 0, 0);
     for (uint32_t side = 0; side < 2; side++) {
-        pde_t pde = directory_pde_read(sides[side], TEST_SLOT);
+        pde_t pde = directory_pde_read(cow_sides[side], TEST_SLOT);
         EXPECT(pde_is_shared(pde) && (pde.bits & ENTRY_WRITABLE) == 0);
         EXPECT_EQUAL(table_references(side, TEST_SLOT), 2);
         EXPECT_EQUAL(page_references(side, first_page), 1);
@@ -33,7 +33,7 @@ TEST("cow", "sharing: costs no frame, makes both sides read-only, and counts the
     on_side(0);
     release_slots();
     EXPECT_COST(cost, 0, 0);
-    cow_drop_lower_half(sides[1]);
+    cow_drop_lower_half(cow_sides[1]);
     EXPECT_COST(cost, -1, -1);
     sides_end();
 }
@@ -132,8 +132,8 @@ TEST("cow", "a frame with one reference below a shared table: is copied, not tak
     share_slots(0, 1);
     EXPECT_EQUAL(frame_references(&frame_pool, frame), 1);
     write_on(0, first_page, 2); /* the owner itself: the other side has only the table's promise */
-    EXPECT(pte_frame(pte_in(sides[0], first_page)).n != frame.n);
-    EXPECT_EQUAL(pte_frame(pte_in(sides[1], first_page)).n, frame.n);
+    EXPECT(pte_frame(pte_in(cow_sides[0], first_page)).n != frame.n);
+    EXPECT_EQUAL(pte_frame(pte_in(cow_sides[1], first_page)).n, frame.n);
     EXPECT_EQUAL(look_on(1, first_page), 1);
     release_and_end();
 }
@@ -144,7 +144,7 @@ TEST("cow", "a page just written, then shared: the next write is caught, TLB or 
     REQUIRE(sides_make(2));
     REQUIRE(promise_slots());
     poke(first_page, 1);
-    cow_share(TEST_SLOT, SLOTS, sides[1]);
+    cow_share(TEST_SLOT, SLOTS, cow_sides[1]);
     poke(first_page, 2);
     EXPECT_EQUAL(look(first_page), 2);
     EXPECT_EQUAL(look_on(1, first_page), 1);
@@ -157,7 +157,7 @@ TEST("cow", "a table unshared: its window page shows the new one, TLB or not")
     EXPECT(pte_is_writable(pte_read(first_page))); /* the TLB knows the window page from here on */
     EXPECT(cow_unshare(TEST_SLOT) == KERR_OK);
     /* The other side's table loses an entry behind its back, by way of a temporary page. */
-    frame_t old = pde_frame(directory_pde_read(sides[1], TEST_SLOT));
+    frame_t old = pde_frame(directory_pde_read(cow_sides[1], TEST_SLOT));
     uint32_t *entries = temp_map(TEMP_FRAME, old);
     uint32_t entry = entries[0];
     entries[0] = 0;
@@ -250,8 +250,8 @@ TEST("cow", "a table copied: private entries are read-only and COW in both, othe
     EXPECT_EQUAL(table_references(1, TEST_SLOT), 1);
     for (unsigned sort = 0; sort < SORTS; sort++) {
         vaddr_t page = page_of_slot(TEST_SLOT, sort);
-        pte_t after = pte_in(sides[0], page);
-        EXPECT_EQUAL(after.bits, pte_in(sides[1], page).bits);
+        pte_t after = pte_in(cow_sides[0], page);
+        EXPECT_EQUAL(after.bits, pte_in(cow_sides[1], page).bits);
         if (sort == OWN)
             EXPECT(pte_is_cow(after) && !pte_is_writable(after) &&
                    pte_frame(after).n == pte_frame(before[OWN]).n);

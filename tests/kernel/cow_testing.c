@@ -9,24 +9,24 @@
 #include <mm/cow.h>
 #include <mm/zero.h>
 
-uint32_t sides[SIDES_MAX], side_count;
+uint32_t cow_sides[SIDES_MAX], side_count;
 
 void on_side(uint32_t side)
 {
-    directory_load(sides[side]);
+    directory_load(cow_sides[side]);
 }
 
 void sides_end(void)
 {
     on_side(0);
     while (side_count > 1)
-        directory_end(sides[--side_count]);
+        directory_end(cow_sides[--side_count]);
 }
 
 bool sides_make(uint32_t count)
 {
     for (side_count = 1; side_count < count; side_count++)
-        if (!directory_make(&sides[side_count])) {
+        if (!directory_make(&cow_sides[side_count])) {
             sides_end();
             return false;
         }
@@ -36,7 +36,7 @@ bool sides_make(uint32_t count)
 void share_slots(uint32_t from, uint32_t to)
 {
     on_side(from);
-    cow_share(TEST_SLOT, SLOTS, sides[to]);
+    cow_share(TEST_SLOT, SLOTS, cow_sides[to]);
 }
 
 uint32_t look(vaddr_t address)
@@ -86,19 +86,19 @@ void release_and_end(void)
 
 void expect_whole(const char *file, int line)
 {
-    const char *broken = recount(sides, side_count, TEST_SLOT, SLOTS);
+    const char *broken = recount(cow_sides, side_count, TEST_SLOT, SLOTS);
     if (broken != NULL)
         test_fail(file, line, broken);
 }
 
 uint32_t table_references(uint32_t side, uint32_t slot)
 {
-    return frame_references(&frame_pool, pde_frame(directory_pde_read(sides[side], slot)));
+    return frame_references(&frame_pool, pde_frame(directory_pde_read(cow_sides[side], slot)));
 }
 
 uint32_t page_references(uint32_t side, vaddr_t page)
 {
-    return frame_references(&frame_pool, pte_frame(pte_in(sides[side], page)));
+    return frame_references(&frame_pool, pte_frame(pte_in(cow_sides[side], page)));
 }
 
 bool make_sorts(void)

@@ -17,8 +17,8 @@ enum { SIDES_MAX = 4, SLOTS = 2, LAST_PAGE = SLOT_PAGES - 1 };
 static const vaddr_t first_page = {TEST_SLOT * SLOT_BYTES};
 static const vaddr_t second_page = {TEST_SLOT * SLOT_BYTES + PAGE_BYTES};
 
-/* Directory numbers of the sides that there are; sides[0] is 0 for ever. */
-extern uint32_t sides[SIDES_MAX], side_count;
+/* Directory numbers of the sides that there are; cow_sides[0] is 0 for ever. */
+extern uint32_t cow_sides[SIDES_MAX], side_count;
 
 /* Be on SIDE: load its directory. */
 void on_side(uint32_t side);

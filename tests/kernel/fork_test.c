@@ -32,7 +32,7 @@ static struct object *file, *shared;
 static struct side {
     bool is_live;
     uint32_t own, file_page;
-} members[SIDES];
+} sides[SIDES];
 static uint32_t shared_word;
 
 static struct space *space_at(uint32_t side)
@@ -69,9 +69,9 @@ static bool must_check begin(void)
     wish.flags = VMA_SHARED;
     done = done && vma_map_at(&boot_space, page_at(SHARED), 1, &wish) == KERR_OK;
     for (uint32_t side = 0; side < SIDES; side++)
-        members[side].is_live = side == 0;
-    members[0].own = 1;
-    members[0].file_page = FILE_WORD;
+        sides[side].is_live = side == 0;
+    sides[0].own = 1;
+    sides[0].file_page = FILE_WORD;
     shared_word = 2;
     poke(page_at(OWN), 1);
     poke(page_at(SHARED), 2);
@@ -83,7 +83,7 @@ static void end(void)
 {
     space_switch(&boot_space);
     for (uint32_t side = 1; side < SIDES; side++)
-        if (members[side].is_live)
+        if (sides[side].is_live)
             space_destroy(space_at(side));
     EXPECT(vma_release(&boot_space, page_at(0), 10 * PAGES) == KERR_OK);
 }
@@ -120,16 +120,16 @@ static bool must_check fork_side(uint32_t side)
 {
     bool live[SIDES];
     for (uint32_t i = 0; i < SIDES; i++)
-        live[i] = members[i].is_live;
+        live[i] = sides[i].is_live;
     uint32_t new = next_side(live);
-    members[new] = members[side];
-    members[new].is_live = space_fork(space_at(new)) == KERR_OK;
-    return members[new].is_live;
+    sides[new] = sides[side];
+    sides[new].is_live = space_fork(space_at(new)) == KERR_OK;
+    return sides[new].is_live;
 }
 
 static bool must_check take_step(const struct step *step, uint32_t value)
 {
-    struct side *side = &members[step->side];
+    struct side *side = &sides[step->side];
     space_switch(space_at(step->side));
     switch (step->deed) {
     case WRITE_OWN:
@@ -157,11 +157,11 @@ static bool must_check take_step(const struct step *step, uint32_t value)
 static void expect_all_sides(void)
 {
     for (uint32_t side = 0; side < SIDES; side++) {
-        if (!members[side].is_live)
+        if (!sides[side].is_live)
             continue;
         space_switch(space_at(side));
-        EXPECT_EQUAL(peek(page_at(OWN)), members[side].own);
-        EXPECT_EQUAL(peek(page_at(FILE_PAGE)), members[side].file_page);
+        EXPECT_EQUAL(peek(page_at(OWN)), sides[side].own);
+        EXPECT_EQUAL(peek(page_at(FILE_PAGE)), sides[side].file_page);
         EXPECT_EQUAL(peek(page_at(SHARED)), shared_word);
     }
 }
