@@ -22,7 +22,7 @@ frames_3() {
 frames_4() {
     changed frames-4
     boot_stops checked test=frame \
-        'alloc_number\(&pool\) is 0 \(0x0\), i is 4096 \(0x1000\)'
+        'alloc_number\(&test_pool\) is 0 \(0x0\), i is 4096 \(0x1000\)'
 }
 
 # Free twice.

@@ -43,6 +43,7 @@ static void end_all(void)
     run(NULL);
     for (struct process *process; (process = process_next(NULL)) != NULL;)
         process_discard(process);
+    memory_give_all_back();
 }
 
 /* What the current process gets. */

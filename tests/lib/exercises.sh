@@ -136,7 +136,7 @@ boot_stops() { # KERNEL "COMMAND LINE" TEXT...
 tests_fail() { # UNIT NAME...
     local log
     log=$(mktemp "$queue_dir/XXXXXX.img")
-    boot_ends $STATUS_FAIL checked "test=$1" > "$log" || true
+    boot_ends $STATUS_FAIL checked "test${1:+=$1}" > "$log" || true
     cat "$log"
     diff <(printf '%s\n' "${@:2}" | sort) <(tr -d '\r' < "$log" | sed -nE 's/^not ok [0-9]+ - //p' | sort)
 }
