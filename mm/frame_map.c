@@ -134,7 +134,8 @@ enum kerr memory_map_find(const struct memory_range *ranges, uint32_t count,
 
 enum { BLOCKED_MAX = BOOT_MODULES_MAX + 3 };
 
-static struct frame_claim claims[BLOCKED_MAX + 3]; /* and the pool, its tables, the BIOS data */
+/* And the pool, its tables, the BIOS data, the text screen. */
+static struct frame_claim claims[BLOCKED_MAX + 4];
 static uint32_t claim_count;
 
 const struct frame_claim *frame_claims(uint32_t *count)
@@ -148,16 +149,32 @@ static void note_claim(const char *name, frame_t first, uint32_t count, enum fra
     claims[claim_count++] = (struct frame_claim){name, first, count, kind};
 }
 
+/*
+ * The memory of the loader's framebuffer, empty without one. A screen has not half as many bytes as there
+ * is RAM, and does not reach above 4 GiB: one of such a size is not believed.
+ */
+static struct memory_range framebuffer_range(const struct boot_framebuffer *screen, uint32_t frames)
+{
+    struct memory_range range = {screen->address, (uint64_t)screen->pitch_bytes * screen->height,
+                                 0};
+    uint32_t first, end;
+
+    range_frames(&range, ROUND_OUTWARD, &first, &end);
+    end = end < frames ? end : frames;
+    if (range_end(&range) > ADDRESS_SPACE_BYTES || (end > first && end - first > frames / 2))
+        range.bytes = 0;
+    return range;
+}
+
 /* What lies in RAM, or may, and must stay: the image, the loader's block, its framebuffer, the modules. */
-static uint32_t collect_blocked(const struct boot_info *boot, struct memory_range *blocked)
+static uint32_t collect_blocked(const struct boot_info *boot, uint32_t frames,
+                                struct memory_range *blocked)
 {
     uint32_t count = 0;
     paddr_t image = image_to_paddr(image_start);
     blocked[count++] = (struct memory_range){image.v, image_to_paddr(image_end).v - image.v, 0};
     blocked[count++] = (struct memory_range){boot->information_start.v, boot->information_bytes, 0};
-    const struct boot_framebuffer *screen = &boot->framebuffer;
-    blocked[count++] =
-        (struct memory_range){screen->address, (uint64_t)screen->pitch_bytes * screen->height, 0};
+    blocked[count++] = framebuffer_range(&boot->framebuffer, frames);
     for (uint32_t i = 0; i < boot->module_count; i++)
         blocked[count++] =
             (struct memory_range){boot->modules[i].start.v, boot->modules[i].bytes, 0};
@@ -177,6 +194,29 @@ static void claim_range(const char *name, const struct memory_range *range, enum
     }
 }
 
+/* Something that is no screen lies in RANGE. */
+static bool is_taken(const struct memory_range *range)
+{
+    uint32_t first, end;
+    range_frames(range, ROUND_OUTWARD, &first, &end);
+    for (uint32_t n = first; n < end && n < frame_pool.frames; n++) {
+        enum frame_kind now = frame_kind(&frame_pool, FRAME(n));
+        if (now != FRAME_FREE && now != FRAME_RESERVED)
+            return true;
+    }
+    return false;
+}
+
+/* What the kernel draws on. The text screen may be there even if the map says RAM. */
+static void claim_screens(const struct memory_range *framebuffer)
+{
+    struct memory_range text = {VGA_TEXT_PHYSICAL, VGA_TEXT_BYTES, 0};
+    claim_range("text screen", &text, FRAME_RESERVED);
+    /* The last to come: layer 2 refuses it if it is not all reserved. */
+    if (!is_taken(framebuffer))
+        claim_range("framebuffer", framebuffer, FRAME_RESERVED);
+}
+
 static enum kerr frame_layer_init(const struct boot_info *boot)
 {
     uint32_t frames = memory_map_frames(boot->memory, boot->memory_count);
@@ -184,7 +224,7 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
     uint32_t pages = (bytes + PAGE_BYTES - 1) >> PAGE_SHIFT;
     uint32_t tables = (pages + SLOT_PAGES - 1) / SLOT_PAGES;
     struct memory_range blocked[BLOCKED_MAX];
-    uint32_t blocked_count = collect_blocked(boot, blocked);
+    uint32_t blocked_count = collect_blocked(boot, frames, blocked);
     frame_t first;
 
     if (frames == 0 || memory_map_find(boot->memory, boot->memory_count, blocked, blocked_count,
@@ -213,8 +253,7 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
     claim_range("boot information", &blocked[1], FRAME_KERNEL);
     for (uint32_t i = 3; i < blocked_count; i++)
         claim_range("module", &blocked[i], FRAME_FILE);
-    /* The last to come: of what others hold it gets nothing (and is then refused by layer 2). */
-    claim_range("framebuffer", &blocked[2], FRAME_RESERVED);
+    claim_screens(&blocked[2]);
 
     uint32_t above = memory_map_mib_above(boot->memory, boot->memory_count);
     if (above > 0)
