@@ -74,8 +74,12 @@ static kerr_t read_text(struct tag tag, uint32_t offset, char *to, uint32_t to_b
         return KERR_BAD_VALUE;
     if (length >= to_bytes) {
         uint32_t kept = whole_words(text, to_bytes - 1);
-        printk("boot information: a text of %u bytes is cut to %u\n", (unsigned)length,
-               (unsigned)kept);
+        if (kept > 0)
+            printk("boot information: a text of %u bytes is cut to %u\n", (unsigned)length,
+                   (unsigned)kept);
+        else
+            printk("boot information: of a text of %u bytes none is kept: its words are too long\n",
+                   (unsigned)length);
         length = kept;
     }
     memcpy(to, text, length);
