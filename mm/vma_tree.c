@@ -179,10 +179,19 @@ void vma_space_init(struct space *space, uint32_t first_page, uint32_t end_page)
 
 /* ---- room ---- */
 
-static inline bool has_room(const struct vma *region, uint32_t pages)
+/* PAGES pages from FROM on leave the guard below REGION free, which grows down. */
+static __attribute__((noinline)) bool leaves_guard(const struct vma *region, uint32_t pages,
+                                                   uint32_t from)
 {
-    return region->gap_pages >= pages && (likely(!(region->flags & VMA_GROWS_DOWN)) ||
-                                          region->gap_pages - pages >= STACK_GUARD_PAGES);
+    return region->gap_pages - pages >= STACK_GUARD_PAGES &&
+           region->first_page - from - pages >= STACK_GUARD_PAGES;
+}
+
+/* The gap below REGION has room for PAGES pages, of which the lowest may be at FROM or above. */
+static inline bool has_room(const struct vma *region, uint32_t pages, uint32_t from)
+{
+    return region->gap_pages >= pages &&
+           (likely(!(region->flags & VMA_GROWS_DOWN)) || leaves_guard(region, pages, from));
 }
 
 /* There may be a gap of PAGES pages in the subtree of NODE. */
@@ -198,7 +207,7 @@ static struct vma *lowest_gap(struct rb_node *top, uint32_t pages)
     for (;;) {
         if (may_have_gap(node->child[RB_LEFT], pages)) {
             node = node->child[RB_LEFT];
-        } else if (has_room(vma_of(node), pages)) {
+        } else if (has_room(vma_of(node), pages, 0)) {
             return vma_of(node);
         } else if (may_have_gap(node->child[RB_RIGHT], pages)) {
             node = node->child[RB_RIGHT];
@@ -238,7 +247,7 @@ static __attribute__((noinline)) struct vma *next_gap(struct rb_node *node, uint
         while (node->parent != NULL && node == node->parent->child[RB_RIGHT])
             node = node->parent;
         node = node->parent;
-    } while (node != NULL && !has_room(vma_of(node), pages));
+    } while (node != NULL && !has_room(vma_of(node), pages, 0));
     return node != NULL ? vma_of(node) : NULL;
 }
 
@@ -252,9 +261,7 @@ static inline struct vma *lowest_gap_from(const struct space *space, uint32_t pa
     if (unlikely(node == NULL))
         return NULL;
     struct vma *above = vma_of(node);
-    bool has_it = has_room(above, pages) && (likely(!(above->flags & VMA_GROWS_DOWN)) ||
-                                             above->first_page - pages - from >= STACK_GUARD_PAGES);
-    return has_it ? above : next_gap(node, pages);
+    return has_room(above, pages, from) ? above : next_gap(node, pages);
 }
 
 /*
