@@ -32,12 +32,12 @@ static uint32_t read_count(void)
 }
 
 /*
- * How far the time-stamp counter goes in a tick, by a small part of one: to two per cent, until ticks
- * tell it better. A timer that stands still, or ends its round just then, tells nothing.
+ * How far the time-stamp counter goes in a tick, by a small part of one: to five per cent, which is as
+ * near as learn() needs it to tell it better. A timer that stands still, or ends its round just then, tells nothing.
  */
 static uint32_t measure_cycles(void)
 {
-    enum { READS_MAX = 10000, PART = 256 };
+    enum { READS_MAX = 10000, PART = 512 };
     uint32_t rest, first = read_count(), last = first;
     uint64_t start = cpu_cycles();
     for (uint32_t i = 0; i < READS_MAX && last <= first && first - last < divisor / PART; i++)
