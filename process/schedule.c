@@ -96,12 +96,10 @@ static void fall_asleep(struct process *self, const void *channel, uint64_t dead
 int32_t process_sleep(const void *channel, uint64_t deadline)
 {
     struct process *self = process_current;
-    int32_t eax = call_repeat_later(self);
     process_request_leave();
-    if (signal_is_pending(self))
-        return eax; /* which ends the sleep before it begins */
-    fall_asleep(self, channel, deadline);
-    return eax;
+    if (!signal_is_pending(self)) /* which ends the sleep before it begins */
+        fall_asleep(self, channel, deadline);
+    return call_repeat_later(self);
 }
 
 /* The current process does again what it was interrupted in: what the handler is to return. */
