@@ -287,8 +287,8 @@ static void switch_to(struct process *next)
 static void switch_to_next(void)
 {
     struct process *self = process_current;
-    process_count_faults();
     turn_is_over = false;
+    process_count_faults();
     charge(self);
     if (self != NULL)
         turns_leave(&turns, self);
@@ -365,15 +365,15 @@ static struct trap_frame *leave(struct trap_frame *frame)
             continue; /* nobody could; what the idle wait brought may have changed that */
         if (signal_is_pending(self) && !repeats_first(self)) {
             signal_deliver(self); /* may end or stop it: round again */
-            if ((trap_leave_work & WORK) == 0 && !call_is_repeated(self) &&
-                !signal_is_pending(self))
+            if (likely((trap_leave_work & WORK) == 0 && !call_is_repeated(self) &&
+                       !signal_is_pending(self)))
                 break; /* in a handler */
         } else if (call_is_repeated(self)) {
             call_repeat(self);
             cpu_take_interrupts();
-            if ((trap_leave_work & WORK) == 0)
+            if (likely((trap_leave_work & WORK) == 0))
                 break; /* it has ended: who sleeps, goes on or ends has work for us */
-        } else if ((trap_leave_work & WORK) == 0) {
+        } else if (likely((trap_leave_work & WORK) == 0)) {
             break;
         }
     }
