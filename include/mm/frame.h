@@ -217,6 +217,14 @@ static inline void frame_uncommit(struct frame_pool *pool, uint32_t count)
     pool->committed -= count;
 }
 
+/* What is promised to somebody changes by CHANGE: both of the above in one, with no branch. */
+static inline void frame_change_commit(struct frame_pool *pool, int32_t change)
+{
+    pool->committed += (uint64_t)(int64_t)change;
+    ASSERT((int64_t)pool->committed >= 0, "%u promised frames are given back, more than there are",
+           0u - (unsigned)change);
+}
+
 /* From now on promises and the kernel's own frames stay within LIMIT, RESERVE of it the kernel's. */
 void frame_limit_promises(struct frame_pool *pool, uint64_t limit, uint32_t reserve);
 

@@ -63,10 +63,7 @@ static inline void commit_set(struct memory *memory, uint32_t now)
     if (now == before)
         return;
     memory->space.promised_frames = now;
-    if (now > before)
-        frame_commit(&frame_pool, now - before);
-    else
-        frame_uncommit(&frame_pool, before - now);
+    frame_change_commit(&frame_pool, (int32_t)(now - before));
 }
 
 /* The same when it is known that PAGES charged pages have come; not in mode 2. */
