@@ -26,7 +26,7 @@ SRC_8 := process/process.c process/part.c process/client.c process/turns.c proce
     process/signal.c process/signal_queue.c process/signal_frame.c process/signal_calls.c process/alarm.c \
     process/fpu.c process/tls.c process/time_calls.c process/futex.c process/system_calls_misc.c \
     process/random.c process/memory.c process/commit.c process/limits.c process/victim.c \
-    process/audit.c
+    process/events.c process/audit.c
 SRC_9 := file/file.c file/path.c file/transfer.c file/pipe.c file/modules.c file/devices.c \
     file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_transfer.c \
     file/calls_status.c file/calls_poll.c

@@ -16,6 +16,7 @@
 #include <kernel/layer.h>
 #include <kernel/panic.h>
 #include <process/client.h>
+#include <process/events.h>
 #include <process/exceptions.h>
 #include <process/fpu.h>
 #include <process/limits.h>
@@ -283,6 +284,12 @@ static void switch_to(struct process *next)
     process_current = next;
 }
 
+static void wait_for_interrupt(void)
+{
+    event_ends();
+    cpu_idle();
+}
+
 /* The current process can't go on, or has had its time: the next one; if there is none, wait. */
 static void switch_to_next(void)
 {
@@ -301,7 +308,7 @@ static void switch_to_next(void)
     if (process_count() == 0)
         process_clients_rare_work();
     else
-        cpu_idle();
+        wait_for_interrupt();
 }
 
 /* What seldom happens, and may end the current process. */
@@ -371,6 +378,7 @@ static struct trap_frame *leave(struct trap_frame *frame)
         } else if (call_is_repeated(self)) {
             call_repeat(self);
             cpu_take_interrupts();
+            event_is_cut();
             if (likely((trap_leave_work & WORK) == 0))
                 break; /* it has ended: who sleeps, goes on or ends has work for us */
         } else if (likely((trap_leave_work & WORK) == 0)) {
@@ -384,7 +392,7 @@ static struct trap_frame *leave(struct trap_frame *frame)
 
 void process_run(void)
 {
-    trap_resume(leave(NULL));
+    trap_resume(trap_leave(NULL));
 }
 
 static enum kerr schedule_init(const struct boot_info *boot)
@@ -403,6 +411,7 @@ static enum kerr schedule_init(const struct boot_info *boot)
     channel_register(wake_channel);
     trap_set_user_client(&client);
     trap_open_system_calls();
+    events_begin();
     return KERR_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <arch/i386/pic.h>
 #include <arch/i386/pit.h>
 #include <process/client.h>
+#include <process/events.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 
@@ -78,6 +79,7 @@ void timer_remove(struct process *process)
 static void tick(struct trap_frame *frame)
 {
     (void)frame;
+    event_begins_with_tick();
     uint32_t served = pit_ticks_served();
     ticks += served;
     measure_tick(served);
@@ -88,6 +90,7 @@ static void tick(struct trap_frame *frame)
     if (process_current != NULL)
         process_tick();
     process_clients_poll();
+    event_ends_with_tick();
 }
 
 void timer_start(void)

@@ -28,10 +28,10 @@ bench_is_whole() { # LOG STATUS
     return 1
 }
 
-bench_on_droste() { # counted|timed KERNEL PROGRAM LOG
+bench_on_droste() { # counted|timed KERNEL PROGRAM LOG [OPTION WORD]: of the kernel, of the program
     local image=${4%.log}.img status=0 flags
     bench_flags "$1"
-    "$(dirname "${BASH_SOURCE[0]}")/../floppy" "$2" "$image" init=bench "$3=bench" || return 1
+    "$(dirname "${BASH_SOURCE[0]}")/../floppy" "$2" "$image" "init=bench${5:+ $5}" "$3=bench${6:+ $6}" || return 1
     timeout -k 5 600 qemu-system-i386 "${flags[@]}" -boot a \
         -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -drive "if=floppy,format=raw,readonly=on,file=$image" -serial "file:$4" < /dev/null ||

@@ -54,6 +54,7 @@ void bench_madvise(void);
 void bench_signal(void);
 void bench_random(void);
 void bench_schedule(void);
+void bench_events(void);
 
 extern const char *bench_path; /* this program's own, for execve */
 

@@ -292,7 +292,7 @@ void bench_signal(void)
 
 /* ---- who runs when others compute ---- */
 
-enum { MOST_SPINNERS = 1000, SLEEP_NS = 20000000, SLEEPS = 5, SIGKILL = 9 };
+enum { MOST_SPINNERS = 1000, SLEEP_NS = 20000000, SLEEPS = 5 };
 
 static int32_t spinners[MOST_SPINNERS];
 

@@ -25,6 +25,7 @@ enum call_number {
     CALL_MOUNT = 21,
     CALL_KILL = 37,
     CALL_MKDIR = 39,
+    CALL_DUP = 41,
     CALL_PIPE = 42,
     CALL_BRK = 45,
     CALL_GETPPID = 64,
@@ -34,15 +35,26 @@ enum call_number {
     CALL_SYSINFO = 116,
     CALL_SIGRETURN = 119,
     CALL_MPROTECT = 125,
+    CALL_READV = 145,
+    CALL_MLOCKALL = 152,
+    CALL_MUNLOCKALL = 153,
     CALL_NANOSLEEP = 162,
+    CALL_MREMAP = 163,
+    CALL_POLL = 168,
     CALL_RT_SIGACTION = 174,
+    CALL_SENDFILE = 187,
     CALL_MMAP2 = 192,
     CALL_MADVISE = 219,
+    CALL_CLOCK_GETTIME = 265,
+    CALL_CLOCK_NANOSLEEP = 267,
+    CALL_PROCESS_VM_READV = 347,
+    CALL_GETRANDOM = 355,
+    CALL_CLOSE_RANGE = 436,
 };
 
 enum protection { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum map_flags { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000 };
-enum { MADV_DONTNEED = 4, SA_RESTORER = 0x04000000, SIGUSR1 = 10, SIGSEGV = 11 };
+enum map_flags { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000 };
+enum { MADV_DONTNEED = 4, SA_RESTORER = 0x04000000, SIGKILL = 9, SIGUSR1 = 10, SIGSEGV = 11 };
 enum { PAGE_BYTES = 4096, KIB = 1024, MIB = 1024 * 1024 };
 
 struct signal_action {
@@ -67,6 +79,18 @@ static inline int32_t call(enum call_number number, uint32_t a, uint32_t b, uint
     __asm__ volatile("int $0x80"
                      : "=a"(result)
                      : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d)
+                     : "memory", "cc");
+    return result;
+}
+
+/* Six arguments, the last of them 0. */
+static inline int32_t call_6(enum call_number number, uint32_t a, uint32_t b, uint32_t c,
+                             uint32_t d, uint32_t e)
+{
+    int32_t result;
+    __asm__ volatile("pushl %%ebp\n\txorl %%ebp, %%ebp\n\tint $0x80\n\tpopl %%ebp"
+                     : "=a"(result)
+                     : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
                      : "memory", "cc");
     return result;
 }
@@ -103,13 +127,8 @@ static inline bool is_error(uint32_t result)
 /* Private anonymous memory; the sixth argument, the file offset, is 0. */
 static inline uint32_t map_at(uint32_t address, uint32_t bytes, uint32_t protection, uint32_t flags)
 {
-    uint32_t result;
-    __asm__ volatile("pushl %%ebp\n\txorl %%ebp, %%ebp\n\tint $0x80\n\tpopl %%ebp"
-                     : "=a"(result)
-                     : "0"(CALL_MMAP2), "b"(address), "c"(bytes), "d"(protection),
-                       "S"(flags | MAP_PRIVATE | MAP_ANONYMOUS), "D"(-1)
-                     : "memory", "cc");
-    return result;
+    return (uint32_t)call_6(CALL_MMAP2, address, bytes, protection,
+                            flags | MAP_PRIVATE | MAP_ANONYMOUS, (uint32_t)-1);
 }
 
 static inline uint32_t map(uint32_t bytes, uint32_t protection)
