@@ -130,7 +130,7 @@ static int32_t discard(struct process *self, struct pages pages)
     if (pages.first < self->memory->space.first_page) /* a hole for good */
         pages.first = self->memory->space.first_page;
     uint32_t count = count_below_kernel(pages);
-    if (count > UNMAP_AT_ONCE_PAGES)
+    if (!is_done_at_once(&self->memory->space, count))
         return discard_in_pieces(self, pages.first, count);
     vaddr_t first = VADDR(pages.first << PAGE_SHIFT);
     enum kerr error = vma_discard(&self->memory->space, first, count);

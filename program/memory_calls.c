@@ -75,19 +75,65 @@ void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages)
     populate_piece(self, first_page);
 }
 
-/* PROGRESS_STEPS: the next page. What is found outside of the range is of another one: a call that
- * unmaps two has it shorter with the second, and that is all. */
-int32_t discard_in_pieces(struct process *self, uint32_t first_page, uint32_t pages)
+/* So many pages from PAGE on are a piece: a few slots, and then no more regions than may be. */
+static uint32_t piece_from(const struct space *space, uint32_t page, uint32_t end)
 {
     enum { PIECE_PAGES = 64 * SLOT_PAGES };
-    uint32_t page = progress_of(self, PROGRESS_STEPS), end = first_page + pages;
-    if (page == 0)
-        page = first_page;
-    if (page < first_page || page >= end)
-        return 0;
-    uint32_t piece = end - page < PIECE_PAGES ? end - page : PIECE_PAGES;
-    enum kerr error = vma_discard(&self->memory->space, VADDR(page << PAGE_SHIFT), piece);
+    uint32_t piece = end - page < PIECE_PAGES ? end - page : PIECE_PAGES, regions = 0;
+    if (space->region_count <= AT_ONCE_REGIONS)
+        return piece;
+    const struct vma *region = vma_at_or_above(space, VADDR(page << PAGE_SHIFT));
+    for (; region != NULL && region->last_page < page + piece; region = vma_next(region))
+        if (++regions == AT_ONCE_REGIONS)
+            return region->last_page + 1 - page;
+    return piece;
+}
+
+/* PROGRESS_STEPS: the next page. What is found outside of the range is of another one, which the same
+ * call has emptied before. */
+static uint32_t next_page_in(const struct process *self, uint32_t first_page, uint32_t end)
+{
+    uint32_t page = progress_of(self, PROGRESS_STEPS);
+    return page < first_page || page > end ? first_page : page;
+}
+
+static int32_t discard_piece(struct process *self, uint32_t page, uint32_t pages)
+{
+    enum kerr error = vma_discard(&self->memory->space, VADDR(page << PAGE_SHIFT), pages);
     if (error != KERR_OK)
         return memory_call_failed(error);
-    return call_continue(self, PROGRESS_STEPS, page + piece);
+    return call_continue(self, PROGRESS_STEPS, page + pages);
+}
+
+int32_t discard_in_pieces(struct process *self, uint32_t first_page, uint32_t pages)
+{
+    uint32_t end = first_page + pages, page = next_page_in(self, first_page, end);
+    return page == end ? 0
+                       : discard_piece(self, page, piece_from(&self->memory->space, page, end));
+}
+
+/*
+ * Regions that end in a piece go with it, and with them all that is below in the range: so no edge
+ * but the range's own is ever cut. Of a region that is longer than a piece the frames go first.
+ */
+int32_t unmap_in_pieces(struct process *self, uint32_t first_page, uint32_t pages)
+{
+    struct space *space = &self->memory->space;
+    uint32_t end = first_page + pages, page = next_page_in(self, first_page, end);
+    const struct vma *first = vma_at_or_above(space, VADDR(first_page << PAGE_SHIFT));
+    if (page == end || first == NULL || first->first_page >= end)
+        return 0;
+    uint32_t piece_end = page + piece_from(space, page, end);
+    const struct vma *last = vma_find(space, VADDR((piece_end - 1) << PAGE_SHIFT));
+    if (last != NULL && last->last_page >= piece_end && last->first_page <= page)
+        return discard_piece(self, page, piece_end - page);
+    if (last != NULL && last->last_page >= piece_end)
+        piece_end = last->first_page;
+    memory_regions_change(self->memory);
+    enum kerr error =
+        vma_release(space, VADDR(first_page << PAGE_SHIFT), piece_end - first_page);
+    if (error != KERR_OK && error != KERR_NOT_FOUND)
+        return memory_call_failed(error);
+    settle(self);
+    return call_continue(self, PROGRESS_STEPS, piece_end);
 }

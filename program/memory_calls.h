@@ -73,17 +73,30 @@ int32_t must_check memory_call_failed(enum kerr error);
 void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages);
 
 /*
- * Pages of which so many can be unmapped in one event; of more the frames are given back before, a
- * piece at a time: else it would take too long. Returns 0 when that is done, or what the call must
+ * What one event may change: so many pages that are real, or so many regions. More is done piece by
+ * piece. (A range has no more regions than pages.)
+ */
+enum { AT_ONCE_PAGES = 1 << (30 - PAGE_SHIFT), AT_ONCE_REGIONS = 8192 };
+
+static inline bool is_done_at_once(const struct space *space, uint32_t pages)
+{
+    return likely(pages <= AT_ONCE_REGIONS) ||
+           (pages <= AT_ONCE_PAGES && space->region_count <= AT_ONCE_REGIONS);
+}
+
+/*
+ * Drop what the pages of a range hold, which is too long for one event; or empty it up to what is
+ * done at once, before it is unmapped. Each returns 0 when that is done, or what the call must
  * return, which is never 0.
  */
-enum { UNMAP_AT_ONCE_PAGES = 1 << (30 - PAGE_SHIFT) };
 int32_t must_check discard_in_pieces(struct process *self, uint32_t first_page, uint32_t pages);
+int32_t must_check unmap_in_pieces(struct process *self, uint32_t first_page, uint32_t pages);
 
 static inline int32_t must_check before_unmapping(struct process *self, uint32_t first_page,
                                                   uint32_t pages)
 {
-    return likely(pages <= UNMAP_AT_ONCE_PAGES) ? 0 : discard_in_pieces(self, first_page, pages);
+    return is_done_at_once(&self->memory->space, pages) ? 0
+                                                        : unmap_in_pieces(self, first_page, pages);
 }
 
 /* USED pages and MORE of them would exceed LIMIT, which is in bytes. */

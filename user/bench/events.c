@@ -136,7 +136,8 @@ static void copy_bytes(void)
     int32_t zeros = call_3(CALL_OPEN, address_of("/dev/zero"), 2, 0);
     expect("events_readv", call_3(CALL_READV, (uint32_t)zeros, address_of(vectors), VECTORS));
     expect("events_write", call_3(CALL_WRITE, (uint32_t)zeros, to, bytes));
-    expect("events_sendfile", call(CALL_SENDFILE, (uint32_t)zeros, (uint32_t)zeros, 0, bytes));
+    int32_t file = call_3(CALL_OPEN, address_of(bench_path), 0, 0);
+    expect("events_sendfile", call(CALL_SENDFILE, (uint32_t)zeros, (uint32_t)file, 0, bytes));
     for (uint32_t i = 0; i < 256 * KIB; i++)
         *(volatile char *)(uintptr_t)(to + i) = '\r';
     *(volatile char *)(uintptr_t)(to + 256 * KIB - 1) = '\n';
