@@ -284,6 +284,12 @@ static void switch_to(struct process *next)
     process_current = next;
 }
 
+static inline void take_interrupts(void)
+{
+    cpu_take_interrupts();
+    event_is_cut();
+}
+
 static void wait_for_interrupt(void)
 {
     event_ends();
@@ -315,7 +321,7 @@ static void switch_to_next(void)
 static void do_rare_work(void)
 {
     while (process_finish_exit() || memory_give_back())
-        cpu_take_interrupts();
+        take_interrupts();
     if (lacks_frame && process_current != NULL)
         victim_make_room(process_current);
     lacks_frame = false;
@@ -377,8 +383,7 @@ static struct trap_frame *leave(struct trap_frame *frame)
                 break; /* in a handler */
         } else if (call_is_repeated(self)) {
             call_repeat(self);
-            cpu_take_interrupts();
-            event_is_cut();
+            take_interrupts();
             if (likely((trap_leave_work & WORK) == 0))
                 break; /* it has ended: who sleeps, goes on or ends has work for us */
         } else if (likely((trap_leave_work & WORK) == 0)) {

@@ -75,18 +75,12 @@ void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages)
     populate_piece(self, first_page);
 }
 
-/* So many pages from PAGE on are a piece: a few slots, and then no more regions than may be. */
+/* So many pages from PAGE on are a piece. Where there are many regions, no more than may be regions. */
 static uint32_t piece_from(const struct space *space, uint32_t page, uint32_t end)
 {
     enum { PIECE_PAGES = 64 * SLOT_PAGES };
-    uint32_t piece = end - page < PIECE_PAGES ? end - page : PIECE_PAGES, regions = 0;
-    if (space->region_count <= AT_ONCE_REGIONS)
-        return piece;
-    const struct vma *region = vma_at_or_above(space, VADDR(page << PAGE_SHIFT));
-    for (; region != NULL && region->last_page < page + piece; region = vma_next(region))
-        if (++regions == AT_ONCE_REGIONS)
-            return region->last_page + 1 - page;
-    return piece;
+    uint32_t most = space->region_count <= AT_ONCE_REGIONS ? PIECE_PAGES : AT_ONCE_REGIONS;
+    return end - page < most ? end - page : most;
 }
 
 /* PROGRESS_STEPS: the next page. What is found outside of the range is of another one, which the same
@@ -108,8 +102,7 @@ static int32_t discard_piece(struct process *self, uint32_t page, uint32_t pages
 int32_t discard_in_pieces(struct process *self, uint32_t first_page, uint32_t pages)
 {
     uint32_t end = first_page + pages, page = next_page_in(self, first_page, end);
-    return page == end ? 0
-                       : discard_piece(self, page, piece_from(&self->memory->space, page, end));
+    return page == end ? 0 : discard_piece(self, page, piece_from(&self->memory->space, page, end));
 }
 
 /*
@@ -130,8 +123,7 @@ int32_t unmap_in_pieces(struct process *self, uint32_t first_page, uint32_t page
     if (last != NULL && last->last_page >= piece_end)
         piece_end = last->first_page;
     memory_regions_change(self->memory);
-    enum kerr error =
-        vma_release(space, VADDR(first_page << PAGE_SHIFT), piece_end - first_page);
+    enum kerr error = vma_release(space, VADDR(first_page << PAGE_SHIFT), piece_end - first_page);
     if (error != KERR_OK && error != KERR_NOT_FOUND)
         return memory_call_failed(error);
     settle(self);

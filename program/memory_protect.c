@@ -36,66 +36,81 @@ static __attribute__((noinline)) int32_t charge_pages(struct process *self, uint
     return error == KERR_OK ? 0 : memory_call_failed(error);
 }
 
-/* The last page of a piece of [first_page, last_page], if a cut of its region can be afforded. */
-static __attribute__((noinline)) uint32_t end_of_piece(const struct space *space,
-                                                       uint32_t first_page, uint32_t last_page)
+/* May the pages [first_page, last_page], all of REGION, get RIGHTS? They are charged then. */
+static inline int32_t prepare_part(struct process *self, const struct vma *region,
+                                   uint32_t first_page, uint32_t last_page, enum rights rights)
 {
-    uint32_t piece_end = (first_page + AT_ONCE_PAGES) & ~(uint32_t)(SLOT_PAGES - 1);
-    return space->region_count < REGIONS_MAX - 1 ? piece_end - 1 : last_page;
-}
-
-/*
- * The pages [first_page, *last], all of REGION, get RIGHTS; or, of very many, the first ones: *LAST
- * says up to where. Whatever may be refused is asked for all of them before the first one changes.
- */
-static inline int32_t protect_part(struct process *self, const struct vma *region,
-                                   uint32_t first_page, uint32_t *last, enum rights rights)
-{
-    struct space *space = &self->memory->space;
-    uint32_t last_page = *last, pages = last_page - first_page + 1;
     if (unlikely(!may_protect(region, rights)))
         return -EACCES;
-    if (has_too_many_parts(space, first_page, last_page))
+    if (has_too_many_parts(&self->memory->space, first_page, last_page))
         return -ENOMEM;
     memory_regions_change(self->memory);
-    if (rights & RIGHTS_WRITE) {
-        if (!may_become_data(self, region, pages))
-            return -ENOMEM;
-        int32_t result = 0;
-        if (!(region->flags & (VMA_SHARED | VMA_CHARGED | VMA_NO_RESERVE)))
-            result = charge_pages(self, first_page, last_page);
-        if (result != 0)
-            return result;
-    }
-    if (unlikely(pages > AT_ONCE_PAGES)) {
-        *last = end_of_piece(space, first_page, last_page);
-        pages = *last - first_page + 1;
-    }
-    enum kerr error = vma_protect(space, VADDR(first_page << PAGE_SHIFT), pages, rights);
+    if (!(rights & RIGHTS_WRITE))
+        return 0;
+    if (!may_become_data(self, region, last_page - first_page + 1))
+        return -ENOMEM;
+    if (!(region->flags & (VMA_SHARED | VMA_CHARGED | VMA_NO_RESERVE)))
+        return charge_pages(self, first_page, last_page);
+    return 0;
+}
+
+static inline int32_t protect_part(struct process *self, uint32_t first_page, uint32_t last_page,
+                                   enum rights rights)
+{
+    enum kerr error = vma_protect(&self->memory->space, VADDR(first_page << PAGE_SHIFT),
+                                  last_page - first_page + 1, rights);
     return likely(error == KERR_OK) ? 0 : memory_call_failed(error);
 }
 
-/*
- * Region by region from REGION on, the lowest one: what lies before an obstacle is changed.
- * PROGRESS_STEPS: the next page.
- */
-static int32_t protect(struct process *self, const struct vma *region, uint32_t first_page,
-                       uint32_t last_page, enum rights rights)
+/* Of very many pages the first ones, if a cut of their region can be afforded. */
+static uint32_t end_of_piece(const struct space *space, uint32_t first_page, uint32_t last_page)
 {
-    uint32_t done_pages = 0;
+    if (last_page - first_page < AT_ONCE_PAGES || space->region_count >= REGIONS_MAX - 1)
+        return last_page;
+    return ((first_page + AT_ONCE_PAGES) & ~(uint32_t)(SLOT_PAGES - 1)) - 1;
+}
+
+/*
+ * Region by region from REGION on, the lowest one: what lies before an obstacle is changed. What may
+ * be refused is asked for all of a region before its first page changes. PROGRESS_STEPS: the next page.
+ */
+static __attribute__((noinline)) int32_t protect_in_pieces(struct process *self,
+                                                           const struct vma *region,
+                                                           uint32_t first_page, uint32_t last_page,
+                                                           enum rights rights)
+{
+    struct space *space = &self->memory->space;
+    uint32_t next_page = progress_of(self, PROGRESS_STEPS), done_pages = 0;
+    if (next_page != 0) {
+        first_page = next_page;
+        region = vma_at_or_above(space, VADDR(first_page << PAGE_SHIFT));
+    }
     for (unsigned regions = 1;; regions++) {
         if (region == NULL || region->first_page > first_page)
             return -ENOMEM;
         uint32_t last = last_page < region->last_page ? last_page : region->last_page;
-        int32_t result = protect_part(self, region, first_page, &last, rights);
+        int32_t result = prepare_part(self, region, first_page, last, rights);
+        last = end_of_piece(space, first_page, last);
+        if (result == 0)
+            result = protect_part(self, first_page, last, rights);
         if (result != 0 || last == last_page)
             return result;
         done_pages += last + 1 - first_page;
         first_page = last + 1; /* REGION may have become one with others */
         if (regions == AT_ONCE_REGIONS || done_pages > AT_ONCE_PAGES / 2)
             return call_continue(self, PROGRESS_STEPS, first_page);
-        region = vma_at_or_above(&self->memory->space, VADDR(first_page << PAGE_SHIFT));
+        region = vma_at_or_above(space, VADDR(first_page << PAGE_SHIFT));
     }
+}
+
+static inline int32_t protect(struct process *self, const struct vma *region, uint32_t first_page,
+                              uint32_t last_page, enum rights rights)
+{
+    if (unlikely(region == NULL || region->first_page > first_page ||
+                 region->last_page < last_page || last_page - first_page >= AT_ONCE_PAGES))
+        return protect_in_pieces(self, region, first_page, last_page, rights);
+    int32_t result = prepare_part(self, region, first_page, last_page, rights);
+    return likely(result == 0) ? protect_part(self, first_page, last_page, rights) : result;
 }
 
 SYSTEM_CALL(125, mprotect)
@@ -113,10 +128,6 @@ SYSTEM_CALL(125, mprotect)
         return -EINVAL;
     if (last_page >= KERNEL_BASE >> PAGE_SHIFT)
         return -ENOMEM;
-    uint32_t next_page = progress_of(self, PROGRESS_STEPS);
-    if (unlikely(next_page != 0))
-        return protect(self, vma_at_or_above(&self->memory->space, VADDR(next_page << PAGE_SHIFT)),
-                       next_page, last_page, rights_of(protection));
     const struct vma *region = vma_at_or_above(&self->memory->space, VADDR(address));
     if (unlikely(grows != 0)) {
         if (region == NULL || region->first_page > last_page)

@@ -139,7 +139,7 @@ static void test_mremap(void)
     old[(KEPT - 1) * PAGE] = 7;
     make_stripes(old + KEPT * PAGE, STRIPES);
     make_stripes(new, STRIPES);
-    munmap(new + KEPT * PAGE, (STRIPES - KEPT) * PAGE);
+    munmap(new + KEPT *PAGE, (STRIPES - KEPT) * PAGE);
     make_stripes(new, KEPT);
     CHECK(mremap(old, (KEPT + STRIPES) * PAGE, KEPT * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, new) ==
           new);

@@ -128,9 +128,8 @@ static void copy_bytes(void)
     struct vector all = {from, bytes};
     for (uint32_t i = 0; i < VECTORS; i++)
         vectors[i] = (struct vector){to + i * VECTOR_BYTES, VECTOR_BYTES};
-    expect("events_process_vm_readv",
-           call_6(CALL_PROCESS_VM_READV, (uint32_t)call_0(CALL_GETPID), address_of(vectors),
-                  VECTORS, address_of(&all), 1));
+    expect("events_process_vm_readv", call_6(CALL_PROCESS_VM_READV, (uint32_t)call_0(CALL_GETPID),
+                                             address_of(vectors), VECTORS, address_of(&all), 1));
     expect("events_getrandom", call_3(CALL_GETRANDOM, to, 4 * MIB, 0));
 
     int32_t zeros = call_3(CALL_OPEN, address_of("/dev/zero"), 2, 0);

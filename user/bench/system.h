@@ -53,7 +53,13 @@ enum call_number {
 };
 
 enum protection { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum map_flags { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000 };
+enum map_flags {
+    MAP_PRIVATE = 2,
+    MAP_FIXED = 0x10,
+    MAP_ANONYMOUS = 0x20,
+    MAP_NORESERVE = 0x4000,
+    MAP_POPULATE = 0x8000
+};
 enum { MADV_DONTNEED = 4, SA_RESTORER = 0x04000000, SIGKILL = 9, SIGUSR1 = 10, SIGSEGV = 11 };
 enum { PAGE_BYTES = 4096, KIB = 1024, MIB = 1024 * 1024 };
 
