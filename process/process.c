@@ -212,15 +212,21 @@ static void hand_children_on(struct process *process)
     }
 }
 
-/* Whoever waits for this word of the program's. Whether it is there is the program's affair. */
-static void clear_tid(struct process *self)
+/*
+ * Whoever waits for this word of the program's. Whether it is there is the program's affair. PROCESS
+ * may have been ended by another one, whose space is then the current one.
+ */
+static void clear_tid(const struct process *process)
 {
     const uint32_t nobody = 0;
-    if (self->clear_tid == 0 || self->memory->references == 1)
+    struct space *before = space_current();
+    if (process->clear_tid == 0 || process->memory->references == 1)
         return;
-    enum kerr ignored = user_write(self->clear_tid, &nobody, sizeof(nobody));
+    space_switch(&process->memory->space);
+    enum kerr ignored = user_write(process->clear_tid, &nobody, sizeof(nobody));
     (void)ignored;
-    futex_wake_one(self, self->clear_tid);
+    space_switch(before);
+    futex_wake_one(process, process->clear_tid);
 }
 
 static void finish_exit(struct process *process)
@@ -228,10 +234,9 @@ static void finish_exit(struct process *process)
     bool is_current = process == process_current;
     list_remove(&process->queue);
     process_end_vfork(process);
-    if (is_current) {
+    if (is_current)
         process_count_faults();
-        clear_tid(process);
-    }
+    clear_tid(process);
     process_parts_drop(process);
     hand_children_on(process);
     process->state = PROCESS_ZOMBIE;

@@ -240,6 +240,28 @@ static void test_cleared_tid(void)
     CHECK(result == 0 && waitpid(child, &status, 0) == child && status == 0);
 }
 
+static int wait_for_the_end(void *unused)
+{
+    (void)unused;
+    return pause();
+}
+
+/* The same for one that another process ends, behind signal BEFORE (0: none). */
+static void test_cleared_tid_of_killed(const char *text, int before, int signal_number)
+{
+    int status = -1;
+    tid_word = 1;
+    pid_t child = clone(wait_for_the_end, stack + sizeof(stack),
+                        CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, NULL, NULL, &tid_word);
+    if (before != 0) {
+        kill(child, before);
+        waitpid(child, &status, WUNTRACED);
+    }
+    kill(child, signal_number);
+    waitpid(child, &status, 0);
+    CHECK_THAT(text, WIFSIGNALED(status) && WTERMSIG(status) == signal_number && tid_word == 0);
+}
+
 /* ---- time, signals, errors ---- */
 
 static int wait_until(int clock, long nanoseconds, int flags)
@@ -352,6 +374,9 @@ int main(void)
     test_shared_key();
     test_private_key();
     test_cleared_tid();
+    test_cleared_tid_of_killed("a word is cleared: SIGKILL", 0, SIGKILL);
+    test_cleared_tid_of_killed("a word is cleared: SIGTERM", 0, SIGTERM);
+    test_cleared_tid_of_killed("a word is cleared: SIGKILL while stopped", SIGSTOP, SIGKILL);
     test_timeouts();
     test_signals();
     test_errors();
