@@ -23,7 +23,7 @@ SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
     process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
     process/exceptions.c \
-    process/signal.c process/signal_queue.c process/signal_frame.c process/signal_calls.c process/alarm.c \
+    process/signal.c process/signal_info.c process/signal_queue.c process/signal_frame.c process/signal_calls.c process/alarm.c \
     process/fpu.c process/tls.c process/time_calls.c process/futex.c process/system_calls_misc.c \
     process/random.c process/memory.c process/commit.c process/limits.c process/victim.c \
     process/events.c process/audit.c

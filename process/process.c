@@ -190,8 +190,8 @@ static void tell_parent(struct process *process)
     list_remove(&process->sibling); /* zombies first: wait4() finds them at once */
     list_add_first(&parent->children, &process->sibling);
     process_wake(&parent->children); /* before the signal: a wait that has its answer gives it */
-    if (!is_unasked && process->exit_signal != 0)
-        signal_send(parent, process->exit_signal, process->pid);
+    if (!is_unasked)
+        signal_send_end(parent, process);
 }
 
 /* The children of PROCESS go to process 1, or to the kernel. */

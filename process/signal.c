@@ -400,50 +400,7 @@ void signal_restore_mask(struct process *self)
     signal_set_blocked(self, self->signals_to_restore);
 }
 
-/* ---- what a signal tells of itself ---- */
-
-/* A child that ended, stopped or goes on. It may be gone by now. */
-static void describe_child(uint32_t pid, struct signal_info *info)
-{
-    enum { EXIT_SIGNAL_MASK = 0x7F, EXIT_CODE_SHIFT = 8 };
-    const struct process *child = process_find(pid);
-    info->code = CLD_EXITED;
-    if (child == NULL)
-        return;
-    info->user_time = child->ticks;
-    uint32_t status = child->exit_status;
-    if (child->state == PROCESS_ZOMBIE && (status & EXIT_SIGNAL_MASK) != 0) {
-        info->code = CLD_KILLED;
-        info->status = status & EXIT_SIGNAL_MASK;
-    } else if (child->state == PROCESS_ZOMBIE) {
-        info->status = status >> EXIT_CODE_SHIFT & 0xFF;
-    } else {
-        bool stopped = child->state == PROCESS_STOPPED;
-        info->code = stopped ? CLD_STOPPED : CLD_CONTINUED;
-        info->status = stopped ? status : SIGCONT;
-    }
-}
-
-void signal_describe(const struct process *self, unsigned signal, struct signal_info *info)
-{
-    memset(info, 0, sizeof(*info));
-    info->signal = (int32_t)signal;
-    if (self->fault_signal == signal) {
-        info->code = (int32_t)self->fault_code;
-        info->address = self->fault_address;
-        return;
-    }
-    if (signal_queue_tell(self, signal, info))
-        return;
-    unsigned slot = signal < ARRAY_LENGTH(self->senders) ? signal : 0;
-    info->pid = self->senders[slot];
-    if (info->pid == 0)
-        info->code = SI_KERNEL;
-    else if (signal == SIGCHLD)
-        describe_child(info->pid, info);
-    else
-        info->code = (self->sent_by_tkill >> slot & 1) != 0 ? SI_TKILL : SI_USER;
-}
+/* ---- delivering ---- */
 
 void signal_take(struct process *self, unsigned signal)
 {
@@ -452,8 +409,6 @@ void signal_take(struct process *self, unsigned signal)
     if (self->signal_queue == NULL || !signal_queue_take(self, signal))
         self->signals_pending &= ~signal_bit(signal);
 }
-
-/* ---- delivering ---- */
 
 /* The pending signal to take; 0: none. Mistakes of the program come first: their registers are
  * those of the mistake. */

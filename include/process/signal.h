@@ -77,6 +77,9 @@ const char *signal_name(unsigned signal);
  */
 void signal_send(struct process *process, unsigned signal, uint32_t sender);
 
+/* CHILD, a zombie, has its exit signal sent to PARENT, if it has one; siginfo tells how it ended. */
+void signal_send_end(struct process *parent, const struct process *child);
+
 /*
  * The current process did what the CPU refused: SIGNAL, which it can't put off (blocked, ignored
  * or without a handler: it ends here and now), with si_code CODE and si_addr ADDRESS; vector and

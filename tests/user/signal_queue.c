@@ -265,6 +265,43 @@ static void waiting(void)
           WTERMSIG(status) == SIGUSR2);
 }
 
+/* A child of a raw clone, whose end sends that signal: status 7, or SIGKILL. A 64-bit Linux tells
+ * programs of 32 bits the status with SIGCHLD alone. */
+static void exit_signal(int signal_number, bool kills)
+{
+    char text[64];
+    struct timespec limit = {10, 0};
+    siginfo_t info = {0};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    pid_t child = (pid_t)syscall(SYS_clone, signal_number, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        if (kills)
+            pause();
+        _exit(7);
+    }
+    if (kills)
+        kill(child, SIGKILL);
+    int result = sigtimedwait(&set, &info, &limit);
+    snprintf(text, sizeof(text), "exit signal %d, %s: siginfo tells of the child",
+             signal_number < SIGRTMIN ? signal_number : 0, kills ? "killed" : "ended");
+    CHECK_THAT(text, result == signal_number && info.si_pid == child &&
+                         info.si_code == (kills ? CLD_KILLED : CLD_EXITED) &&
+                         (signal_number != SIGCHLD || info.si_status == (kills ? SIGKILL : 7)));
+    waitpid(child, NULL, __WALL);
+}
+
+static void exit_signals(void)
+{
+    for (int kills = 0; kills < 2; kills++) {
+        exit_signal(SIGCHLD, kills != 0);
+        exit_signal(SIGUSR1, kills != 0);
+        exit_signal(first, kills != 0);
+    }
+}
+
 /* signal(7): to be stopped and to go on ends sigtimedwait. */
 static void stopped(void)
 {
@@ -299,5 +336,6 @@ int main(int argc, char **argv)
     refused();
     waiting();
     stopped();
+    exit_signals();
     return check_end();
 }
