@@ -124,15 +124,23 @@ enum time_layout {
     TIMESPEC_64, /* 64 bits each; the upper half of the nanoseconds is ignored */
 };
 
-/* The timeout at ADDRESS (0: none) in ticks. Returns 0, or what the call must return. */
+/*
+ * The timeout at ADDRESS (0: none) in ticks. What is left of it is told when the call ends, which can't
+ * wait for a page, and must not be read as the timeout by a repeated call: its pages come first.
+ * Returns 0, or what the call must return.
+ */
 static int32_t read_timeout(uint32_t address, enum time_layout layout, uint32_t *ticks)
 {
     int32_t words[4] = {0};
     *ticks = WAIT_FOR_EVER;
     if (address == 0)
         return 0;
-    enum kerr error = user_read(words, address, layout == TIMESPEC_64 ? 16 : 8);
+    const uint32_t bytes = layout == TIMESPEC_64 ? 16 : 8;
+    enum kerr error = user_read(words, address, bytes);
     if (error != KERR_OK)
+        return user_access_failed(error);
+    error = user_touch(address, bytes);
+    if (error_goes_by(error))
         return user_access_failed(error);
     int64_t seconds = words[0];
     int32_t part = words[1];
@@ -437,10 +445,20 @@ static int32_t select_round(struct process *self, const struct select_wish *wish
         for (unsigned set = 0; set < SETS && round == ROUND_TELL && error == KERR_OK; set++)
             if (wish->sets[set] != 0)
                 error = user_write(wish->sets[set] + index * WORD_BYTES, &words[set], WORD_BYTES);
-        if (error != KERR_OK) /* not to be repeated: some words are results already */
-            return error_goes_by(error) ? -ENOMEM : -EFAULT;
+        if (error != KERR_OK)
+            return user_access_failed(error);
     }
     return 0;
+}
+
+/* Some words are results before the last one is written: the sets must be writable before the first. */
+static int32_t touch_sets(const struct select_wish *wish)
+{
+    enum kerr error = KERR_OK;
+    for (unsigned set = 0; set < SETS && error == KERR_OK; set++)
+        if (wish->sets[set] != 0)
+            error = user_touch(wish->sets[set], set_words(wish) * WORD_BYTES);
+    return error == KERR_OK ? 0 : user_access_failed(error);
 }
 
 /* Descriptors behind the end of the table don't count, as in Linux. */
@@ -461,6 +479,8 @@ static int32_t select(struct process *self, struct select_wish wish)
             return wait_sleep(self, &poll_channel, ticks);
         result = error == KERR_NO_ROOM ? -ENOMEM : user_access_failed(error);
     }
+    if (result == 0)
+        result = touch_sets(&wish);
     if (result == 0)
         result = select_round(self, &wish, ROUND_TELL, &ready);
     if (result > 0)

@@ -223,8 +223,8 @@ static int32_t sendfile(struct process *self, uint32_t offset_bytes)
     uint32_t sent, before = progress_of(self, PROGRESS_BYTES);
     uint64_t position = 0;
     enum kerr error = ARG3 != 0 ? user_read(&position, ARG3, offset_bytes) : KERR_OK;
-    if (error == KERR_OK && ARG3 != 0) /* written now as well: what was sent can't be taken back */
-        error = user_write(ARG3, &position, offset_bytes);
+    if (error == KERR_OK && ARG3 != 0) /* what was sent can't be taken back */
+        error = user_touch(ARG3, offset_bytes);
     if (error != KERR_OK)
         return user_access_failed(error);
     int32_t result = find_sendfile_files(self, &to, &from);

@@ -30,14 +30,17 @@ static void copy_plain_fields(struct process *child, const struct process *paren
     memcpy(child->name, parent->name, sizeof(child->name));
 }
 
-/* The child finds its own number in its memory. What it can't be told there, it is not told. */
-static void tell_child(const struct process *child, uint32_t address)
+/*
+ * The child finds its own number in its memory. Where it may not write it is not told. Returns 0, or
+ * a repetition: the page has to come first, or a frame.
+ */
+static int32_t tell_child(const struct process *child, uint32_t address)
 {
     struct space *mine = space_current();
     space_switch(&child->memory->space);
-    enum kerr ignored = user_write(address, &child->pid, sizeof(child->pid));
-    (void)ignored;
+    enum kerr error = user_write(address, &child->pid, sizeof(child->pid));
     space_switch(mine);
+    return error_goes_by(error) ? user_access_failed(error) : 0;
 }
 
 /* The child is complete when this ends; nothing of it was seen by a program yet. */
@@ -46,10 +49,13 @@ static int32_t build_child(struct process *child, struct process *parent,
 {
     copy_plain_fields(child, parent, wish);
     int32_t answer = process_parts_fork(parent, child, wish);
-    if (answer != 0 || !(wish->flags & CLONE_PARENT_SETTID))
-        return answer;
-    enum kerr error = user_write(wish->parent_tid, &child->pid, sizeof(child->pid));
-    return error == KERR_OK ? 0 : user_access_failed(error);
+    if (answer == 0 && (wish->flags & CLONE_PARENT_SETTID)) {
+        enum kerr error = user_write(wish->parent_tid, &child->pid, sizeof(child->pid));
+        answer = error == KERR_OK ? 0 : user_access_failed(error);
+    }
+    if (answer == 0 && (wish->flags & CLONE_CHILD_SETTID))
+        answer = tell_child(child, wish->child_tid);
+    return answer;
 }
 
 static int32_t clone(struct process *self, const struct clone_wish *wish)
@@ -65,8 +71,6 @@ static int32_t clone(struct process *self, const struct clone_wish *wish)
         process_discard(child);
         return answer;
     }
-    if (wish->flags & CLONE_CHILD_SETTID)
-        tell_child(child, wish->child_tid);
     process_start(child);
     if (wish->flags & CLONE_VFORK) {
         child->is_vfork_child = 1;
@@ -102,16 +106,29 @@ SYSTEM_CALL(120, clone)
 
 enum { STATUS_CODE_SHIFT = 8 }; /* as wait4 reports it */
 
+/*
+ * Others may wait for the word that is cleared at the end, which can't wait itself. (Who is ended by a
+ * signal does not wait for its page: it could not be ended while that does not come.)
+ */
+static int32_t exit_with(struct process *self, uint32_t code)
+{
+    enum kerr error = KERR_OK;
+    if (self->clear_tid != 0 && self->memory->references > 1)
+        error = user_touch(self->clear_tid, sizeof(uint32_t));
+    if (error_goes_by(error))
+        return user_access_failed(error);
+    process_exit(self, (code & 0xFF) << STATUS_CODE_SHIFT);
+    return 0;
+}
+
 SYSTEM_CALL(1, exit)
 {
-    process_exit(self, (ARG1 & 0xFF) << STATUS_CODE_SHIFT);
-    return 0;
+    return exit_with(self, ARG1);
 }
 
 SYSTEM_CALL(252, exit_group)
 {
-    process_exit(self, (ARG1 & 0xFF) << STATUS_CODE_SHIFT);
-    return 0;
+    return exit_with(self, ARG1);
 }
 
 /* ---- who ---- */

@@ -463,8 +463,21 @@ static bool never_goes_on(uint32_t call)
     return is_sleep(call) || is_signal_wait(call);
 }
 
-/* A handler comes between SELF and the call that it is about to repeat. */
-static __attribute__((noinline)) void interrupt_call(struct process *self, uint32_t action_flags)
+/* SELF's sleep ends before its time. Returns as interrupt_call(). */
+static kerr_t end_sleep(struct process *self)
+{
+    int32_t result;
+    enum kerr error = time_sleep_interrupted(self, &result);
+    if (error == KERR_OK)
+        call_end(self, result);
+    return error;
+}
+
+/*
+ * A handler comes between SELF and the call that it is about to repeat.
+ *   returns KERR_OK; KERR_NO_MEMORY, KERR_MUST_WAIT: not yet, nothing has changed
+ */
+static __attribute__((noinline)) kerr_t interrupt_call(struct process *self, uint32_t action_flags)
 {
     uint32_t call = self->call;
     bool goes_on = (action_flags & ACTION_RESTART) != 0 && !never_goes_on(call) &&
@@ -479,9 +492,10 @@ static __attribute__((noinline)) void interrupt_call(struct process *self, uint3
     else if (only_lacks || (goes_on && !is_sleep(call)))
         call_begin_anew(self);
     else if (is_sleep(call))
-        call_end(self, time_sleep_interrupted(self));
+        return end_sleep(self);
     else
         call_end(self, -EINTR);
+    return KERR_OK;
 }
 
 /* No handler wants SIGNAL. */
@@ -489,13 +503,15 @@ static __attribute__((noinline)) void act_by_default(struct process *self, unsig
                                                      uint32_t handler)
 {
     uint64_t bit = signal_bit(signal);
+    enum kerr ignored = KERR_OK;
     uint32_t sender = self->senders[signal < ARRAY_LENGTH(self->senders) ? signal : 0];
     if (self->fault_signal == signal) {
         signal_end_by_fault(self, signal, self->fault_address);
         return;
     }
     if ((bit & SIGNALS_STOPPING) != 0 && call_is_repeated(self) && is_signal_wait(self->call))
-        interrupt_call(self, 0); /* to be stopped ends it; source: signal(7) */
+        ignored = interrupt_call(self, 0); /* to be stopped ends it; source: signal(7) */
+    (void)ignored;                         /* only a sleep has something to tell */
     signal_take(self, signal);
     if (handler == HANDLER_IGNORE || (bit & IGNORED_BY_DEFAULT) != 0 || is_protected(self, sender))
         return;
@@ -540,8 +556,8 @@ static void run_handler(struct process *self, unsigned signal, const struct sign
 {
     enum kerr error = KERR_OK;
     if (call_is_repeated(self))
-        interrupt_call(self, action->flags);
-    if ((action->flags & ACTION_RESET_HANDLER) != 0) {
+        error = interrupt_call(self, action->flags);
+    if (error == KERR_OK && (action->flags & ACTION_RESET_HANDLER) != 0) {
         error = own_table(self);
         action = signal_action(self, signal);
     }

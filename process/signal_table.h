@@ -116,7 +116,10 @@ struct signal_stack {
 void signal_stack_get(const struct process *self, uint32_t esp, struct signal_stack *stack);
 int32_t signal_stack_set(struct process *self, uint32_t esp, const struct signal_stack *stack);
 
-/* A sleep by nanosleep or clock_nanosleep ends early: the rest is told. Returns -EINTR, ... */
-int32_t time_sleep_interrupted(struct process *self);
+/*
+ * A sleep by nanosleep or clock_nanosleep ends early: the rest is told, and *RESULT is the call's.
+ *   returns KERR_OK; KERR_NO_MEMORY, KERR_MUST_WAIT: it still sleeps, and this is to be done again
+ */
+kerr_t time_sleep_interrupted(struct process *self, int32_t *result);
 
 #endif

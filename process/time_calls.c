@@ -313,11 +313,12 @@ static uint32_t rest_address(const struct process *self)
     return (ARG2 & TIMER_ABSTIME) != 0 ? 0 : ARG4;
 }
 
-int32_t time_sleep_interrupted(struct process *self)
+enum kerr time_sleep_interrupted(struct process *self, int32_t *result)
 {
     uint32_t address = rest_address(self);
+    *result = -EINTR;
     if (address == 0 || progress_of(self, PROGRESS_WAIT) == 0)
-        return -EINTR;
+        return KERR_OK;
     uint64_t now = timer_ticks(), deadline = wait_deadline(self, 0);
     struct time rest = ticks_to_time(deadline > now ? deadline - now : 0);
     struct timespec_64 long_form = {(int64_t)rest.seconds, (int32_t)rest.nanoseconds, 0};
@@ -325,6 +326,9 @@ int32_t time_sleep_interrupted(struct process *self)
     bool is_long = self->call == 407;
     enum kerr error = is_long ? user_write(address, &long_form, sizeof(long_form))
                               : user_write(address, &short_form, sizeof(short_form));
-    /* Without a frame for it the rest stays untold: this can't be repeated. */
-    return error == KERR_BAD_ACCESS ? -EFAULT : -EINTR;
+    if (error_goes_by(error))
+        return error;
+    if (error != KERR_OK)
+        *result = error == KERR_IO ? -EIO : -EFAULT;
+    return KERR_OK;
 }

@@ -26,6 +26,22 @@ enum kerr user_clear(uint32_t to, uint32_t bytes)
     return result == FAULT_RESOLVED ? KERR_OK : user_error_of(result);
 }
 
+enum kerr user_touch(uint32_t to, uint32_t bytes)
+{
+    if (!user_range_is_valid(to, bytes))
+        return KERR_BAD_ACCESS;
+    for (uint32_t done = 0; done < bytes;) {
+        uint8_t byte;
+        enum kerr error = user_read(&byte, to + done, sizeof(byte));
+        if (error == KERR_OK)
+            error = user_write(to + done, &byte, sizeof(byte));
+        if (error != KERR_OK)
+            return error;
+        done += PAGE_BYTES - (to + done) % PAGE_BYTES;
+    }
+    return KERR_OK;
+}
+
 /* The next piece to fetch: a string may end just before a page that is not there. */
 static uint32_t piece_bytes(uint32_t from, uint32_t room)
 {

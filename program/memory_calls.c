@@ -62,11 +62,16 @@ static int32_t populate_rest(struct trap_frame *frame)
 
 static void populate_piece(struct process *self, uint32_t first_page)
 {
-    uint32_t last_page = self->progress.last;
-    if (memory_populate(self->memory, &first_page, last_page, CALL_PIECE_PAGES) == KERR_NO_MEMORY)
+    uint32_t next_page = first_page, last_page = self->progress.last;
+    enum kerr error = memory_populate(self->memory, &next_page, last_page, CALL_PIECE_PAGES);
+    if (error == KERR_NO_MEMORY) {
         process_request_room();
-    else if (first_page <= last_page)
+    } else if (error == KERR_MUST_WAIT) { /* the piece anew: what is real by then is no work */
+        process_wait_for_page();
         call_go_on_in(self, populate_rest, PROGRESS_STEPS, first_page);
+    } else if (next_page <= last_page) {
+        call_go_on_in(self, populate_rest, PROGRESS_STEPS, next_page);
+    }
 }
 
 void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages)

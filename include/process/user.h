@@ -47,6 +47,13 @@ static inline kerr_t user_write(uint32_t to, const void *from, uint32_t bytes)
 
 kerr_t user_clear(uint32_t to, uint32_t bytes);
 
+/*
+ * Before a side effect, or before part of what is written replaces what a repeated call would read:
+ * make sure that BYTES bytes at TO can be written. What is there stays. Until the event ends, to write
+ * them can't fail.
+ */
+kerr_t user_touch(uint32_t to, uint32_t bytes);
+
 /* One word, at any alignment: cheaper. */
 static inline kerr_t user_read_word(uint32_t from, uint32_t *value)
 {
