@@ -271,7 +271,8 @@ static void fill_entry(struct directory_entry *entry, const struct node *node, c
 SYSTEM_CALL(220, getdents64)
 {
     struct file *file = file_at(self, ARG1);
-    uint32_t address = ARG2, left = ARG3;
+    uint32_t done = progress_of(self, PROGRESS_BYTES); /* FILE is behind what they tell */
+    uint32_t address = ARG2 + done, left = ARG3 - done;
     struct directory_entry entry;
     const char *name;
     const struct node *node;
@@ -285,8 +286,12 @@ SYSTEM_CALL(220, getdents64)
         if (entry.bytes > left)
             return address == ARG2 ? -EINVAL : (int32_t)(address - ARG2);
         enum kerr error = user_write(address, &entry, entry.bytes);
+        if (address != ARG2 && error_goes_by(error))
+            progress_note(self, PROGRESS_BYTES, address - ARG2);
+        else if (address != ARG2 && error != KERR_OK)
+            return (int32_t)(address - ARG2);
         if (error != KERR_OK)
-            return address == ARG2 ? user_access_failed(error) : (int32_t)(address - ARG2);
+            return user_access_failed(error);
         address += entry.bytes;
         left -= entry.bytes;
         file->offset++;
@@ -347,8 +352,15 @@ SYSTEM_CALL(19, lseek)
 SYSTEM_CALL(140, _llseek)
 {
     int64_t position;
+    struct file *file = file_at(self, ARG1);
+    uint64_t before = file != NULL ? file->offset : 0;
     int32_t result = seek(self, (int64_t)((uint64_t)ARG2 << 32 | ARG3), ARG5, &position);
-    return result != 0 ? result : tell(ARG4, &position, sizeof(position));
+    if (result != 0)
+        return result;
+    enum kerr error = user_write(ARG4, &position, sizeof(position));
+    if (error_goes_by(error)) /* repeated, it counts from where this one did */
+        file->offset = before;
+    return error == KERR_OK ? 0 : user_access_failed(error);
 }
 
 /* ---- the file system ---- */

@@ -33,7 +33,7 @@ static int32_t read_zeros(struct process *self, struct file *file, struct transf
         uint32_t bytes = transfer_step(transfer, PAGE_BYTES);
         enum kerr error = transfer_zeros(transfer, bytes);
         if (error != KERR_OK)
-            return transfer_failed(transfer, error, done);
+            return transfer_failed(self, transfer, error, done);
         done += bytes;
     }
     return (int32_t)done;

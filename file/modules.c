@@ -67,7 +67,7 @@ static int32_t module_read(struct process *self, struct file *file, struct trans
     }
     *position += done;
     if (error != KERR_OK)
-        return transfer_failed(transfer, error, before + done);
+        return transfer_failed(self, transfer, error, before + done);
     return start + done < end ? transfer_goes_on(self, transfer, before + done)
                               : (int32_t)(before + done);
 }

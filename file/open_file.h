@@ -175,12 +175,18 @@ void transfer_skip(struct transfer *transfer, uint32_t bytes);
  */
 uint32_t transfer_step(struct transfer *transfer, uint32_t most);
 
-/* What an operation returns that has moved DONE bytes when a copy fails with ERROR. */
-static inline int32_t transfer_failed(const struct transfer *transfer, enum kerr error,
-                                      uint32_t done)
+/*
+ * What an operation returns that has moved DONE bytes when a copy fails with ERROR. What goes by
+ * cuts nothing short: the call goes on behind those bytes.
+ */
+static inline int32_t transfer_failed(struct process *self, const struct transfer *transfer,
+                                      enum kerr error, uint32_t done)
 {
-    if (done > 0)
-        return (int32_t)done;
+    if (done > 0) {
+        if (!error_goes_by(error) || transfer->flags & TRANSFER_NEVER_SLEEPS)
+            return (int32_t)done;
+        progress_note(self, PROGRESS_BYTES, done);
+    }
     if (transfer->flags & TRANSFER_NEVER_SLEEPS)
         return error == KERR_NO_MEMORY ? -ENOMEM : -EFAULT;
     return user_access_failed(error);

@@ -142,9 +142,13 @@ static inline void wake_writers(struct pipe *pipe)
 
 /* ---- reading ---- */
 
-static int32_t pipe_read_empty(const struct file *file, const struct transfer *transfer)
+static int32_t pipe_read_empty(const struct process *self, const struct file *file,
+                               struct transfer *transfer)
 {
     struct pipe *pipe = file->pipe;
+    uint32_t before = transfer_begin(self, transfer);
+    if (before > 0) /* somebody else has read the rest */
+        return (int32_t)before;
     if (transfer->bytes == 0 || !(pipe->open_ends & FILE_WRITE))
         return 0;
     if ((file->flags & O_NONBLOCK) || (transfer->flags & TRANSFER_NEVER_SLEEPS))
@@ -154,10 +158,11 @@ static int32_t pipe_read_empty(const struct file *file, const struct transfer *t
 }
 
 /* Any read; the pipe is not empty. */
-static __attribute__((noinline)) int32_t pipe_read_any(struct file *file, struct transfer *transfer)
+static __attribute__((noinline)) int32_t pipe_read_any(struct process *self, struct file *file,
+                                                       struct transfer *transfer)
 {
     struct pipe *pipe = file->pipe;
-    uint32_t done = 0, left = transfer->bytes;
+    uint32_t done = transfer_begin(self, transfer), left = transfer->bytes;
     if (left > pipe_used(pipe))
         left = pipe_used(pipe);
     enum kerr error = KERR_OK;
@@ -172,7 +177,7 @@ static __attribute__((noinline)) int32_t pipe_read_any(struct file *file, struct
         }
     }
     wake_writers(pipe);
-    return error == KERR_OK ? (int32_t)done : transfer_failed(transfer, error, done);
+    return error == KERR_OK ? (int32_t)done : transfer_failed(self, transfer, error, done);
 }
 
 /* The usual read is one copy out of a page; everything else, and what fails, goes the long way. */
@@ -181,15 +186,15 @@ static int32_t pipe_read(struct process *self, struct file *file, struct transfe
     struct pipe *pipe = file->pipe;
     uint32_t bytes = transfer->bytes, taken = pipe->taken, used = pipe->put - taken;
     uint32_t in_page = taken % PAGE_BYTES;
-    (void)self;
     if (used == 0)
-        return pipe_read_empty(file, transfer);
+        return pipe_read_empty(self, file, transfer);
     if (bytes > used)
         bytes = used;
-    if (unlikely(bytes > PAGE_BYTES - in_page || !transfer_is_simple(transfer, bytes)) ||
+    if (unlikely(bytes > PAGE_BYTES - in_page || self->progress.kind == PROGRESS_BYTES ||
+                 !transfer_is_simple(transfer, bytes)) ||
         unlikely(user_copy(transfer_place(transfer), *page_slot(pipe, taken) + in_page, bytes) !=
                  FAULT_RESOLVED))
-        return pipe_read_any(file, transfer);
+        return pipe_read_any(self, file, transfer);
     consume(pipe, bytes);
     wake_writers(pipe);
     return (int32_t)bytes;
@@ -267,12 +272,17 @@ static __attribute__((noinline)) int32_t pipe_write_any(struct process *self, st
         signal_send(self, SIGPIPE, self->pid);
         return done > 0 ? (int32_t)done : -EPIPE;
     }
+    bool is_atomic = transfer->bytes <= PIPE_BUF && before == 0;
     enum kerr error = pipe_write_some(pipe, transfer, &done);
+    if (error_goes_by(error) && is_atomic) { /* nobody has seen the bytes yet */
+        pipe->put -= done;
+        done = 0;
+    }
     if (done > before)
         wake_readers(pipe);
     if (error == KERR_NO_ROOM)
         return pipe_write_full(self, file, transfer, done);
-    return error == KERR_OK ? (int32_t)done : transfer_failed(transfer, error, done);
+    return error == KERR_OK ? (int32_t)done : transfer_failed(self, transfer, error, done);
 }
 
 /* The usual write is one copy into a page that is there; as in pipe_read(). */

@@ -28,7 +28,7 @@ static int32_t terminal_write(struct process *self, struct file *file, struct tr
         return (int32_t)done;
     enum kerr error = transfer_from_user(transfer, piece, bytes);
     if (error != KERR_OK)
-        return transfer_failed(transfer, error, done);
+        return transfer_failed(self, transfer, error, done);
     console_write(piece, bytes);
     done += bytes;
     return transfer->bytes > 0 ? transfer_goes_on(self, transfer, done) : (int32_t)done;
@@ -37,7 +37,8 @@ static int32_t terminal_write(struct process *self, struct file *file, struct tr
 /* ---- reading ---- */
 
 /* The COUNT characters that come next are taken; a mark at the end is no character. */
-static int32_t take_input(struct transfer *transfer, uint32_t count)
+static int32_t take_input(struct process *self, struct transfer *transfer, uint32_t count,
+                          uint32_t before)
 {
     uint8_t piece[PIECE_BYTES];
     uint32_t done = 0;
@@ -50,14 +51,14 @@ static int32_t take_input(struct transfer *transfer, uint32_t count)
             piece[i] = (uint8_t)terminal.ring[(terminal.taken + i) % INPUT_CHARACTERS];
         enum kerr error = transfer_to_user(transfer, piece, bytes);
         if (error != KERR_OK)
-            return transfer_failed(transfer, error, done);
+            return transfer_failed(self, transfer, error, before + done);
         terminal.taken += bytes;
         done += bytes;
         left -= bytes;
     }
     if (has_mark && done == characters)
         terminal.taken++;
-    return (int32_t)done;
+    return (int32_t)(before + done);
 }
 
 static int32_t sleep_for_input(struct process *self, const struct file *file,
@@ -83,7 +84,7 @@ static int32_t read_characters(struct process *self, const struct file *file,
     uint32_t ticks = terminal.settings.characters[VTIME] * TICKS_PER_TENTH;
     bool is_enough = count >= (least < transfer->bytes ? least : transfer->bytes);
     if (count > 0 && (is_enough || (file->flags & O_NONBLOCK)))
-        return take_input(transfer, count);
+        return take_input(self, transfer, count, 0);
     if (least == 0) {
         if (!wait_is_over(self, ticks))
             return sleep_for_input(self, file, transfer, ticks);
@@ -93,19 +94,23 @@ static int32_t read_characters(struct process *self, const struct file *file,
         return sleep_for_input(self, file, transfer, WAIT_FOR_EVER);
     uint32_t pause = (uint32_t)timer_ticks() - terminal.last_key_tick;
     if (pause >= ticks)
-        return take_input(transfer, count);
+        return take_input(self, transfer, count, 0);
     terminal.readers = SOMEBODY_WAITS;
     return process_sleep(&terminal.taken, timer_ticks() + (ticks - pause));
 }
 
 static int32_t terminal_read(struct process *self, struct file *file, struct transfer *transfer)
 {
+    uint32_t before = transfer_begin(self, transfer), count = terminal_readable();
+    if (before > 0 && count == 0) /* somebody else has read the rest */
+        return (int32_t)before;
+    if (before > 0)
+        return take_input(self, transfer, count, before);
     if (transfer->bytes == 0)
         return 0;
     if (!(terminal.settings.local & ICANON))
         return read_characters(self, file, transfer);
-    uint32_t count = terminal_readable();
-    return count > 0 ? take_input(transfer, count)
+    return count > 0 ? take_input(self, transfer, count, 0)
                      : sleep_for_input(self, file, transfer, WAIT_FOR_EVER);
 }
 

@@ -119,8 +119,12 @@ SYSTEM_CALL(355, getrandom)
             return call_continue(self, PROGRESS_BYTES, done);
         random_bytes(part, count);
         enum kerr error = user_write(address + done, part, count);
+        if (done > 0 && error_goes_by(error))
+            progress_note(self, PROGRESS_BYTES, done);
+        else if (done > 0 && error != KERR_OK)
+            return (int32_t)done;
         if (error != KERR_OK)
-            return done > 0 ? (int32_t)done : user_access_failed(error);
+            return user_access_failed(error);
         done += count;
     }
     return (int32_t)done;

@@ -97,6 +97,8 @@ static int32_t transfer(struct process *self, struct memory *peer, struct cursor
                                PAGE_BYTES - remote->part.base % PAGE_BYTES);
         bytes = least(bytes, BYTES_MAX - done);
         enum kerr error = copy(self, peer, local->part.base, remote->part.base, bytes, direction);
+        if (error_goes_by(error) && done > 0)
+            progress_note(self, PROGRESS_BYTES, done);
         if (error_goes_by(error) || (error != KERR_OK && done == 0))
             return user_access_failed(error);
         if (error != KERR_OK)
