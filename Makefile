@@ -52,7 +52,7 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)
 TESTS_9 := $(call unit_tests,file pipe terminal)
-TESTS_10 := $(call unit_tests,commit)
+TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)
 TESTS_11 := $(call unit_tests,line prompt commands commands_process)
 
 # What a kernel of layers 0..N alone is made of; the whole kernel is the highest one.

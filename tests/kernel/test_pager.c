@@ -38,6 +38,8 @@ static enum kerr bring(struct object *object, uint32_t number, frame_t *frame)
     uint32_t *words = temp_map(TEMP_FAULT_FRAME, *frame);
     page_clear(words);
     words[0] = TEST_PAGER_WORD + number;
+    if (pager->fill != NULL)
+        pager->fill(number, (uint8_t *)words);
     temp_unmap(TEMP_FAULT_FRAME);
     page->is_asked_for = false;
     pager->brought++;

@@ -25,6 +25,8 @@ struct test_pager {
         uint32_t times_asked;
     } pages[TEST_PAGES];
     uint32_t brought, ended;
+    /* What page NUMBER holds, PAGE_BYTES at BYTES; NULL: zeros behind its first word. */
+    void (*fill)(uint32_t number, uint8_t *bytes);
 };
 
 /* An object of TEST_PAGES pages that PAGER fills, each after POLLS. */
