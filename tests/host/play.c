@@ -5,6 +5,7 @@
 #include "play.h"
 
 #include "machine.h"
+#include "play_pager.h"
 
 #include <mm/cow.h>
 #include <mm/frame.h>
@@ -35,9 +36,10 @@ uint32_t play_current;
 static bool is_under_pressure;
 static uint32_t words_written; /* every value is a new one */
 
-/* Objects: 0 is the file. What their pages hold; what they held when the machine was booted. */
-enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000 };
-static const uint32_t object_pages[PLAY_OBJECTS] = {FILE_PAGES, PAGES, 200};
+/* Objects: 0 is the file, 2 has a pager. What their pages hold; what they held when the machine was
+ * booted. */
+enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000, PAGED_OBJECT = 2, PAGED_PAGES = 200 };
+static const uint32_t object_pages[PLAY_OBJECTS] = {FILE_PAGES, PAGES, PAGED_PAGES};
 static struct object *objects[PLAY_OBJECTS];
 static uint32_t object_contents[PLAY_OBJECTS][PAGES];
 
@@ -285,6 +287,12 @@ static void do_discard(const struct operation *operation)
     }
 }
 
+/* A page is not there yet, or failed for this once: who asks again gets further. */
+static bool is_refusal(enum kerr result)
+{
+    return result == KERR_MUST_WAIT || result == KERR_IO;
+}
+
 static void do_make_real(const struct operation *operation)
 {
     struct place place = place_of(operation);
@@ -297,6 +305,8 @@ static void do_make_real(const struct operation *operation)
             play_is_behind_the_end(&place.area->pages[i]))
             wanted = KERR_BAD_ACCESS;
     enum kerr result = vma_make_real(place.address, place.pages);
+    for (uint32_t i = 0; i < place.pages * PLAY_PAGER_REFUSALS && is_refusal(result); i++)
+        result = vma_make_real(place.address, place.pages);
     if (wanted != KERR_OK && result == KERR_NO_MEMORY)
         return; /* it did not come so far */
     if (wanted == KERR_OK && result == KERR_NO_MEMORY && frame_available(&frame_pool) < 8)
@@ -328,6 +338,13 @@ static enum fault_result wanted_of(const struct page *page, uint32_t rights)
     return play_is_behind_the_end(page) ? FAULT_BEYOND_END : FAULT_RESOLVED;
 }
 
+/* The same for an access to PAGE: others must not be refused. */
+static bool is_refused(const struct page *page, enum fault_result result)
+{
+    return page->object == PAGED_OBJECT + 1 &&
+           (result == FAULT_MUST_WAIT || result == FAULT_IO_ERROR);
+}
+
 static void do_write(const struct operation *operation)
 {
     struct operation point = *operation;
@@ -336,6 +353,8 @@ static void do_write(const struct operation *operation)
     struct page *page = &place.area->pages[place.first];
     uint32_t value = ++words_written;
     enum fault_result result = probe_write(place.address, value);
+    for (uint32_t i = 0; i < PLAY_PAGER_REFUSALS && is_refused(page, result); i++)
+        result = probe_write(place.address, value);
     judge_access(result, wanted_of(page, RIGHTS_WRITE));
     if (result != FAULT_RESOLVED || play_is_wrong)
         return;
@@ -351,6 +370,8 @@ static void do_read(const struct operation *operation)
     struct page *page = &place.area->pages[place.first];
     uint32_t value = 0;
     enum fault_result result = probe_read(place.address, &value);
+    for (uint32_t i = 0; i < PLAY_PAGER_REFUSALS && is_refused(page, result); i++)
+        result = probe_read(place.address, &value);
     judge_access(result, wanted_of(page, RIGHTS_READ | RIGHTS_EXECUTE));
     if (result == FAULT_RESOLVED && !play_is_wrong && value != *play_word_of(page))
         play_wrong("page %u reads as %x, written was %x", place.first, value, *play_word_of(page));
@@ -502,7 +523,8 @@ void play_make_objects(void)
     for (uint32_t i = 0; i < FILE_PAGES; i++)
         machine_frame_write(FRAME(first.n + i), 0, FILE_WORD + i);
     for (uint32_t i = 1; i < PLAY_OBJECTS && error == KERR_OK; i++)
-        error = object_create_anonymous(object_pages[i], &objects[i]);
+        error = i == PAGED_OBJECT ? play_pager_make(object_pages[i], &objects[i])
+                                  : object_create_anonymous(object_pages[i], &objects[i]);
     if (error != KERR_OK)
         abort();
 }
@@ -515,6 +537,9 @@ void play_reset(void)
     memset(object_contents, 0, sizeof(object_contents));
     for (uint32_t i = 0; i < FILE_PAGES; i++)
         object_contents[0][i] = FILE_WORD + i;
+    for (uint32_t i = 0; i < PAGED_PAGES; i++)
+        object_contents[PAGED_OBJECT][i] = PLAY_PAGER_WORD + i;
+    play_pager_forget();
     play_model[0].exists = true;
     play_current = 0;
     is_under_pressure = play_is_wrong = false;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test. Pages that come late, or fail at first (play_pager.h).
+ */
+#include "play_pager.h"
+
+#include <arch/i386/entry.h>
+#include <kernel/channel.h>
+#include <mm/frame.h>
+#include <mm/pager.h>
+#include <mm/paging.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGES_MAX = 1024, EVERY = 16, LATE = 1, FAILS = 2, LATE_AND_FAILS = 3 };
+
+static uint8_t refusals[PAGES_MAX]; /* since the page was brought last */
+
+static bool is_ready(struct channel *channel)
+{
+    (void)channel;
+    return true; /* by the time that anybody asks */
+}
+static struct channel channel = {is_ready};
+
+static enum kerr refusal(uint32_t page)
+{
+    uint32_t how = page % EVERY, before = refusals[page];
+    if ((how == LATE || how == LATE_AND_FAILS) && before == 0)
+        return KERR_MUST_WAIT;
+    if ((how == FAILS && before == 0) || (how == LATE_AND_FAILS && before == 1))
+        return KERR_IO;
+    return KERR_OK;
+}
+
+static enum kerr bring(struct object *object, uint32_t page, frame_t *frame)
+{
+    (void)object;
+    enum kerr error = refusal(page);
+    if (error != KERR_OK) {
+        refusals[page]++;
+        channel_leave(&channel);
+        return error;
+    }
+    error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, frame);
+    if (error != KERR_OK)
+        return error;
+    uint32_t *words = temp_map(TEMP_FAULT_FRAME, *frame);
+    memset(words, 0, PAGE_BYTES);
+    words[0] = PLAY_PAGER_WORD + page;
+    temp_unmap(TEMP_FAULT_FRAME);
+    refusals[page] = 0;
+    return KERR_OK;
+}
+
+static uint32_t count_reclaimable(const struct object *object)
+{
+    return object->real_pages;
+}
+
+static void end(struct object *object)
+{
+    (void)object;
+    abort(); /* the playground holds a reference */
+}
+
+enum kerr play_pager_make(uint32_t pages, struct object **object)
+{
+    static const struct pager pager = {
+        .name = "play", .bring = bring, .count_reclaimable = count_reclaimable, .end = end};
+    return object_create_paged(pages, &pager, NULL, object);
+}
+
+void play_pager_forget(void)
+{
+    memset(refusals, 0, sizeof(refusals));
+}
