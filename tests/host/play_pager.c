@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGES_MAX = 1024, EVERY = 16, LATE = 1, FAILS = 2, LATE_AND_FAILS = 3 };
+enum { PAGES_MAX = 1024, EVERY = 4, LATE = 1, FAILS = 2, LATE_AND_FAILS = 3 };
 
 static uint8_t refusals[PAGES_MAX]; /* since the page was brought last */
 
