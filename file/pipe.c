@@ -143,12 +143,11 @@ static inline void wake_writers(struct pipe *pipe)
 /* ---- reading ---- */
 
 static int32_t pipe_read_empty(const struct process *self, const struct file *file,
-                               struct transfer *transfer)
+                               const struct transfer *transfer)
 {
     struct pipe *pipe = file->pipe;
-    uint32_t before = transfer_begin(self, transfer);
-    if (before > 0) /* somebody else has read the rest */
-        return (int32_t)before;
+    if (unlikely(self->progress.kind == PROGRESS_BYTES)) /* somebody else has read the rest */
+        return (int32_t)self->progress.value;
     if (transfer->bytes == 0 || !(pipe->open_ends & FILE_WRITE))
         return 0;
     if ((file->flags & O_NONBLOCK) || (transfer->flags & TRANSFER_NEVER_SLEEPS))
