@@ -18,6 +18,7 @@ void line_start(struct line *line)
     line->length = 0;
     line->cursor = 0;
     line->steps_back = 0;
+    line->is_full = false;
 }
 
 static void echo_times(const struct line *line, char character, unsigned times)
@@ -40,6 +41,7 @@ static void delete_range(struct line *line, unsigned first, unsigned end)
 {
     unsigned rest = line->length - end;
 
+    line->is_full = false;
     move_cursor(line, first);
     memmove(line->text + first, line->text + end, rest + 1);
     line->length -= end - first;
@@ -50,7 +52,8 @@ static void delete_range(struct line *line, unsigned first, unsigned end)
 
 static void insert(struct line *line, char character)
 {
-    if (line->length + 1 == LINE_BYTES)
+    line->is_full = line->length + 1 == LINE_BYTES;
+    if (line->is_full)
         return;
     memmove(line->text + line->cursor + 1, line->text + line->cursor,
             line->length - line->cursor + 1);
@@ -121,7 +124,7 @@ enum line_result line_take_key(struct line *line, int key)
     if (key == '\n') {
         line->echo("\n", 1);
         remember(line);
-        return LINE_DONE;
+        return line->is_full ? LINE_TOO_LONG : LINE_DONE;
     }
     if (key == CONTROL_C) {
         line->echo("^C\n", 3);

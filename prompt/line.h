@@ -19,6 +19,7 @@ struct line {
     void (*echo)(const char *text, size_t bytes); /* printable text, '\b' and '\n' */
     char text[LINE_BYTES];                        /* always terminated */
     unsigned length, cursor;
+    bool is_full; /* a character found no room, and nothing was edited since */
     char history[LINE_HISTORY][LINE_BYTES]; /* the line number n at n % LINE_HISTORY */
     unsigned remembered;                    /* lines so far */
     unsigned steps_back;                    /* which of them is shown; 0: the new one */
@@ -27,6 +28,7 @@ struct line {
 enum line_result {
     LINE_GOES_ON,
     LINE_DONE,      /* Enter: TEXT is the line */
+    LINE_TOO_LONG,  /* Enter, but TEXT is not all that was typed: half an address is another one */
     LINE_ABANDONED, /* ^C */
 };
 
@@ -36,7 +38,7 @@ void line_start(struct line *line);
 /*
  * Take KEY, as of <kernel/console.h>: characters; Backspace, Delete; the cursor keys, Home (^A),
  * End (^E); ^U clears the line, ^K what is behind the cursor; Up and Down show earlier lines. What
- * does not fit is not taken.
+ * does not fit is not taken, and the line is too long until something else is edited.
  */
 enum line_result line_take_key(struct line *line, int key);
 

@@ -121,5 +121,7 @@ void prompt_run(void)
         while (result == LINE_GOES_ON);
         if (result == LINE_DONE)
             prompt_run_line(line.text);
+        else if (result == LINE_TOO_LONG)
+            printk("not done: the line has room for %u characters\n", LINE_BYTES - 1);
     }
 }

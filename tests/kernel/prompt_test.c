@@ -91,12 +91,26 @@ TEST("prompt", "keys with nothing to do: nothing happens")
     expect_line("");
 }
 
-TEST("prompt", "a line too long: what does not fit is not taken")
+TEST("prompt",
+     "a line too long: what does not fit is not taken, and Enter says so until it is edited")
 {
     start_editor();
+    for (unsigned i = 0; i < LINE_BYTES - 1; i++)
+        take('x');
+    EXPECT(take('\n') == LINE_DONE);
+    start_line();
     for (unsigned i = 0; i < 2 * LINE_BYTES; i++)
         take('x');
     EXPECT_EQUAL(line.length, LINE_BYTES - 1);
+    EXPECT(line_take_key(&line, '\n') == LINE_TOO_LONG);
+    start_line();
+    take(KEY_UP);
+    take('y');
+    take('\b');
+    take('z');
+    EXPECT(take('\n') == LINE_DONE);
+    start_line();
+    take(KEY_UP);
     take(KEY_HOME);
     take('y');
     EXPECT_EQUAL(line.text[0], 'x');
@@ -151,7 +165,7 @@ TEST("prompt", "random keys: the line and its echo agree")
 
     start_editor();
     for (unsigned i = 0; i < 3000; i++)
-        if (take(keys[test_random(&random) % ARRAY_LENGTH(keys)]) == LINE_DONE)
+        if (take(keys[test_random(&random) % ARRAY_LENGTH(keys)]) != LINE_GOES_ON)
             start_line();
 }
 
