@@ -106,8 +106,8 @@ static kerr_t read_module(struct tag tag, struct boot_info *info)
 }
 
 /*
- * Add RANGE to the map. Where there is no room the smallest available range gives way: RAM may be lost,
- * but never what says that something is no RAM. Returns false if a range was left out.
+ * Add RANGE to the map. Where there is no room the smallest available range gives way: RAM may be
+ * lost, but never what says that something is no RAM. Returns false if a range was left out.
  */
 static bool add_range(struct boot_info *info, struct memory_range range)
 {

@@ -20,8 +20,8 @@ const char poll_channel;
 /* ---- how long ---- */
 
 /*
- * The call's progress is the end of the wait, in ticks, cut to 31 bits and never 0. No wait is longer
- * than half of what can be told apart.
+ * The call's progress is the end of the wait, in ticks, cut to 31 bits and never 0. No wait is
+ * longer than half of what can be told apart.
  */
 enum { END_BITS = 0x7FFFFFFF, END_SIGN = 0x40000000 };
 

@@ -170,8 +170,8 @@ static int32_t send_page(struct process *self, struct file *to, const struct nod
 }
 
 /*
- * Send up to BYTES bytes of the module FROM, from POSITION on, as far as it goes now, and a piece at
- * the most: *SENT. A write that takes less than it was given wants to go on later.
+ * Send up to BYTES bytes of the module FROM, from POSITION on, as far as it goes now, and a piece
+ * at the most: *SENT. A write that takes less than it was given wants to go on later.
  *   returns 0; or, when nothing was sent, what the call must return: never 0
  */
 static int32_t send_module(struct process *self, struct file *to, const struct node *from,
@@ -214,8 +214,8 @@ static int32_t find_sendfile_files(struct process *self, struct file **to, struc
 }
 
 /*
- * sendfile() with an offset of OFFSET_BYTES bytes at ARG3, or none: then the file's own is used. The
- * offset moves on with each piece, and so tells a repeated call where to go on.
+ * sendfile() with an offset of OFFSET_BYTES bytes at ARG3, or none: then the file's own is used.
+ * The offset moves on with each piece, and so tells a repeated call where to go on.
  */
 static int32_t sendfile(struct process *self, uint32_t offset_bytes)
 {

@@ -183,7 +183,8 @@ static int32_t fork_part(struct process *parent, struct process *child,
     return 0;
 }
 
-/* Descriptors marked so are closed in a table of PROCESS's own: it gets one while execve may fail. */
+/* Descriptors marked so are closed in a table of PROCESS's own: it gets one while execve may
+ * fail. */
 static enum kerr prepare_exec_part(struct process *process)
 {
     return closes_any_on_exec(files_of(process)) ? files_copy_for_write(process) : KERR_OK;

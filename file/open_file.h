@@ -193,8 +193,8 @@ static inline int32_t transfer_failed(struct process *self, const struct transfe
 }
 
 /*
- * The bytes that the call has moved before it was repeated: TRANSFER goes on behind them. (A transfer
- * of the kernel's is one step of a call, which counts by itself.)
+ * The bytes that the call has moved before it was repeated: TRANSFER goes on behind them. (A
+ * transfer of the kernel's is one step of a call, which counts by itself.)
  */
 static inline uint32_t transfer_begin(const struct process *self, struct transfer *transfer)
 {
@@ -379,8 +379,8 @@ struct file_status {
 };
 
 /*
- * The status of the file at a path of SELF's (path_find_user()), or, with AT_EMPTY_PATH and an empty
- * path, of DIRECTORY itself. Returns 0, or what the call must return, which is never 0.
+ * The status of the file at a path of SELF's (path_find_user()), or, with AT_EMPTY_PATH and an
+ * empty path, of DIRECTORY itself. Returns 0, or what the call must return, which is never 0.
  */
 int32_t file_status_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
                        struct file_status *status);

@@ -76,8 +76,8 @@ static inline void bit_set(struct frame_pool *pool, uint32_t bit)
         word_set(pool->level3, bit >> 15);
 }
 
-/* The bits of the COUNT frames from FIRST on, a word at a time. (Frame numbers that are multiples of
- * 32 have bits that are: low_frames and frames are.) */
+/* The bits of the COUNT frames from FIRST on, a word at a time. (Frame numbers that are multiples
+ * of 32 have bits that are: low_frames and frames are.) */
 static void bits_set(struct frame_pool *pool, frame_t first, uint32_t count)
 {
     for (uint32_t n = first.n, end = first.n + count, next; n < end; n = next) {

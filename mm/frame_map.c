@@ -150,8 +150,8 @@ static void note_claim(const char *name, frame_t first, uint32_t count, enum fra
 }
 
 /*
- * The memory of the loader's framebuffer, empty without one. A screen has not half as many bytes as there
- * is RAM, and does not reach above 4 GiB: one of such a size is not believed.
+ * The memory of the loader's framebuffer, empty without one. A screen has not half as many bytes as
+ * there is RAM, and does not reach above 4 GiB: one of such a size is not believed.
  */
 static struct memory_range framebuffer_range(const struct boot_framebuffer *screen, uint32_t frames)
 {
@@ -166,7 +166,8 @@ static struct memory_range framebuffer_range(const struct boot_framebuffer *scre
     return range;
 }
 
-/* What lies in RAM, or may, and must stay: the image, the loader's block, its framebuffer, the modules. */
+/* What lies in RAM, or may, and must stay: the image, the loader's block, its framebuffer, the
+ * modules. */
 static uint32_t collect_blocked(const struct boot_info *boot, uint32_t frames,
                                 struct memory_range *blocked)
 {

@@ -118,7 +118,8 @@ void space_switch(struct space *space)
     directory_load(space->directory);
 }
 
-/* Tables and regions that take a few million instructions to give back, if each has 1,024 frames. */
+/* Tables and regions that take a few million instructions to give back, if each has 1,024
+ * frames. */
 enum { TABLES_AT_ONCE = 64, REGIONS_AT_ONCE = 4096 };
 
 bool space_destroy_piece(struct space *space)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Private. Uses: layers 0-3. Used by: mm/vma.c, mm/audit.c.
+ * Layer 4. Private. Uses: layers 0-3. Used by: mm/vma*.c, mm/object.c, mm/audit.c.
  *
  * Where region nodes live: a fixed array of pages in kernel space, a promise that becomes real as
  * it grows and a promise again where it empties. No heap.

@@ -95,8 +95,8 @@ static inline struct vma *region_merge(struct space *space, struct vma *region, 
 }
 
 /*
- * Promise the slots that the new pages [FIRST_PAGE, LAST_PAGE] of a promise with RIGHTS cover whole;
- * the others are built at a touch. Without any right there is nothing to promise.
+ * Promise the slots that the new pages [FIRST_PAGE, LAST_PAGE] of a promise with RIGHTS cover
+ * whole; the others are built at a touch. Without any right there is nothing to promise.
  */
 void region_promise_whole_slots(uint32_t first_page, uint32_t last_page, enum rights rights);
 

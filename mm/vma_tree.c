@@ -200,7 +200,8 @@ static inline bool may_have_gap(const struct rb_node *node, uint32_t pages)
     return node != NULL && vma_of(node)->gap_bound_pages >= pages;
 }
 
-/* The lowest gap of at least PAGES pages in the subtree of TOP; NULL: none, as its bound says now. */
+/* The lowest gap of at least PAGES pages in the subtree of TOP; NULL: none, as its bound says
+ * now. */
 static struct vma *lowest_gap(struct rb_node *top, uint32_t pages)
 {
     struct rb_node *node = top;

@@ -79,7 +79,8 @@ static inline bool vma_find_place(const struct space *space, uint32_t page, stru
     return above != NULL && (below == NULL || page > below->last_page);
 }
 
-/* The end of the subtree of NODE's child on SIDE that is next to NODE; NODE itself if it has none. */
+/* The end of the subtree of NODE's child on SIDE that is next to NODE; NODE itself if it has
+ * none. */
 static inline struct rb_node *next_to(struct rb_node *node, enum rb_side side)
 {
     struct rb_node *end = node, *child = node->child[side];
@@ -98,7 +99,8 @@ static inline void vma_place_below(struct vma *above, struct vma_place *place)
                                 below != NULL ? vma_of(below) : NULL, above};
 }
 
-/* As vma_find_room(), by pages: the region above the gap that has room from *PAGE on; NULL: none. */
+/* As vma_find_room(), by pages: the region above the gap that has room from *PAGE on; NULL:
+ * none. */
 struct vma *vma_find_gap(const struct space *space, uint32_t pages, uint32_t *page);
 
 /* The lowest region that ends at or above PAGE, or the end. */

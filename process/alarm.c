@@ -3,9 +3,9 @@
  * Layer 8. Alarms: alarm, setitimer and getitimer (ITIMER_REAL).
  *
  * Few programs set one: a block of the heap, which the record points at, in a red-black tree, the
- * earliest leftmost. So a tick looks at one, and an end at none but its own. An alarm keeps the time that
- * was asked for in microseconds, as it is told again; it goes off at the first tick that is not before.
- * The timers that count a program's own time (VIRTUAL, PROF) are not there.
+ * earliest leftmost. So a tick looks at one, and an end at none but its own. An alarm keeps the
+ * time that was asked for in microseconds, as it is told again; it goes off at the first tick that
+ * is not before. The timers that count a program's own time (VIRTUAL, PROF) are not there.
  * Source: Linux manual pages alarm(2), getitimer(2).
  */
 #include <arch/i386/cpu.h>
@@ -57,7 +57,8 @@ static void drop(struct process *process)
 
 PROCESS_PART(alarm, .drop = drop);
 
-/* Its process gets the signal. It begins anew, in step with before unless that is past, or is gone. */
+/* Its process gets the signal. It begins anew, in step with before unless that is past, or is
+ * gone. */
 static void go_off(struct alarm *alarm, uint64_t now)
 {
     struct process *process = alarm->process;
@@ -117,7 +118,8 @@ static bool is_valid(struct timeval value)
     return value.seconds >= 0 && value.useconds >= 0 && value.useconds < USECONDS;
 }
 
-/* What is due and has not gone off yet has a microsecond left: nothing would mean that there is none. */
+/* What is due and has not gone off yet has a microsecond left: nothing would mean that there is
+ * none. */
 static struct itimerval current_value(const struct process *self)
 {
     const struct alarm *alarm = self->alarm;

@@ -85,9 +85,9 @@ static void send_fpu_error(struct process *self, const struct answer *answer, en
 }
 
 /*
- * A selector may be a word that the program can't read: QEMU before version 9.1 pops for a program's
- * `lret` and `iret` whatever ESP leads to, and the error code names what was no selector. A vector
- * comes from the instruction (`int N`). So this goes out, and that never does.
+ * A selector may be a word that the program can't read: QEMU before version 9.1 pops for a
+ * program's `lret` and `iret` whatever ESP leads to, and the error code names what was no selector.
+ * A vector comes from the instruction (`int N`). So this goes out, and that never does.
  */
 static void hide_selector(struct trap_frame *frame)
 {
@@ -135,7 +135,8 @@ void user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
         process_wait_for_page();
         return;
     }
-    /* Whose rights were used (fault.c) and what is mapped in the kernel's half is not for programs. */
+    /* Whose rights were used (fault.c) and what is mapped in the kernel's half is not for
+     * programs. */
     frame->error_code |= ERROR_USER;
     if (fault->address.v >= KERNEL_BASE)
         frame->error_code |= ERROR_PRESENT;

@@ -3,8 +3,8 @@
  * Layer 8. Resource limits: inherited, and asked for where they bind.
  *
  * A process here has no privileges: it may lower its limits, and raise soft ones up to hard ones.
- * What no limit can bind, since there is nothing to count (queues, real-time), is kept all the same.
- * Source: Linux manual page getrlimit(2).
+ * What no limit can bind, since there is nothing to count (queues, real-time), is kept all the
+ * same. Source: Linux manual page getrlimit(2).
  */
 #include <mm/heap.h>
 #include <process/limits.h>

@@ -2,9 +2,9 @@
 /*
  * Layer 8. System calls that are repeated, and their progress (repeat.h).
  *
- * `is_in_call` in the record says that its call is to be repeated, and is the one mark that progress
- * is valid. The registers stay as the program left them, EIP behind the int 0x80; but EAX may hold
- * the result already, when the call goes on in another handler.
+ * `is_in_call` in the record says that its call is to be repeated, and is the one mark that
+ * progress is valid. The registers stay as the program left them, EIP behind the int 0x80; but EAX
+ * may hold the result already, when the call goes on in another handler.
  */
 #include <process/repeat.h>
 

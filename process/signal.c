@@ -6,8 +6,9 @@
  * at a time becomes what the table of actions says. A table is shared by fork until one side
  * changes it; no table at all means that every action is the default.
  *
- * A process that slept in a system call is about to repeat it (process/repeat.h). A handler comes in
- * between, and the call begins anew behind it, or ends with EINTR or with what it has moved so far.
+ * A process that slept in a system call is about to repeat it (process/repeat.h). A handler comes
+ * in between, and the call begins anew behind it, or ends with EINTR or with what it has moved so
+ * far.
  */
 #include <process/signal.h>
 
@@ -126,7 +127,8 @@ bool signals_reap_children(const struct process *process)
 
 /* ---- as a part of a process ---- */
 
-/* A child that shares the memory, and goes on beside its parent, can't share the stack for signals. */
+/* A child that shares the memory, and goes on beside its parent, can't share the stack for
+ * signals. */
 static int32_t fork_part(struct process *parent, struct process *child,
                          const struct clone_wish *wish)
 {
@@ -216,8 +218,8 @@ static __attribute__((noinline)) void settle(struct process *process, unsigned s
 /*
  * PROCESS has no handler for SIGNAL and does not ignore it. If that ends it, and nothing has to
  * come before, it is marked for its end, asleep or not: so a parent that waits for its vfork child
- * can be ended. The current one looks itself, on its way out; a stopped one when it goes on, but for
- * SIGKILL. source: Linux kernel/signal.c, complete_signal()
+ * can be ended. The current one looks itself, on its way out; a stopped one when it goes on, but
+ * for SIGKILL. source: Linux kernel/signal.c, complete_signal()
  */
 static bool ends_at_once(const struct process *process, unsigned signal)
 {

@@ -3,8 +3,9 @@
  * Layer 8. System calls about signals, process groups and sessions.
  *
  * Source: Linux manual pages sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2),
- * sigtimedwait(2), sigaltstack(2), signal(2), kill(2), tkill(2), rt_sigqueueinfo(2), pause(2), setpgid(2), setsid(2).
- * Old values are told before new ones are set: so a bad address changes nothing.
+ * sigtimedwait(2), sigaltstack(2), signal(2), kill(2), tkill(2), rt_sigqueueinfo(2), pause(2),
+ * setpgid(2), setsid(2). Old values are told before new ones are set: so a bad address changes
+ * nothing.
  */
 #include <process/clock.h>
 #include <process/schedule.h>
@@ -221,7 +222,8 @@ static int32_t take_one_of(struct process *self, uint64_t ready)
     return (int32_t)signal;
 }
 
-/* Until one of *SET comes, which nothing else takes meanwhile: blocked or not, it is blocked now. */
+/* Until one of *SET comes, which nothing else takes meanwhile: blocked or not, it is blocked
+ * now. */
 static int32_t sleep_for_signal(struct process *self, uint64_t set, const struct time *limit)
 {
     uint64_t deadline = 0;

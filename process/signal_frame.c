@@ -15,8 +15,8 @@
 #include <process/tls.h>
 
 /*
- * struct sigcontext of the i386 ABI: it begins as a trap frame does, with ESP where that one has the
- * fault's address.
+ * struct sigcontext of the i386 ABI: it begins as a trap frame does, with ESP where that one has
+ * the fault's address.
  */
 struct context {
     struct trap_frame registers;

@@ -4,9 +4,9 @@
  *
  * A signal pends if its bit in the record says so; here stands, for each time that it was sent,
  * what siginfo is to tell, the oldest first. Few processes get such a signal, so the lists are a
- * block of the heap, made when the first one comes and given back when the process ends. All entries of
- * all processes together are bounded by RLIMIT_SIGPENDING of who receives, as there is one user.
- * Invariant: a signal that has an entry pends.
+ * block of the heap, made when the first one comes and given back when the process ends. All
+ * entries of all processes together are bounded by RLIMIT_SIGPENDING of who receives, as there is
+ * one user. Invariant: a signal that has an entry pends.
  */
 #include <kernel/string.h>
 #include <mm/heap.h>

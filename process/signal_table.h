@@ -87,7 +87,8 @@ kerr_t signal_send_with(struct process *process, unsigned signal, uint32_t sende
 
 /*
  * The queue (process/signal_queue.c): one time more that SIGNAL was sent, and what is told of it;
- * what the oldest entry tells (false: there is none); the oldest is done with (true: there are more).
+ * what the oldest entry tells (false: there is none); the oldest is done with (true: there are
+ * more).
  */
 kerr_t signal_queue_add(struct process *process, unsigned signal, const struct signal_info *info);
 bool signal_queue_tell(const struct process *process, unsigned signal, struct signal_info *info);

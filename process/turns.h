@@ -72,9 +72,9 @@ bool turns_is_over(struct turns *turns, struct process *process);
 void turns_give_up(struct process *process);
 
 /*
- * CHILD begins. If its PARENT (or NULL) has much left, with half of that, and its end gives back what
- * it has not used; else in the next round. So a round has an end, whoever forks, and forks cost a
- * parent at most three quarters of its slice.
+ * CHILD begins. If its PARENT (or NULL) has much left, with half of that, and its end gives back
+ * what it has not used; else in the next round. So a round has an end, whoever forks, and forks
+ * cost a parent at most three quarters of its slice.
  */
 void turns_divide(struct turns *turns, struct process *parent, struct process *child);
 void turns_return(const struct turns *turns, struct process *parent, const struct process *child);

@@ -85,8 +85,8 @@ static char *skip_word(char *text, const char *end)
 /*
  * LINE, zeros behind what the file has, is "#!INTERPRETER [OPTION]": both get their ends. Without a
  * newline the option may be cut, but not the name.
- *   returns 0; -ENOEXEC: there is no name, or its end was not seen; -EACCES: the name is empty, which
- *   stands for the working directory
+ *   returns 0; -ENOEXEC: there is no name, or its end was not seen; -EACCES: the name is empty,
+ *   which stands for the working directory
  */
 static int32_t split_script_line(char line[SCRIPT_LINE_BYTES_MAX], char **interpreter,
                                  char **option)
@@ -110,7 +110,8 @@ static int32_t split_script_line(char line[SCRIPT_LINE_BYTES_MAX], char **interp
     return **interpreter == '\0' ? -EACCES : 0;
 }
 
-/* The script PATH is the program's file: its interpreter, whose path is put into NEXT, becomes it. */
+/* The script PATH is the program's file: its interpreter, whose path is put into NEXT, becomes
+ * it. */
 static int32_t begin_script(const struct process *process, const char *path, char *line, char *next)
 {
     char *interpreter, *option;

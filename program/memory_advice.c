@@ -36,7 +36,8 @@ static bool has_flag(const struct vma *region, uint32_t last_page, uint32_t flag
     return false;
 }
 
-/* Ranges of pages as these calls get them: the last page may lie in the kernel, where no region is. */
+/* Ranges of pages as these calls get them: the last page may lie in the kernel, where no region
+ * is. */
 struct pages {
     uint32_t first, last;
 };
@@ -137,7 +138,8 @@ static int32_t discard(struct process *self, struct pages pages)
     return error == KERR_OK ? 0 : memory_call_failed(error);
 }
 
-/* Every region of the range has to allow what it is to be touched for. PROGRESS_STEPS: the next page. */
+/* Every region of the range has to allow what it is to be touched for. PROGRESS_STEPS: the next
+ * page. */
 static int32_t populate(struct process *self, const struct vma *region, struct pages pages,
                         uint32_t advice)
 {

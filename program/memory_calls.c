@@ -4,7 +4,8 @@
  */
 #include "memory_calls.h"
 
-/* With so many frames left it is not frames that lack, but nodes, of which there is a fixed array. */
+/* With so many frames left it is not frames that lack, but nodes, of which there is a fixed
+ * array. */
 enum { SHORTAGE_FRAMES = 16 };
 
 int32_t memory_call_failed(enum kerr error)

@@ -53,7 +53,8 @@ static inline bool memory_is_error(int32_t result)
     return (uint32_t)result >= (uint32_t)-4095;
 }
 
-/* Nodes of MEMORY's regions may come and go now: what was remembered of them is not true any more. */
+/* Nodes of MEMORY's regions may come and go now: what was remembered of them is not true any
+ * more. */
 static inline void memory_regions_change(struct memory *memory)
 {
     memory->heap_region = NULL;
@@ -66,9 +67,9 @@ static inline void memory_regions_change(struct memory *memory)
 int32_t must_check memory_call_failed(enum kerr error);
 
 /*
- * Touch what the call of SELF has mapped: in pieces, before the program sees the result. The mapping
- * stands, whether all its pages can be touched or not; who wants more frames than there are makes a
- * victim necessary, and most likely is it.
+ * Touch what the call of SELF has mapped: in pieces, before the program sees the result. The
+ * mapping stands, whether all its pages can be touched or not; who wants more frames than there are
+ * makes a victim necessary, and most likely is it.
  */
 void populate_mapping(struct process *self, uint32_t first_page, uint32_t pages);
 

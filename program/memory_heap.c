@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 10. brk: the end of the heap moves, mostly by a few pages and again and again, so the region
- * that ends there is remembered.
+ * Layer 10. brk: the end of the heap moves, mostly by a few pages and again and again, so the
+ * region that ends there is remembered.
  *
  * Source: Linux manual page brk(2).
  */

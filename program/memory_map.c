@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 10. mmap: private memory, shared memory, files; anywhere, where it is suggested, or in place of
- * what is there.
+ * Layer 10. mmap: private memory, shared memory, files; anywhere, where it is suggested, or in
+ * place of what is there.
  *
  * First what the manual page asks for is checked, then limits and the account of promises, then
  * layer 4 does it; it either does it all or changes nothing.

@@ -81,8 +81,8 @@ static void skip(struct cursor *cursor, uint32_t bytes)
 }
 
 /*
- * Up to the end of a page of the peer's at a time, so that what can't be had ends it there. More than
- * Linux moves by one call is cut.
+ * Up to the end of a page of the peer's at a time, so that what can't be had ends it there. More
+ * than Linux moves by one call is cut.
  */
 static int32_t transfer(struct process *self, struct memory *peer, struct cursor *local,
                         struct cursor *remote, enum direction direction)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 10. mprotect: region by region, up to the first obstacle (a hole, a file that is not open for
- * writing), which is then told, as on Linux. Many pages or regions are changed in pieces.
+ * Layer 10. mprotect: region by region, up to the first obstacle (a hole, a file that is not open
+ * for writing), which is then told, as on Linux. Many pages or regions are changed in pieces.
  *
  * Source: Linux manual page mprotect(2).
  */

@@ -97,7 +97,8 @@ static int32_t move(struct process *self, const struct vma *region, const struct
 
 /*
  * To an address of the caller's, in place of what is there. All that can be known is asked before
- * the first page goes; if memory lacks after that, what was at the new address is gone, as on Linux.
+ * the first page goes; if memory lacks after that, what was at the new address is gone, as on
+ * Linux.
  */
 static int32_t remap_to(struct process *self, struct remap *remap)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork copies nothing; writing does. A parent fills memory, forks, and both sides write: the numbers
- * tell who paid for which page, in free memory before and after each step.
+ * fork copies nothing; writing does. A parent fills memory, forks, and both sides write: the
+ * numbers tell who paid for which page, in free memory before and after each step.
  *
  *   make run INIT=build/user/forkshow
  *

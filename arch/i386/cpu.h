@@ -59,9 +59,9 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 /*
- * Fill cpu_features. The option `nocpuid` hides CPUID and all that it tells of, CR4 included; `notsc`,
- * `nopse`, `nopge`, `nofpu`, `nofxsr`, `nosmep`, `nosmap` and `noumip` hide one feature (`nofxsr` SSE
- * as well).
+ * Fill cpu_features. The option `nocpuid` hides CPUID and all that it tells of, CR4 included;
+ * `notsc`, `nopse`, `nopge`, `nofpu`, `nofxsr`, `nosmep`, `nosmap` and `noumip` hide one feature
+ * (`nofxsr` SSE as well).
  *   source: SDM vol. 2A, "CPUID"; vol. 1, "Processor Identification and Feature Determination"
  */
 void cpu_init(void);

@@ -2,8 +2,8 @@
 ;
 ; Layer 0. The font of the framebuffer console: 256 glyphs of 16 bytes.
 ;
-; It is the packaged console font that the Makefile names (FONT), unpacked and checked by tools/font.
-; Characters 0x20-0x7E are ASCII; what lies beyond is the font's own business.
+; It is the packaged console font that the Makefile names (FONT), unpacked and checked by
+; tools/font. Characters 0x20-0x7E are ASCII; what lies beyond is the font's own business.
 
 section .rodata
 global font_glyphs

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: boot.asm (the first two selectors), trap, double_fault.
+ * Layer 0. Uses: types. Used by: boot.asm (the first two selectors), trap,
+ * double_fault, process/ and program/exec.c (the programs' selectors, esp0, TLS).
  *
  * The segment descriptors: flat ones, since protection is the paging unit's work, and two TSSs,
  * since the CPU looks there for the kernel stack and for the double-fault task. The CPU writes into

@@ -3,9 +3,9 @@
  * Layer 0. The PS/2 keyboard.
  *
  * No wait is without a bound: where there is no controller the status port reads as ones, and some
- * imitations never answer. The keyboard itself is told its scan code set, and to scan: the firmware, or a
- * loader, may have left it otherwise. If it does not answer, it is taken as it is. LEDs, repeat rates and
- * layouts other than US are not set.
+ * imitations never answer. The keyboard itself is told its scan code set, and to scan: the
+ * firmware, or a loader, may have left it otherwise. If it does not answer, it is taken as it is.
+ * LEDs, repeat rates and layouts other than US are not set.
  */
 #include <arch/i386/io.h>
 #include <arch/i386/keyboard.h>
@@ -119,7 +119,8 @@ static bool tell_keyboard(uint8_t byte)
     return false;
 }
 
-/* Whatever set it was in, and whether it scanned or not. Sent while the controller does not translate. */
+/* Whatever set it was in, and whether it scanned or not. Sent while the controller does not
+ * translate. */
 static void set_up_keyboard(void)
 {
     if (tell_keyboard(KEYBOARD_STOP) && tell_keyboard(KEYBOARD_SET))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types, io, console (KEY_*). Used by: console, its tests.
+ * Layer 0. Uses: types, io, console (KEY_*). Used by: console, prompt/attention.c, tests.
  *
  * The PS/2 keyboard behind an i8042 controller that translates to scan code set 1.
  */

@@ -184,7 +184,8 @@ static enum kerr paging_layer_init(__attribute__((unused)) const struct boot_inf
     enum kerr error = show_boot_directory();
     if (error != KERR_OK)
         return error;
-    /* Before the image's table, which slot 0 shares, gets global entries: they would stay cached. */
+    /* Before the image's table, which slot 0 shares, gets global entries: they would stay
+     * cached. */
     as_event(drop_identity_mapping);
     as_event(protect_image);
     as_event(make_frame_table_global);

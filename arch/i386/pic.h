@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: trap, drivers of layer 0.
+ * Layer 0. Uses: types. Used by: trap, drivers of layer 0, process/timer.c,
+ * prompt/attention.c.
  *
  * The two 8259A interrupt controllers: IRQ 0-15 arrive as vectors 32-47, all masked but what a
  * driver asks for.

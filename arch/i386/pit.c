@@ -32,8 +32,8 @@ static uint32_t read_count(void)
 }
 
 /*
- * How far the time-stamp counter goes in a tick, by a small part of one: to five per cent, which is as
- * near as learn() needs it to tell it better. A timer that stands still, or ends its round just then, tells nothing.
+ * How far the time-stamp counter goes in a tick, by a small part of one: to five per cent, which is
+ * as near as learn() needs it. A timer that stands still, or ends its round just then, tells nothing.
  */
 static uint32_t measure_cycles(void)
 {

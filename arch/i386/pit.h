@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: process/timer.c.
+ * Layer 0. Uses: types. Used by: process/timer.c, process/time_calls.c.
  *
  * The 8254 interval timer: channel 0 raises IRQ 0 at a steady rate.
  */
@@ -19,8 +19,8 @@ void pit_start(uint32_t hz);
 
 /*
  * An IRQ 0 is served: how many ticks it stands for, counting what passed while interrupts were off.
- * 0: it was counted before (an emulator raises late ticks in a row). Where the CPU has no time-stamp
- * counter that is always 1: of ticks that came in one event all but the first are lost.
+ * 0: it was counted before (an emulator raises late ticks in a row). Where the CPU has no
+ * time-stamp counter that is always 1: of ticks that came in one event all but the first are lost.
  */
 uint32_t pit_ticks_served(void);
 

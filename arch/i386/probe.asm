@@ -2,8 +2,8 @@
 ;
 ; Layer 0. Probe routines: one access that may fail (include/kernel/fault.h).
 ;
-; SMAP looks away while EFLAGS.AC is set. POPF sets it on every CPU from the 486 on (STAC would be an
-; invalid opcode on most), and without SMAP it means nothing in the kernel.
+; SMAP looks away while EFLAGS.AC is set. POPF sets it on every CPU from the 486 on (STAC would be
+; an invalid opcode on most), and without SMAP it means nothing in the kernel.
 ;
 ; The access stands at a label that the fixup table pairs with a landing. When no layer answers the
 ; fault, fault.c puts how it ended (enum fault_result) into EAX and goes on at the landing.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types, io, console (KEY_*). Used by: console, its tests.
+ * Layer 0. Uses: types, io, console (KEY_*). Used by: console, prompt/attention.c, tests.
  *
  * COM1, a 16550 or its ancestors, at 115200 baud, 8 bits, no parity, 1 stop bit, with a terminal
  * behind it that speaks ECMA-48 ("ANSI").

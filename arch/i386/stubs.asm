@@ -11,10 +11,10 @@
 ; the frame is filled in place, and C runs on the one kernel stack. All ways back lead through
 ; return_to_user: at once, or after trap_leave has seen to what there is to do.
 ;
-; Where the CPU pushed says who was interrupted, whatever it pushed: the kernel's own traps stay on a
-; stack of the image, and records lie above the image. From virtual-8086 mode, which no program has
-; any business in, the CPU pushes four words more, so the frame begins 16 bytes lower. Every way in
-; from a program looks for that, and trap_from_vm86 (trap.c) puts things right.
+; Where the CPU pushed says who was interrupted, whatever it pushed: the kernel's own traps stay on
+; a stack of the image, and records lie above the image. From virtual-8086 mode, which no program
+; has any business in, the CPU pushes four words more, so the frame begins 16 bytes lower. Every way
+; in from a program looks for that, and trap_from_vm86 (trap.c) puts things right.
 ;
 ;   struct trap_frame           +0 gs  fs  es  ds          pushed from user mode, else room only
 ;                              +16 edi esi ebp (esp) ebx edx ecx eax        pusha
@@ -96,7 +96,8 @@ trap_from_user:
     call trap_dispatch
     jmp return_to_user
 
-; from_vm86 -- EBX = EAX = a frame that is 16 bytes too low: trap_from_vm86(frame) says where it is now
+; from_vm86 -- EBX = EAX = a frame that is 16 bytes too low: trap_from_vm86(frame) says where it is
+; now
 from_vm86:
     call trap_from_vm86
     mov ebx, eax

@@ -198,8 +198,8 @@ CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
 }
 
 /*
- * The CPU pushed from virtual-8086 mode. A CPU ignores EFLAGS.VM where a program pops it; QEMU's IRET
- * does not (7.2, TCG), so the program gets there, and can have IOPL 3 as well, and CS 8.
+ * The CPU pushed from virtual-8086 mode. A CPU ignores EFLAGS.VM where a program pops it; QEMU's
+ * IRET does not (7.2, TCG), so the program gets there, and can have IOPL 3 as well, and CS 8.
  * Nothing of that may ever be popped again: the frame moves to where it belongs and becomes one of
  * user mode, which tells where the program was. An interrupt is served as always; then it ends.
  *   returns the frame in its place

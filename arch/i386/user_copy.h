@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: process/user.c.
+ * Layer 0. Uses: types. Used by: process/user.h.
  *
  * The copy loops for a program's memory: string instructions that may fail, like the probe routines
  * of include/kernel/fault.h. Either end may be the program's; nothing is checked here.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. Uses: layers 0-5, process. Used by: file/, process/ (fork, exec, exit, mmap).
+ * Layer 9. Uses: layers 0-5, process. Used by: file/, program/ (execve, init, mmap), prompt/.
  *
  * Open files. A process has a table of descriptors (struct files), shared by fork until one side
  * changes it; each descriptor names an open file (struct file), counted, with an offset; what it
@@ -44,7 +44,8 @@ int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum f
 /* The terminal got a key while processes run. Returns false: it has no room, offer it again. */
 bool terminal_take_key(int key);
 
-/* Process group GROUP, of the session of the same number, gets the signals of the terminal's keys. */
+/* Process group GROUP, of the session of the same number, gets the signals of the terminal's
+ * keys. */
 void terminal_set_group(uint32_t group);
 
 #endif

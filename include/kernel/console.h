@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: printk, prompt, main.
+ * Layer 0. Uses: types. Used by: printk, main, file/terminal*.c, prompt/.
  *
  * Output goes to every console that is there (serial COM1 and a screen, both at once); input comes
  * from any of them (serial and PS/2 keyboard). Consoles know no layer: a framebuffer is handed over
@@ -41,8 +41,8 @@ void console_listen(void);
 enum { KEY_ATTENTION = 0x1D };
 
 /*
- * From here on (or no longer) that key is kept apart from the others: it is seen as soon as its byte
- * has left the device, whatever waits before it. Unwatched it is a key like any other.
+ * From here on (or no longer) that key is kept apart from the others: it is seen as soon as its
+ * byte has left the device, whatever waits before it. Unwatched it is a key like any other.
  */
 void console_watch(bool is_watched);
 

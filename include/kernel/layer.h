@@ -19,8 +19,8 @@ struct layer {
 };
 
 /*
- * LAYER(01a, "frame", frame_layer_init): ORDER is the layer in two digits and a letter for the order
- * inside it; the linker script sorts by it. An error stops the boot with a message.
+ * LAYER(01a, "frame", frame_layer_init): ORDER is the layer in two digits and a letter for the
+ * order inside it; the linker script sorts by it. An error stops the boot with a message.
  */
 #define LAYER(order, layer_name, function)                                                         \
     static const struct layer layer_##order                                                        \

@@ -2,8 +2,9 @@
 /*
  * Layer 0. Uses: types. Used by: main and every unit that the command line can tell something.
  *
- * Options of the kernel's command line. A unit registers each with its rule; options_read() takes the
- * line apart once, at boot, checks every word by these rules, and says what it does not understand.
+ * Options of the kernel's command line. A unit registers each with its rule; options_read() takes
+ * the line apart once, at boot, checks every word by these rules, and says what it does not
+ * understand.
  */
 #ifndef KERNEL_OPTION_H
 #define KERNEL_OPTION_H
@@ -40,9 +41,9 @@ struct option {
 extern struct option *const options_first[], *const options_end[];
 
 /*
- * Read LINE, words separated by spaces, into the options of [FIRST, END). LINE is cut into its words
- * and must stay. Of each word that is not taken a line says why: an unknown name, a value that is
- * missing, too many, or wrong, an option given twice (the first counts).
+ * Read LINE, words separated by spaces, into the options of [FIRST, END). LINE is cut into its
+ * words and must stay. Of each word that is not taken a line says why: an unknown name, a value
+ * that is missing, too many, or wrong, an option given twice (the first counts).
  *   returns how many were options with a wrong value: what was asked for is not what would be done
  */
 unsigned options_read(char *line, struct option *const *first, struct option *const *end);

@@ -66,8 +66,8 @@ const char *test_unit(void);
 uint32_t test_random(uint32_t *state);
 
 /*
- * Memory for the test that runs: what is large, and would otherwise stand in the image once for each
- * file. What an earlier test left in it is nobody's; a file takes it for one purpose.
+ * Memory for the test that runs: what is large, and would otherwise stand in the image once for
+ * each file. What an earlier test left in it is nobody's; a file takes it for one purpose.
  */
 enum { TEST_SCRATCH_BYTES = 41 * 1024 };
 extern uint8_t test_scratch[TEST_SCRATCH_BYTES];

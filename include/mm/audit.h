@@ -26,9 +26,9 @@ struct audit {
 
 /*
  * Recount: frames (kinds, totals, bitmap; references from the entries of all live directories; no
- * frame without an owner), objects, entries against regions and against the rules of pte.h, trees, region
- * nodes, shared tables, windows, kernel halves, zero frame and tables, temporary pages, debts to
- * the TLB. SET_ASIDE is how many frames the caller knows to be set aside.
+ * frame without an owner), objects, entries against regions and against the rules of pte.h, trees,
+ * region nodes, shared tables, windows, kernel halves, zero frame and tables, temporary pages,
+ * debts to the TLB. SET_ASIDE is how many frames the caller knows to be set aside.
  *   *audit    what was counted, or what is broken
  *   => while it runs, the frames' references are not what they are: nothing may interrupt it
  *   returns audit->broken

@@ -262,7 +262,8 @@ void memory_map_apply(struct frame_pool *pool, const struct memory_range *ranges
 
 /*
  * The lowest run of PAGES frames at or above the image that lies in one available range of the map
- * and touches nothing in BLOCKED (COUNT ranges). Needs no pool: this is where the pool's storage goes.
+ * and touches nothing in BLOCKED (COUNT ranges). Needs no pool: this is where the pool's storage
+ * goes.
  *   returns KERR_NO_MEMORY if there is none
  */
 kerr_t memory_map_find(const struct memory_range *ranges, uint32_t count,

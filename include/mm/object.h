@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Uses: layers 0-3. Used by: vma.c, layers 9 and 10 (files, mmap).
+ * Layer 4. Uses: layers 0-3. Used by: vma.c, layers 8-11 (files, mmap, futexes).
  *
  * Objects: counted arrays of frames, the truth behind mapped files and shared memory. Entries are
  * not present until touched, then point to the object's frame; never the zero frame.
@@ -58,8 +58,8 @@ void object_put(struct object *object); /* the last one gives the frames back */
 /*
  * The frame of PAGE, made if there is none yet, and cleared or filled; the caller takes a reference
  * for its entry. May be called by the fault path.
- *   returns KERR_OK; KERR_BAD_RANGE (behind the end); KERR_NO_MEMORY; with a pager KERR_MUST_WAIT and
- *   KERR_IO
+ *   returns KERR_OK; KERR_BAD_RANGE (behind the end); KERR_NO_MEMORY; with a pager KERR_MUST_WAIT
+ *   and KERR_IO
  */
 kerr_t object_frame(struct object *object, uint32_t page, frame_t *frame);
 

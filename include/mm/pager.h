@@ -5,8 +5,8 @@
  * What stands behind an object's pages. An object without a pager begins as zeros; one with a pager
  * asks it for each page that has no frame yet. Layer 4 never knows who that is.
  *
- * Called in the fault path: a pager touches real memory only (docs/faults.md), never sleeps, uses of
- * the temporary pages TEMP_FAULT_FRAME alone, and takes nothing but frames.
+ * Called in the fault path: a pager touches real memory only (docs/faults.md), never sleeps, uses
+ * of the temporary pages TEMP_FAULT_FRAME alone, and takes nothing but frames.
  */
 #ifndef MM_PAGER_H
 #define MM_PAGER_H

@@ -41,9 +41,9 @@ kerr_t space_fork(struct space *copy);
 void space_switch(struct space *space);
 
 /*
- * Give back all that SPACE holds. It is not the current one, and not the boot space. The second does
- * so piece by piece, none of them long: returns true when SPACE is gone. In between it is good for
- * nothing else, and no audit is content with it.
+ * Give back all that SPACE holds. It is not the current one, and not the boot space. The second
+ * does so piece by piece, none of them long: returns true when SPACE is gone. In between it is good
+ * for nothing else, and no audit is content with it.
  */
 void space_destroy(struct space *space);
 bool must_check space_destroy_piece(struct space *space);

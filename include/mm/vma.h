@@ -9,8 +9,9 @@
  *
  * Nodes come from a fixed array in kernel space that becomes real as it grows: no heap here.
  *
- * Pages have numbers here: a `uint32_t page`, and whatever is called `..._page`, is an address / 4096.
- * A `vaddr_t`, as `first` below, is the address itself. (In layers 2 and 3 every `page` is a vaddr_t.)
+ * Pages have numbers here: a `uint32_t page`, and whatever is called `..._page`, is an address /
+ * 4096. A `vaddr_t`, as `first` below, is the address itself. (In layers 2 and 3 every `page` is a
+ * vaddr_t.)
  */
 #ifndef MM_VMA_H
 #define MM_VMA_H
@@ -130,8 +131,9 @@ kerr_t vma_map_at(struct space *space, vaddr_t first, uint32_t pages, const stru
 kerr_t vma_map(struct space *space, uint32_t pages, const struct vma_wish *wish, vaddr_t *first);
 
 /*
- * The upper end of REGION, a promise of SPACE, moves: up by PAGES pages, if these and one more above
- * them are free, and the guard of a stack that follows; down by PAGES, fewer than it has. Cheaper than vma_map_at() and vma_release().
+ * The upper end of REGION, a promise of SPACE, moves: up by PAGES pages, if these and one more
+ * above them are free, and the guard of a stack that follows; down by PAGES, fewer than it has.
+ * Cheaper than vma_map_at() and vma_release().
  *   returns KERR_OK; KERR_EXISTS; KERR_NO_MEMORY (a shared table must be copied; nothing changed)
  */
 kerr_t vma_extend(struct space *space, struct vma *region, uint32_t pages);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, memory. Used by: process/memory*.c, prompt/commands_memory.c.
+ * Layer 8. Uses: layers 0-5, memory. Used by: process/, program/, prompt/commands_memory.c.
  *
  * Overcommit: `overcommit=0|1|2` on the command line, as in Linux; default 0. Charged are private
  * writable pages and shared anonymous ones, at mmap, mprotect, brk and growth, and the whole copy
  * at fork; in mode 2 also tables. In mode 2 a touch of accepted memory never fails (commit.c).
  *
  * Who changes regions asks first, which charges what is asked for; then changes them or fails; then
- * lets the account follow what the regions say: so nothing need be undone after a failure. (What the
- * change itself takes for the kernel, a page of nodes, finds the charge there already.)
+ * lets the account follow what the regions say: so nothing need be undone after a failure. (What
+ * the change itself takes for the kernel, a page of nodes, finds the charge there already.)
  */
 #ifndef PROCESS_COMMIT_H
 #define PROCESS_COMMIT_H
@@ -91,7 +91,8 @@ static inline void commit_give(uint32_t count)
     frame_uncommit(&frame_pool, count);
 }
 
-/* Frames that PAGES pages of shared anonymous memory can need, the levels of its object included. */
+/* Frames that PAGES pages of shared anonymous memory can need, the levels of its object
+ * included. */
 uint32_t commit_object_frames(uint32_t pages);
 
 #endif

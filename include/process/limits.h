@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/, program/init.c.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/.
  *
- * Resource limits (setrlimit), a part of each process (struct limits in process.h); who hands something out asks there:
- * mmap and brk (AS, DATA, MEMLOCK), growing stacks (STACK), fork (NPROC), open (NOFILE).
+ * Resource limits (setrlimit), a part of each process (struct limits in process.h); who hands
+ * something out asks there: mmap and brk (AS, DATA, MEMLOCK), growing stacks (STACK), fork (NPROC),
+ * open (NOFILE).
  */
 #ifndef PROCESS_LIMITS_H
 #define PROCESS_LIMITS_H

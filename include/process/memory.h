@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5. Used by: process/, prompt/commands_*.c.
+ * Layer 8. Uses: layers 0-5. Used by: process/, program/.
  *
  * The memory of one process, or of several (vfork, CLONE_VM): a space, and the books about it.
  */
@@ -44,16 +44,16 @@ kerr_t memory_fork(struct memory *from, struct memory **copy);
  * One process fewer; the last one gives all back. The space must not be loaded then. A large memory
  * goes in pieces: the way out gives back one after another, with interrupts in between.
  *   memory_give_back      one piece; returns true if there are more
- *   memory_give_all_back  for who counts on the frames, or on there being no memory that is half gone
+ *   memory_give_all_back  all: for who counts on the frames, or on no memory being half gone
  */
 void memory_put(struct memory *memory);
 bool memory_give_back(void);
 void memory_give_all_back(void);
 
 /*
- * Touch pages of the range, MOST at the most, as the program may: writable private ones become real,
- * the others get their entries. Holes are skipped. *FIRST_PAGE becomes the page to go on with, behind
- * LAST_PAGE if there is none.
+ * Touch pages of the range, MOST at the most, as the program may: writable private ones become
+ * real, the others get their entries. Holes are skipped. *FIRST_PAGE becomes the page to go on
+ * with, behind LAST_PAGE if there is none.
  *   returns KERR_OK; KERR_NO_MEMORY; KERR_BAD_ACCESS (the rest of some region can't be touched)
  */
 kerr_t memory_populate(struct memory *memory, uint32_t *first_page, uint32_t last_page,

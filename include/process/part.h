@@ -3,8 +3,8 @@
  * Layer 8. Uses: process. Used by: every unit that keeps something for each process.
  *
  * A process is made of parts: memory, signals, TLS, FPU state, open files. A part says here what is
- * to happen to it at each turn of a process's life; who walks the set knows no part by name, so that
- * layers above can add theirs.
+ * to happen to it at each turn of a process's life; who walks the set knows no part by name, so
+ * that layers above can add theirs.
  *
  *   begins (by the kernel)   begin                      may fail: the process is discarded
  *   fork, vfork, clone       fork                       may fail: the child is discarded
@@ -72,8 +72,8 @@ struct process_part {
     const char *(*audit)(const struct process *process);
 };
 
-/* PROCESS_PART(files, .drop = drop, ...): at most one of a name. The alignment is said, as compilers
- * align a structure of this size to 32, which would leave gaps in the set. */
+/* PROCESS_PART(files, .drop = drop, ...): at most one of a name. The alignment is said, as
+ * compilers align a structure of this size to 32, which would leave gaps in the set. */
 #define PROCESS_PART(part_name, ...)                                                               \
     static in_link_order const struct process_part process_part_##part_name                        \
         __attribute__((section(".process_parts"), aligned(4), used)) = {__VA_ARGS__}

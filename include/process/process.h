@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5. Used by: process/, file/, prompt/commands_*.c.
+ * Layer 8. Uses: layers 0-5. Used by: layers 8-11.
  *
  * Processes. One kernel stack, one event at a time: a trap leaves the user's registers in the
  * process record, the event is handled to its end, and some process is resumed. To block is to put
@@ -62,8 +62,8 @@ struct limits {
 };
 
 /*
- * What a call has done for good before it is repeated (process/repeat.h), and what becomes of it when
- * a handler wants to run.
+ * What a call has done for good before it is repeated (process/repeat.h), and what becomes of it
+ * when a handler wants to run.
  */
 enum progress_kind {
     PROGRESS_NONE,
@@ -199,19 +199,20 @@ void process_exit(struct process *process, uint32_t status);
 /*
  * All that are marked become zombies: what they have is given back but for the record, children are
  * handed on, parents are told; records that nobody will ask for go later (process_reap_orphans()).
- * Those whom this marks in turn, one after the other. For who counts on the frames now. If the current
- * process ends, the boot space is loaded and process_current NULL afterwards.
+ * Those whom this marks in turn, one after the other. For who counts on the frames now. If the
+ * current process ends, the boot space is loaded and process_current NULL afterwards.
  */
 void process_finish_exits(void);
 
-/* The same for one of them, and but for the rest of a large memory: for the way out. Returns true if
- * there are more. */
+/* The same for one of them, and but for the rest of a large memory: for the way out. Returns true
+ * if there are more. */
 bool process_finish_exit(void);
 
 /* Free a zombie's record. */
 void process_reap(struct process *zombie);
 
-/* The process that orphans go to, and whom no other program's signal ends: process 1. PID 0: none. */
+/* The process that orphans go to, and whom no other program's signal ends: process 1. PID 0:
+ * none. */
 void process_set_reaper(uint32_t pid);
 struct process *process_reaper(void); /* NULL: there is none, or it has ended */
 
@@ -238,9 +239,9 @@ int32_t process_out_of_memory(void) must_check;
 void process_request_room(void);
 
 /*
- * The current process has met a page that must be waited for: it sleeps on the channel that was left
- * (kernel/channel.h) and repeats its system call or, called for a fault, its instruction. No signal
- * breaks that off: a handler runs in between, and then it is asked again.
+ * The current process has met a page that must be waited for: it sleeps on the channel that was
+ * left (kernel/channel.h) and repeats its system call or, called for a fault, its instruction. No
+ * signal breaks that off: a handler runs in between, and then it is asked again.
  */
 int32_t process_must_wait(void) must_check;
 

@@ -5,14 +5,14 @@
  * System calls that are repeated, and what they remember of themselves.
  *
  * A call that can't go on now returns process_sleep(), process_out_of_memory() or call_continue().
- * The way out (process/schedule.c) calls its handler again, with the same registers, as soon as what
- * it waits for is there; no instruction of the program runs in between. Whatever the handler has done
- * for good by then, it notes here, and finds it again when it is repeated.
+ * The way out (process/schedule.c) calls its handler again, with the same registers, as soon as
+ * what it waits for is there; no instruction of the program runs in between. Whatever the handler
+ * has done for good by then, it notes here, and finds it again when it is repeated.
  *
  * Progress belongs to one call. It is there while that call is repeated, and is dropped by the way
- * out when the call ends: with a result, an error, a handler, execve, or the end of the process. So a
- * call that runs for the first time finds none, and no handler clears any. A handler that is repeated
- * for a reason of its own (a frame that was lacking) finds what it noted before.
+ * out when the call ends: with a result, an error, a handler, execve, or the end of the process. So
+ * a call that runs for the first time finds none, and no handler clears any. A handler that is
+ * repeated for a reason of its own (a frame that was lacking) finds what it noted before.
  *
  * All else is done anew: the arguments' memory is read again, and may say something else by then.
  * What a handler derives from it is checked in each repetition as if it were the first.
@@ -55,9 +55,9 @@ static inline int32_t must_check call_repeat_later(struct process *self)
 }
 
 /*
- * SELF's call has its result, which the handler returns; before the program sees it, HANDLER does the
- * rest in pieces, called as a repeated call. It returns frame->eax if the result stays. Only with
- * PROGRESS_STEPS.
+ * SELF's call has its result, which the handler returns; before the program sees it, HANDLER does
+ * the rest in pieces, called as a repeated call. It returns frame->eax if the result stays. Only
+ * with PROGRESS_STEPS.
  */
 void call_go_on_in(struct process *self, system_call_t *handler, enum progress_kind kind,
                    uint32_t value);

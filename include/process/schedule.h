@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/, and above it who works on the way out
+ * (program/init.c, prompt/attention.c).
  *
- * What the units below process/ need of the scheduler, and nobody else: see process.h for the rest.
+ * What goes on with the scheduler behind the scenes: see process.h for what all others need.
  */
 #ifndef PROCESS_SCHEDULE_H
 #define PROCESS_SCHEDULE_H

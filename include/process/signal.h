@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/ and file/ (SIGPIPE), prompt/commands_*.c.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/, file/ (SIGPIPE), program/,
+ * prompt/commands_process.c.
  *
  * Signals, as Linux has them on i386: actions, masks, frames on the user's stack. One below 32 is
  * pending or not; real-time ones queue: what is sent n times comes n times.
@@ -71,9 +72,9 @@ const char *signal_name(unsigned signal);
 
 /*
  * SIGNAL is pending for PROCESS from now on, unless it ignores it; a sleeper that does not block it
- * wakes. SENDER is the pid that siginfo names; 0: the kernel. A signal that ends a process only marks
- * it (process_exit()): no process ends in here, and PROCESS is still one afterwards. Process 1 gets
- * from others only what it has a handler for.
+ * wakes. SENDER is the pid that siginfo names; 0: the kernel. A signal that ends a process only
+ * marks it (process_exit()): no process ends in here, and PROCESS is still one afterwards. Process
+ * 1 gets from others only what it has a handler for.
  */
 void signal_send(struct process *process, unsigned signal, uint32_t sender);
 
@@ -87,7 +88,8 @@ void signal_send_end(struct process *parent, const struct process *child);
  */
 void signal_send_fault(struct process *self, unsigned signal, uint32_t code, uint32_t address);
 
-/* The current process ends by SIGNAL, here and now, for a mistake at ADDRESS. No handler is asked. */
+/* The current process ends by SIGNAL, here and now, for a mistake at ADDRESS. No handler is
+ * asked. */
 void signal_end_by_fault(struct process *self, unsigned signal, uint32_t address);
 
 /* A signal is pending that PROCESS does not block. */

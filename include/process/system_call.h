@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/ and file/ units that have calls to offer.
+ * Layer 8. Uses: layers 0-5, process. Used by: who offers calls, in process/, file/ and program/.
  *
  * System calls: int 0x80, numbers, structures and error codes of Linux for i386. Whoever has one to
  * offer writes it where it belongs; a linker set gathers them.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/ (clone, signals).
+ * Layer 8. Uses: layers 0-5, process. Used by: process/ (ways out, signals, audit).
  *
  * Thread-local storage as Linux has it on i386: three entries of the GDT that are a program's own.
  * What the way back to user mode loads into segment registers must be loadable: whoever changes a
@@ -12,9 +12,9 @@
 #include <process/process.h>
 
 /*
- * Set the entry of PROCESS, the current one or one that has not begun yet, that the struct user_desc
- * at ADDRESS (of the current space) asks for; ANY_ENTRY allows entry_number -1, which finds a free
- * one and tells its number there.
+ * Set the entry of PROCESS, the current one or one that has not begun yet, that the struct
+ * user_desc at ADDRESS (of the current space) asks for; ANY_ENTRY allows entry_number -1, which
+ * finds a free one and tells its number there.
  *   returns 0, or an error_number negated; or asks for a repetition (user_access_failed())
  */
 enum tls_entry { TLS_ANY_ENTRY, TLS_GIVEN_ENTRY };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 10. Uses: layers 0-5, process, file. Used by: process/ (first process), execve.
+ * Layer 10. Uses: layers 0-5, process, file. Used by: program/ (process 1, execve).
  *
  * Programs: static ELF32 files for i386 (ET_EXEC, and ET_DYN without an interpreter), and scripts
  * whose first line names one.

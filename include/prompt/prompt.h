@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 11. Uses: layers 0-5. Used by: prompt/commands_*.c.
+ * Layer 11. Uses: layers 0-5. Used by: prompt/.
  *
  * The prompt: reads a line, finds the command, runs it. Commands stand in a linker set; whoever
  * has one to offer writes it where it belongs.

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
-; A boot loader that lies, for tests: QEMU's -kernel starts it (by multiboot1), with the kernel's file as
-; its first module. It puts the kernel where it belongs and starts it with the multiboot2 information
-; and the devices of the case named by CASE (tests/boot/cases.inc).
+; A boot loader that lies, for tests: QEMU's -kernel starts it (by multiboot1), with the kernel's
+; file as its first module. It puts the kernel where it belongs and starts it with the multiboot2
+; information and the devices of the case named by CASE (tests/boot/cases.inc).
 ;
 ;   nasm -f bin -I tests/boot/ -DCASE=right -DCOMMAND_LINE="'test=memmap'" tests/boot/loader.asm
 ;

@@ -330,7 +330,8 @@ static void judge_access(enum fault_result result, enum fault_result wanted)
         play_wrong("the access ended with %u, wanted is %u", result, wanted);
 }
 
-/* How an access to PAGE ends that needs one of RIGHTS; a touch that was answered before stays so. */
+/* How an access to PAGE ends that needs one of RIGHTS; a touch that was answered before stays
+ * so. */
 static enum fault_result wanted_of(const struct page *page, uint32_t rights)
 {
     if (!page->is_reserved || !(page->rights & rights))

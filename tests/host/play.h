@@ -64,7 +64,8 @@ void play_make_objects(void);
 /* The model as the machine was booted. */
 void play_reset(void);
 
-/* OPERATION, which is not OP_FAIL, on the kernel and on the model; and judge the kernel's answer. */
+/* OPERATION, which is not OP_FAIL, on the kernel and on the model; and judge the kernel's
+ * answer. */
 void play_do(const struct operation *operation);
 
 #endif

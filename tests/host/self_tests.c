@@ -137,7 +137,8 @@ static bool is_of_the_image(const char *name)
     return strncmp(name, "df-", 3) == 0; /* double faults */
 }
 
-/* Lines of FILE: name, kernels, expressions, with tabs between; the first expression is asked for. */
+/* Lines of FILE: name, kernels, expressions, with tabs between; the first expression is asked
+ * for. */
 static int run_panic_tests(const char *file)
 {
     char line[1000];

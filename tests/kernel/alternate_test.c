@@ -10,7 +10,8 @@
 
 enum { WORDS_SHOWN = 2, ROUNDS = 4 };
 
-/* Directories that are not loaded, with a page each at the same address, and frames of their own. */
+/* Directories that are not loaded, with a page each at the same address, and frames of their
+ * own. */
 static struct {
     uint32_t id;
     pte_t promise;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 11. Tests of the commands about processes, and of the audit of processes. The processes here
- * never run: they are made, forked and written to by the test. What the commands print stands in
- * the log; judged is what they count, and what they leave behind.
+ * Layer 11. Tests of the commands about processes, and of the audit of processes. The processes
+ * here never run: they are made, forked and written to by the test. What the commands print stands
+ * in the log; judged is what they count, and what they leave behind.
  */
 #include "prompt/commands.h"
 

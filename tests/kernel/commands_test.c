@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 11. Tests of the prompt's commands, run as lines that a person types. What they print stands
- * in the log; judged is what they do to memory.
+ * Layer 11. Tests of the prompt's commands, run as lines that a person types. What they print
+ * stands in the log; judged is what they do to memory.
  */
 #include <kernel/fault.h>
 #include <kernel/printk.h>

@@ -300,7 +300,8 @@ TEST("paging", "a fault that the entries do not explain: is spurious, and is cou
     frame_free(&frame_pool, frame);
 }
 
-/* The same instruction faults again and again, with no register changed: it would do so for ever. */
+/* The same instruction faults again and again, with no register changed: it would do so for
+ * ever. */
 PANIC_TEST("spurious-for-ever")
 {
     enum { ERROR_PRESENT_WRITE = 3 };

@@ -72,7 +72,8 @@ static struct {
     uint32_t eip, cs, eflags, esp, ss, data;
 } start;
 
-/* A trap leaves its frame in PLACE. C runs below what this stack holds now, and here all goes on. */
+/* A trap leaves its frame in PLACE. C runs below what this stack holds now, and here all goes
+ * on. */
 static void __attribute__((noinline)) iret_to_user_mode(struct frame_place *place)
 {
     main_tss.esp0 = pointer_to_vaddr(&place->frame + 1).v;
@@ -260,7 +261,8 @@ static void end_of_vm86(struct trap_frame *frame)
     leave_user_mode(frame);
 }
 
-/* All selectors are 8: what the kernel's code segment would be. The paragraphs are another matter. */
+/* All selectors are 8: what the kernel's code segment would be. The paragraphs are another
+ * matter. */
 static struct frame_place run_in_vm86(vaddr_t page, uint32_t number)
 {
     const struct trap_user_client client = {.vm86 = end_of_vm86};

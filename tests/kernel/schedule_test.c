@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Tests of who runs when, without programs: processes that compute, sleep, yield or fork by
- * a plan, on a clock of the test's own.
+ * Layer 8. Tests of who runs when, without programs: processes that compute, sleep, yield or fork
+ * by a plan, on a clock of the test's own.
  */
 #include <kernel/panic.h>
 #include <kernel/test.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. Progress of a call that is repeated belongs to it alone: however the call ends, the next
- * one begins at its beginning, and plain code is left as it was. Somebody who shares the memory makes
- * repeated calls read something else than before: Linux, which reads its arguments once, has no such
- * case.
+ * User test. Progress of a call that is repeated belongs to it alone: however the call ends, the
+ * next one begins at its beginning, and plain code is left as it was. Somebody who shares the
+ * memory makes repeated calls read something else than before: Linux, which reads its arguments
+ * once, has no such case.
  * run: on=droste
  */
 #define _GNU_SOURCE

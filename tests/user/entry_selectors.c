@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. Selectors: those of sigreturn's frame, forged; TLS entries that vanish while a register
- * holds one, in oneself, under a handler, and in a child of clone(CLONE_SETTLS); what set_thread_area
- * takes and tells. The kernel loads none that it could not.
+ * User test. Selectors: those of sigreturn's frame, forged; TLS entries that vanish while a
+ * register holds one, in oneself, under a handler, and in a child of clone(CLONE_SETTLS); what
+ * set_thread_area takes and tells. The kernel loads none that it could not.
  */
 #include "check.h"
 
@@ -253,7 +253,8 @@ static const struct desc replacements[] = {
     {.limit = 0xFFFFF, .is_32_bit = 1, .in_pages = 1, .contents = 1, .read_only = 1},
 };
 
-/* SEGMENT leads to the entry while clone copies the registers; the child says 3, with few of them. */
+/* SEGMENT leads to the entry while clone copies the registers; the child says 3, with few of
+ * them. */
 #define CLONE_WITH(segment)                                                                        \
     __asm__ volatile("movw %%" segment ", %%dx\n\t"                                                \
                      "movw %%cx, %%" segment "\n\t"                                                \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * execve in children of all kinds: after fork, vfork, posix_spawn; many times over, with much memory
- * behind them, and with a stack that is nearly used up.
+ * execve in children of all kinds: after fork, vfork, posix_spawn; many times over, with much
+ * memory behind them, and with a stack that is nearly used up.
  */
 #include "check.h"
 

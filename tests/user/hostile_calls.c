@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. Random system calls with random arguments, in children, so that an exit, an execve or a
- * signal ends one of them only. Numbers are those that Droste and its neighbours know; arguments are
- * numbers and addresses of the kind that go wrong. The parent gives each child some time, and in the
- * end kills what is left. Not on Linux: it would be its host that is hurt.
+ * User test. Random system calls with random arguments, in children, so that an exit, an execve or
+ * a signal ends one of them only. Numbers are those that Droste and its neighbours know; arguments
+ * are numbers and addresses of the kind that go wrong. The parent gives each child some time, and
+ * in the end kills what is left. Not on Linux: it would be its host that is hurt.
  *
  * usage: hostile_calls [SEED [CHILDREN]]: 400 calls each; 20000 children take some minutes.
  *

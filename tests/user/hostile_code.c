@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. Random code, each text in a child of its own: whatever it does, it ends by a signal, an
- * exit, or the parent's patience; and the parent goes on. Not on Linux: what came out might be a
+ * User test. Random code, each text in a child of its own: whatever it does, it ends by a signal,
+ * an exit, or the parent's patience; and the parent goes on. Not on Linux: what came out might be a
  * system call.
  *
  * A text is a prologue, which loads segments, flags and registers, and a body of one of four kinds:
@@ -209,7 +209,8 @@ static bool is_prefix(unsigned char byte)
     return false;
 }
 
-/* QEMU (7.2, TCG) ends itself at LOCK BT, BTS, BTR or BTC of a register: no LOCK before any of them. */
+/* QEMU (7.2, TCG) ends itself at LOCK BT, BTS, BTR or BTC of a register: no LOCK before any of
+ * them. */
 static void spare_qemu(unsigned char *first, const unsigned char *end)
 {
     static const unsigned char bit_tests[] = {0xA3, 0xAB, 0xB3, 0xBA, 0xBB};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. Far calls and returns by a program's own stack: `lret` and `iret` from a stack page that
- * is there, that was never touched, that is unmapped, below the first page, or the kernel's. QEMU
- * before version 9.1 reads such a stack as the kernel would, so this is where a fault says "kernel"
- * though a program caused it: it must be the program's all the same. And what was read, taken for a
- * selector, must not come back as the error code.
+ * User test. Far calls and returns by a program's own stack: `lret` and `iret` from a stack page
+ * that is there, that was never touched, that is unmapped, below the first page, or the kernel's.
+ * QEMU before version 9.1 reads such a stack as the kernel would, so this is where a fault says
+ * "kernel" though a program caused it: it must be the program's all the same. And what was read,
+ * taken for a selector, must not come back as the error code.
  */
 #include "check.h"
 
@@ -80,7 +80,8 @@ int main(void)
                      how == BY_LRET ? "lret" : "iret", stacks[i].text);
             CHECK_THAT(text, return_from(stacks[i].stack, how) == SIGSEGV);
         }
-    /* Words of the image, of the records and of the heap. Not by IRET, which may find more than a CS. */
+    /* Words of the image, of the records and of the heap. Not by IRET, which may find more than a
+     * CS. */
     unsigned told = 0, refused = 0;
     static const uint32_t kernel[] = {0xC0100000, 0xC0180000, 0xC8000000, 0xE0000000};
     for (unsigned i = 0; i < sizeof kernel / sizeof kernel[0]; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User test. Forks for ever, each child, too: processes run out, or memory does. It does not end:
- * the prompt must still answer, and `kill` must help (tests/lib/hostile.sh, check hostile-forkbomb).
+ * the prompt must still answer, and `kill` must help (tests/lib/hostile.sh, check
+ * hostile-forkbomb).
  *
  * run: on=never
  */

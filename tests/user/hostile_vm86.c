@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. EFLAGS.VM by `iret`: a CPU ignores it in user mode, and then CS is no selector that could
- * be loaded. QEMU goes to virtual-8086 mode (7.2, TCG), IOPL included, where the next trap comes from.
- * Either way the program ends by SIGSEGV, and its neighbours have lost nothing.
+ * User test. EFLAGS.VM by `iret`: a CPU ignores it in user mode, and then CS is no selector that
+ * could be loaded. QEMU goes to virtual-8086 mode (7.2, TCG), IOPL included, where the next trap
+ * comes from. Either way the program ends by SIGSEGV, and its neighbours have lost nothing.
  */
 #include "check.h"
 

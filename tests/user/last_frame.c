@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. The last frame is used up in the middle of a copy by the kernel. Either another process
- * is larger: it goes, and the copy is made whole, from a file or through a pipe.
+ * User test. The last frame is used up in the middle of a copy by the kernel. Either another
+ * process is larger: it goes, and the copy is made whole, from a file or through a pipe.
  * Or the one that copies is the largest: it goes itself.
  *
  * run: on=droste

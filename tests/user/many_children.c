@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. Children by the ten thousands, all alive and idle at the same time: 30,000 in 1 GiB (and
- * 60,000 in 3,500 MiB, a row of the matrix). All are told to end, all are waited for, and as much
- * memory is free as before. On Linux with fewer, as its limits are.
+ * User test. Children by the ten thousands, all alive and idle at the same time: 30,000 in 1 GiB
+ * (and 60,000 in 3,500 MiB, a row of the matrix). All are told to end, all are waited for, and as
+ * much memory is free as before. On Linux with fewer, as its limits are.
  *
  * usage: many_children [COUNT]
  *

@@ -146,7 +146,8 @@ static void test_fixed(void)
     CHECK(munmap(other, 16 * PAGE) == 0 && munmap(room, 16 * PAGE) == 0);
 }
 
-/* An old length that leaves the address space: an error, and what is at the new address may stay. */
+/* An old length that leaves the address space: an error, and what is at the new address may
+ * stay. */
 static void test_fixed_refused(void)
 {
     char *room = map(4 * PAGE), *other = map(4 * PAGE);

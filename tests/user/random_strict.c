@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User test. Under overcommit=2 what was accepted is there: a random program, in several processes,
- * maps, protects, moves, forks and grows its heap and stack until it is refused, and touches all that
- * it was given. Refusals are right; being killed never is. Contents are checked.
+ * maps, protects, moves, forks and grows its heap and stack until it is refused, and touches all
+ * that it was given. Refusals are right; being killed never is. Contents are checked.
  *
  * usage: random_strict [SEED [STEPS]]
  *

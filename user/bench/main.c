@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User program. bench [GROUP...]: what memory and processes cost, in steps of the time-stamp counter.
+ * User program. bench [GROUP...]: what memory and processes cost, in steps of the time-stamp
+ * counter.
  *
  * Groups: ram null mmap fault sparse mprotect regions fork cow exec pipe brk madvise signal random
  * schedule events; without one: all but events. As process 1 it measures in a child, since kernels
- * treat signals to process 1 in a way of their own, then ends. The word `linux` is for process 1 of a bare Linux: /proc is
- * mounted, and the machine is restarted at the end, which Linux's process 1 must not do by exit.
+ * treat signals to process 1 in a way of their own, then ends. The word `linux` is for process 1 of
+ * a bare Linux: /proc is mounted, and the machine is restarted at the end, which Linux's process 1
+ * must not do by exit.
  */
 #include "bench.h"
 

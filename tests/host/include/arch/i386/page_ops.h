@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0, host build: stands in for arch/i386/page_ops.h. Word by word, where the kernel has string
- * instructions: so the sanitizers see every access.
+ * Layer 0, host build: stands in for arch/i386/page_ops.h. Word by word, where the kernel has
+ * string instructions: so the sanitizers see every access.
  */
 #ifndef ARCH_I386_PAGE_OPS_H
 #define ARCH_I386_PAGE_OPS_H
