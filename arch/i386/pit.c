@@ -17,11 +17,11 @@ enum {
 
 static uint32_t divisor;
 
-/* The time-stamp counter, which counts on while a tick waits. */
+/* The time-stamp counter, which counts on while ticks are lost. */
 static struct {
-    uint32_t per_tick; /* 0: there is none */
-    uint64_t at_last;
-    uint32_t ahead; /* ticks that were counted before they came */
+    uint32_t per_tick;   /* 0: there is none */
+    uint64_t at_last;    /* when the last tick that was counted was due */
+    bool counts_waiting; /* that one still waits to be served */
 } cycles;
 
 static uint32_t read_count(void)
@@ -66,27 +66,25 @@ static void learn(int32_t difference)
         cycles.per_tick += (uint32_t)(difference / 8);
 }
 
-/* An IRQ that is late by more than half a tick stands for the next one as well, and so on. */
+/*
+ * The count says how long ago the last tick was due, whichever IRQ is served now. So the distance
+ * from tick to tick is a whole number, and one that came while another waited is not lost.
+ */
 uint32_t pit_ticks_served(void)
 {
-    uint32_t rest;
+    uint32_t rest, count, passed = 1;
     if (cycles.per_tick == 0)
         return 1;
-    uint64_t now = cpu_cycles(), since = now - cycles.at_last + cycles.per_tick / 2;
-    uint32_t passed = 1;
+    count = read_count();
+    uint32_t clocks = count < divisor ? divisor - count : 0;
+    uint64_t due = cpu_cycles() - cpu_divide((uint64_t)clocks * cycles.per_tick, divisor, &rest);
+    uint64_t since = due - cycles.at_last + cycles.per_tick / 2;
     if (since >> 32 < cycles.per_tick) /* else the counter was set */
         passed = cpu_divide(since, cycles.per_tick, &rest);
-    cycles.at_last = now;
-    if (passed == 0 && cycles.ahead > 0) {
-        cycles.ahead--;
-        return 0;
-    }
-    if (passed <= 1) {
+    if (passed == 1)
         learn((int32_t)((uint32_t)since - cycles.per_tick / 2 - cycles.per_tick));
-        cycles.ahead = 0;
-        return 1;
-    }
-    cycles.ahead += passed - 1;
+    cycles.at_last = due;
+    cycles.counts_waiting = pic_is_raised(PIT_IRQ);
     return passed;
 }
 
@@ -97,7 +95,7 @@ uint32_t pit_clocks_since_tick(void)
     if (divisor == 0)
         return 0;
     uint32_t count = read_count();
-    bool tick_waits = pic_is_raised(PIT_IRQ);
+    bool tick_waits = pic_is_raised(PIT_IRQ) && !cycles.counts_waiting;
     uint32_t clocks = count < divisor ? divisor - count : 0;
     return tick_waits && clocks < divisor / 2 ? clocks + divisor : clocks;
 }

@@ -249,7 +249,7 @@ static uint32_t sum_of_files(struct process *self, uint32_t sum, uint32_t *count
 {
     const struct files *files = files_of(self);
     *count = 0;
-    ADD(sum, files->directory);
+    sum = sum_of(sum, (const void *)&files->directory, sizeof(void *));
     ADD(sum, files->mask);
     for (uint32_t i = 0; i < files->capacity; i++) {
         struct file *file = files->slots[i].file;
