@@ -15,6 +15,7 @@
 #include <kernel/string.h>
 #include <mm/object.h>
 #include <process/audit.h>
+#include <process/limits.h>
 #include <process/schedule.h>
 #include <prompt/prompt.h>
 
@@ -62,6 +63,7 @@ static struct process *make_process(const char *name)
         test_fail(__FILE__, __LINE__, "there is room for a process");
         return NULL;
     }
+    EXPECT(limits_begin(process) == 0);
     process->frame.cs = USER_CODE;
     process->frame.user_ss = USER_DATA;
     text_copy(process->name, sizeof(process->name), name);
