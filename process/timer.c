@@ -51,13 +51,6 @@ static struct process *process_of(const struct rb_node *node)
     return container_of(node, struct process, timer);
 }
 
-/* Nodes have no values that depend on their children's. */
-static bool no_value(struct rb_node *node)
-{
-    (void)node;
-    return false;
-}
-
 void timer_add(struct process *process)
 {
     struct rb_node *parent = NULL, *node = deadlines.root;
@@ -67,12 +60,12 @@ void timer_add(struct process *process)
         side = process->deadline < process_of(node)->deadline ? RB_LEFT : RB_RIGHT;
         node = node->child[side];
     }
-    rb_insert(&deadlines, parent, side, &process->timer, no_value);
+    rb_insert(&deadlines, parent, side, &process->timer, rb_no_value);
 }
 
 void timer_remove(struct process *process)
 {
-    rb_remove(&deadlines, &process->timer, no_value);
+    rb_remove(&deadlines, &process->timer, rb_no_value);
     process->deadline = 0;
 }
 
