@@ -10,6 +10,7 @@
  */
 #include "check.h"
 
+#include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
@@ -35,18 +36,32 @@ static unsigned long free_bytes(void)
     return information.freeram * information.mem_unit;
 }
 
+/* Waits for a child: 1 if it ended as a bomb does, 0 if not, -1 if there is none. */
+static int wait_for_bomb(void)
+{
+    int status;
+    if (wait(&status) < 0)
+        return -1;
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    bool refused = WIFEXITED(status) && WEXITSTATUS(status) == 1;
+    return killed || refused;
+}
+
+/* Beside bombs a fork may be refused as well: it succeeds when one of them has ended. */
 static void bombs(const char *text, int count, size_t bytes)
 {
     unsigned long before = free_bytes();
-    int ended = 0, status;
-    for (int i = 0; i < count; i++)
-        if (fork() == 0)
+    int ended = 0, one;
+    for (int i = 0; i < count; i++) {
+        pid_t child;
+        while ((child = fork()) < 0 && errno == ENOMEM && (one = wait_for_bomb()) >= 0)
+            ended += one;
+        if (child == 0)
             bomb(bytes << i % 3 * 2);
-    while (wait(&status) > 0) {
-        bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-        bool refused = WIFEXITED(status) && WEXITSTATUS(status) == 1;
-        ended += killed || refused;
+        sched_yield(); /* those that were begun grow beside the next fork */
     }
+    while ((one = wait_for_bomb()) >= 0)
+        ended += one;
     check_note("%s: %d ended; free before %lu KiB, after %lu KiB", text, ended, before >> 10,
                free_bytes() >> 10);
     CHECK_THAT(text, ended == count && free_bytes() + SLACK_BYTES >= before);
