@@ -16,7 +16,7 @@ SRC_1 := mm/frame.c mm/frame_map.c
 SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
     arch/i386/alternate.c arch/i386/framebuffer_init.c
 SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c
-SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object.c mm/vma.c mm/vma_change.c \
+SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object_pages.c mm/object.c mm/vma.c mm/vma_change.c \
     mm/vma_end.c mm/vma_fault.c mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 # Layers 6 and 7 are kept for devices and for what stands behind pages.

@@ -212,8 +212,11 @@ static enum kerr files_init(const struct boot_info *boot)
         if (first[i].n == paddr_to_frame(module->start).n)
             clear_tail(module);
         error = object_create_file(first[i], pages_of(module), &object);
-        if (error == KERR_OK)
-            add_node(module, object);
+        if (error != KERR_OK)
+            continue;
+        if (can_stay(boot, module))
+            frame_end_claim(first[i]);
+        add_node(module, object);
     }
     return error;
 }

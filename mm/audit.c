@@ -153,16 +153,34 @@ static void count_everything(struct audit *audit, enum direction direction)
 /* Owners that are no entries: what boot claimed; and layer 3 has one reference of its own. */
 static const uint8_t owners_outside[FRAME_KINDS] = {
     [FRAME_KERNEL] = 1,
-    [FRAME_FILE] = 1,
     [FRAME_ZERO] = 1,
 };
+
+/* FRAME, of KIND, is one that boot claimed for good, or a module of which nobody made a file. */
+static bool is_claimed(frame_t frame, enum frame_kind kind)
+{
+    uint32_t count;
+    const struct frame_claim *claims = frame_claims(&count);
+    for (uint32_t i = 0; i < count; i++)
+        if (claims[i].kind == kind && frame.n - claims[i].first.n < claims[i].count)
+            return true;
+    return false;
+}
+
+/* With all entries' references taken out, those of the owners outside are left. */
+static bool is_counted(frame_t frame)
+{
+    const struct frame_record *record = frame_record(&frame_pool, frame);
+    if (record->references == owners_outside[record->kind])
+        return true;
+    return record->kind == FRAME_FILE && record->references == 1 && is_claimed(frame, FRAME_FILE);
+}
 
 /* With all entries' references taken out: a frame whose rest is wrong; FRAME_POOL's end: none. */
 static frame_t find_miscounted(void)
 {
     uint32_t n = 0;
-    while (n < frame_pool.frames &&
-           frame_pool.records[n].references == owners_outside[frame_pool.records[n].kind])
+    while (n < frame_pool.frames && is_counted(FRAME(n)))
         n++;
     return FRAME(n);
 }
@@ -189,26 +207,6 @@ static void check_references(struct audit *audit)
 
 /* ---- what is not found by way of entries ---- */
 
-/* FRAME, of KIND, is one that boot claimed for good. */
-static bool is_claimed(frame_t frame, enum frame_kind kind)
-{
-    uint32_t count;
-    const struct frame_claim *claims = frame_claims(&count);
-    for (uint32_t i = 0; i < count; i++)
-        if (claims[i].kind == kind && frame.n - claims[i].first.n < claims[i].count)
-            return true;
-    return false;
-}
-
-/* FRAME is a page of a file that an object shows. */
-static bool is_of_a_file(frame_t frame)
-{
-    for (const struct object *object = object_first(); object != NULL; object = object->next)
-        if (object->kind == OBJECT_FILE && frame.n - object->first.n < object->pages)
-            return true;
-    return false;
-}
-
 static void check_frames(struct audit *audit)
 {
     const char *sentence = frame_pool_check(&frame_pool);
@@ -218,10 +216,8 @@ static void check_frames(struct audit *audit)
         enum frame_kind kind = (enum frame_kind)frame_pool.records[n].kind;
         if (kind == FRAME_FREE)
             continue;
-        if ((kind == FRAME_KERNEL || kind == FRAME_FILE) && !is_claimed(FRAME(n), kind) &&
-            !(kind == FRAME_FILE && is_of_a_file(FRAME(n))))
-            audit_broken(audit, "a kernel or file frame was claimed at boot", "frame %05x (%s)",
-                         (unsigned)n, frame_kind_text(kind));
+        if (kind == FRAME_KERNEL && !is_claimed(FRAME(n), kind))
+            audit_broken(audit, "a kernel frame was claimed at boot", "frame %05x", (unsigned)n);
         if (frame_pool.records[n].mark != 0)
             audit_broken(audit, "no mark is left on a frame", "frame %05x", (unsigned)n);
     }
@@ -296,30 +292,42 @@ static void check_trees(struct audit *audit)
 /* ---- objects ---- */
 
 struct object_tally {
-    uint32_t pages, broken_levels;
+    const struct object *object;
+    uint32_t pages, behind_the_end, of_other_kinds, broken_levels;
 };
 
 static void tally_frame(void *context, uint32_t page, frame_t frame)
 {
     struct object_tally *tally = context;
     enum frame_kind kind = frame_kind(&frame_pool, frame);
-    tally->pages += page != ~0u && kind == FRAME_ANONYMOUS;
-    tally->broken_levels +=
-        page == ~0u && (kind != FRAME_TABLE || frame_references(&frame_pool, frame) != 1);
+    bool is_file = tally->object->kind == OBJECT_FILE;
+    if (page == ~0u) {
+        tally->broken_levels += kind != FRAME_INDEX || frame_references(&frame_pool, frame) != 1;
+        return;
+    }
+    tally->pages++;
+    tally->behind_the_end += page >= tally->object->pages;
+    tally->of_other_kinds += kind != (is_file ? FRAME_FILE : FRAME_ANONYMOUS);
 }
 
 static void check_object(struct audit *audit, const struct object *object)
 {
-    struct object_tally tally = {0};
+    struct object_tally tally = {.object = object};
     if (object->references == 0)
         audit_broken(audit, "an object has a reference", "%u pages", (unsigned)object->pages);
     object_for_each_frame(object, tally_frame, &tally);
     if (tally.broken_levels != 0)
-        audit_broken(audit, "the levels of an object are tables that nobody else has", "%u are not",
+        audit_broken(audit, "the levels of an object are frames that nobody else has", "%u are not",
                      (unsigned)tally.broken_levels);
     if (tally.pages != object->real_pages)
         audit_broken(audit, "an object's pages are counted", "%u, not %u", (unsigned)tally.pages,
                      (unsigned)object->real_pages);
+    if (tally.behind_the_end != 0)
+        audit_broken(audit, "no frame of an object lies behind its end", "%u do",
+                     (unsigned)tally.behind_the_end);
+    if (tally.of_other_kinds != 0)
+        audit_broken(audit, "the frames of an object are of its kind", "%u are not",
+                     (unsigned)tally.of_other_kinds);
 }
 
 /* The references that SPACE's regions hold of objects, in one direction. */

@@ -24,7 +24,7 @@ struct frame_pool frame_pool;
 const char *frame_kind_text(enum frame_kind kind)
 {
     static const char *const text[FRAME_KINDS] = {
-        "free", "reserved", "kernel", "directory", "table", "anonymous", "file", "zero",
+        "free", "reserved", "kernel", "directory", "table", "anonymous", "file", "index", "zero",
     };
     return kind < FRAME_KINDS ? text[kind] : "?";
 }

@@ -144,6 +144,13 @@ const struct frame_claim *frame_claims(uint32_t *count)
     return claims;
 }
 
+void frame_end_claim(frame_t first)
+{
+    for (uint32_t i = 0; i < claim_count; i++)
+        if (claims[i].first.n == first.n)
+            claims[i].count = 0;
+}
+
 static void note_claim(const char *name, frame_t first, uint32_t count, enum frame_kind kind)
 {
     claims[claim_count++] = (struct frame_claim){name, first, count, kind};

@@ -32,7 +32,8 @@ static const struct {
     [FRAME_FREE] = {'.', "\033[90m"},   [FRAME_RESERVED] = {'R', "\033[37m"},
     [FRAME_KERNEL] = {'K', "\033[94m"}, [FRAME_DIRECTORY] = {'D', "\033[95m"},
     [FRAME_TABLE] = {'T', "\033[93m"},  [FRAME_ANONYMOUS] = {'A', "\033[92m"},
-    [FRAME_FILE] = {'F', "\033[96m"},   [FRAME_ZERO] = {'Z', "\033[91m"},
+    [FRAME_FILE] = {'F', "\033[96m"},   [FRAME_INDEX] = {'I', "\033[33m"},
+    [FRAME_ZERO] = {'Z', "\033[91m"},
 };
 
 /* ---- mem ---- */

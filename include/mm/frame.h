@@ -21,7 +21,8 @@ enum frame_kind {
     FRAME_DIRECTORY, /* page directory of a space */
     FRAME_TABLE,     /* page table */
     FRAME_ANONYMOUS, /* what was written into promised memory */
-    FRAME_FILE,      /* a module of the boot loader */
+    FRAME_FILE,      /* a page of a file */
+    FRAME_INDEX,     /* a level above the pages of an object (mm/object.h) */
     FRAME_ZERO,      /* the zero frame and the zero tables: never written, never freed */
     FRAME_KINDS
 };
@@ -245,6 +246,9 @@ struct frame_claim {
 
 /* The table of them; COUNT is its length. */
 const struct frame_claim *frame_claims(uint32_t *count);
+
+/* What was claimed from FIRST on has an owner now that counts its references: the claim ends. */
+void frame_end_claim(frame_t first);
 
 /* ---- the firmware's memory map (frame_map.c) ---- */
 

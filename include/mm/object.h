@@ -1,59 +1,75 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Uses: layers 0-3. Used by: vma.c, layers 8-11 (files, mmap, futexes).
+ * Layer 4. Uses: layers 0-3. Used by: vma.c, layers 7-11 (page cache, files, mmap, futexes).
  *
- * Objects: counted arrays of frames, the truth behind mapped files and shared memory. Entries are
- * not present until touched, then point to the object's frame; never the zero frame.
+ * Objects: counted arrays of pages, the truth behind files and shared memory. Entries are not
+ * present until touched, then point to the object's frame; never the zero frame.
  *
- *   file        a run of frames that is complete from the start (a module of the boot loader)
- *   anonymous   frames that come at the first touch of a page by anybody, cleared, or filled by the
- *               object's pager (mm/pager.h); two levels of frame numbers, as a directory and its
- *               tables, each a frame of its own
+ *   anonymous   shared memory: goes with the last region that shows it
+ *   file        has a name, or a place on a disk, and an owner beside the regions
+ *
+ * A page that has no frame gets one at the first touch by anybody, cleared, or filled by the
+ * object's pager (mm/pager.h).
+ *
+ * The frames stand in a tree whose levels are frames, as a directory and its tables are. It is as
+ * high as the last page wants it: an object of one page has no level at all.
+ *
+ *     root ──▶ level 2 ──▶ level 1 ──▶ word of a page: frame 31..12 | enum page_state
+ *              of 2^20 pages    of 2^10
+ *
+ * What is known of a page stands beside its frame, in its word. So whoever has an object and a page
+ * number needs no second place to look at.
  *
  * The structures stand in the array of region nodes: no heap here.
  */
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
 
+#include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/memlayout.h>
 
 enum object_kind { OBJECT_FILE, OBJECT_ANONYMOUS };
 
 struct object {
-    uint32_t references; /* regions, and open files */
+    uint32_t references; /* regions, and owners: open files, inodes */
     uint32_t pages;      /* a touch behind them is refused: SIGBUS */
-    uint32_t kind;       /* enum object_kind */
-    frame_t first;       /* file: the first frame of the run */
-    frame_t root;        /* anonymous: the frame of the upper level; only if `has_root` */
-    uint32_t has_root;
-    uint32_t real_pages; /* anonymous: frames so far, without those of the two levels */
+    uint8_t kind;        /* enum object_kind */
+    uint8_t height;      /* levels above the words of pages */
+    uint32_t root;       /* the word of the highest level; 0: there is no page yet */
+    uint32_t real_pages; /* pages that have a frame */
     uint32_t committed;  /* layer 8's charge for it (frame_commit()); object_put() gives it back */
     struct object *next, *previous; /* of all objects */
-    const struct pager *pager;      /* anonymous: who fills its pages; NULL: they begin as zeros */
+    const struct pager *pager;      /* who fills its pages; NULL: they begin as zeros */
     void *pager_data;
 };
 
-/* No object has so many pages, and no region shows one behind them. */
+/* No object has more pages, and no region shows one behind them. */
 #define OBJECT_PAGE_LIMIT 0x80000000u
 
 _Static_assert(sizeof(void *) != 4 || sizeof(struct object) <= REGION_NODE_BYTES, "in a node");
 
+/* ---- life ---- */
+
 /*
  * PAGES pages of zeros, one reference. Costs nothing before the first touch; each page costs a
- * frame then, each 1024 pages one more (FRAME_TABLE), and the object itself one.
- *   returns KERR_OK, KERR_NO_MEMORY, KERR_BAD_RANGE (more than 4 GiB)
+ * frame then, and the levels above it a frame each (FRAME_INDEX) if they are not there.
+ *   returns KERR_OK, KERR_NO_MEMORY, KERR_BAD_RANGE (more than OBJECT_PAGE_LIMIT)
  */
+kerr_t object_create(enum object_kind kind, uint32_t pages, struct object **object);
 kerr_t object_create_anonymous(uint32_t pages, struct object **object);
 
 /*
  * A file of the PAGES frames from FIRST on (or none at all), of kind FRAME_FILE, whose references
- * it takes over. It has one reference itself.   returns KERR_OK, KERR_NO_MEMORY
+ * it takes over. It has one reference itself.
+ *   returns KERR_OK; KERR_NO_MEMORY: the frames are still the caller's
  */
 kerr_t object_create_file(frame_t first, uint32_t pages, struct object **object);
 
 void object_get(struct object *object);
 void object_put(struct object *object); /* the last one gives the frames back */
+
+/* ---- frames of pages ---- */
 
 /*
  * The frame of PAGE, made if there is none yet, and cleared or filled; the caller takes a reference
@@ -63,16 +79,66 @@ void object_put(struct object *object); /* the last one gives the frames back */
  */
 kerr_t object_frame(struct object *object, uint32_t page, frame_t *frame);
 
-/* The same, but nothing is made: KERR_NOT_FOUND if the page has no frame yet. */
+/* The same, for a write: a pager is asked whether it may be (struct pager, before_write). */
+kerr_t object_frame_to_write(struct object *object, uint32_t page, frame_t *frame);
+
+/* The same, but nothing is made: KERR_NOT_FOUND if the page has no frame yet, or no contents. */
 kerr_t object_find_frame(const struct object *object, uint32_t page, frame_t *frame);
+
+/*
+ * The frames of the COUNT pages from FIRST on, all in one slot's worth of pages (SLOT_PAGES), or
+ * NO_FRAME (mm/cow.h) where object_find_frame() would find none. Nothing is made.
+ */
+void object_find_frames(const struct object *object, uint32_t first, uint32_t count,
+                        frame_t frames[]);
+
+/* ---- words of pages: for pagers, and for who gives frames back ---- */
+
+enum page_state {
+    PAGE_HERE = 0x001,    /* it has a frame */
+    PAGE_FILLING = 0x002, /* which does not hold its contents yet: a device writes there */
+    PAGE_WRITING = 0x004, /* a device reads it: it must not go, and may be written meanwhile */
+    PAGE_DIRTY = 0x008,   /* what stands behind it is older */
+    PAGE_USED = 0x010,    /* since the last look at it */
+    PAGE_FAILED = 0x020,  /* the last try to write it out failed */
+    PAGE_STATES = 0xFFF,
+};
+
+/* The word of PAGE: its frame's address and its state; 0: it has no frame. */
+uint32_t object_page_word(const struct object *object, uint32_t page);
+static inline frame_t page_word_frame(uint32_t word)
+{
+    return FRAME(word >> PAGE_SHIFT);
+}
+
+/* Let PAGE, which has a frame, lose the states of CLEAR and then get those of SET. */
+void object_change_page(struct object *object, uint32_t page, uint32_t clear, uint32_t set);
+
+/* The levels above PAGE are there: object_enter_page() can't fail. Returns KERR_OK, KERR_NO_MEMORY. */
+kerr_t object_prepare_page(struct object *object, uint32_t page);
+
+/* FRAME, whose reference is taken over, is the one of PAGE, which had none, in STATE. */
+void object_enter_page(struct object *object, uint32_t page, frame_t frame, uint32_t state);
+
+/* PAGE has no frame any more. The object's reference goes to the caller; empty levels go. */
+frame_t object_remove_page(struct object *object, uint32_t page);
+
+/*
+ * The first page at or behind *PAGE, and before END, that has a frame and one of the states of ANY.
+ *   => true: it is *PAGE, and its word *WORD. False: there is none.
+ */
+bool object_next_page(const struct object *object, uint32_t *page, uint32_t end, uint32_t any,
+                      uint32_t *word);
+
+/* ---- all of them ---- */
 
 /* All objects, the newest first, and how many there are; NULL at the end. */
 struct object *object_first(void);
 uint32_t object_count(void);
 
 /*
- * Call VISIT for each frame that OBJECT, anonymous, holds: those of its pages and those of the two
- * levels (with ~0u for PAGE). VISIT may change references, and nothing else. For the audit.
+ * Call VISIT for each frame that OBJECT holds: those of its pages and those of the levels (with ~0u
+ * for PAGE). VISIT may change references, and nothing else. For the audit.
  */
 void object_for_each_frame(const struct object *object,
                            void (*visit)(void *context, uint32_t page, frame_t frame),

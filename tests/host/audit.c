@@ -57,12 +57,10 @@ static void check_shared_frame(const struct vma *region, vaddr_t page, pte_t pte
 {
     const struct object *object = region->object;
     uint32_t number = region->object_page + ((page.v >> PAGE_SHIFT) - region->first_page);
-    uint32_t frame = object->first.n + number;
-    if (object->kind == OBJECT_ANONYMOUS) {
-        uint32_t root = object->has_root ? object->root.n << PAGE_SHIFT : 0;
-        uint32_t lower = level_entry(root, number / SLOT_PAGES);
-        frame = level_entry(lower, number % SLOT_PAGES) >> PAGE_SHIFT;
-    }
+    uint32_t word = object->root;
+    for (uint32_t height = object->height; height > 0; height--)
+        word = level_entry(word, number >> 10 * (height - 1) & (SLOT_PAGES - 1));
+    uint32_t frame = word >> PAGE_SHIFT;
     if (number >= object->pages || frame != pte_frame(pte).n)
         broken("PTE %08x of " PRI_VADDR ": page %u of the object is frame %u", pte.bits,
                ARG_VADDR(page), number, frame);
@@ -161,33 +159,26 @@ static void count_pde(struct space *space, uint32_t slot, pde_t pde)
     check_table_against_regions(space, slot, table);
 }
 
-/* The frames that objects hold: of their pages, and of the two levels. */
-static uint32_t count_level(uint32_t level)
+/* The frames that objects hold, of their pages and of the levels. Returns how many pages there are. */
+static uint32_t count_below(uint32_t word, uint32_t height)
 {
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < SLOT_PAGES; i++) {
-        uint32_t entry = level_entry(level, i);
-        if (entry == 0)
-            continue;
-        counted[entry >> PAGE_SHIFT].references++;
-        used++;
-    }
-    return used;
+    uint32_t pages = 0;
+    if (word == 0)
+        return 0;
+    counted[word >> PAGE_SHIFT].references++;
+    if (height == 0)
+        return 1;
+    for (uint32_t i = 0; i < SLOT_PAGES; i++)
+        pages += count_below(level_entry(word, i), height - 1);
+    return pages;
 }
 
 static void count_objects(void)
 {
     uint32_t count = 0;
     for (const struct object *object = object_first(); object != NULL; object = object->next) {
-        uint32_t pages = 0, root = object->has_root ? object->root.n << PAGE_SHIFT : 0;
+        uint32_t pages = count_below(object->root, object->height);
         count++;
-        for (uint32_t i = 0; i < SLOT_PAGES && root != 0; i++)
-            if (level_entry(root, i) != 0)
-                pages += count_level(level_entry(root, i));
-        if (root != 0) {
-            counted[object->root.n].references++;
-            (void)count_level(root);
-        }
         if (pages != object->real_pages)
             broken("an object has %u pages, it says %u", pages, object->real_pages);
     }
@@ -208,8 +199,10 @@ static void check_frame(frame_t frame)
     uint32_t found = counted[frame.n].references;
     switch ((enum frame_kind)record->kind) {
     case FRAME_ZERO:
-    case FRAME_FILE:
-        found++; /* the layer's own, or boot's */
+        found++; /* the layer's own */
+        break;
+    case FRAME_FILE: /* or boot's */
+        found += found == 0;
         break;
     case FRAME_TABLE:
         if (found > 1 && counted[frame.n].shared != found)
@@ -217,6 +210,7 @@ static void check_frame(frame_t frame)
                    counted[frame.n].shared);
         break;
     case FRAME_ANONYMOUS:
+    case FRAME_INDEX:
     case FRAME_DIRECTORY:
     case FRAME_FREE:
     case FRAME_RESERVED:

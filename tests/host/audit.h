@@ -5,6 +5,7 @@
 #ifndef TESTS_HOST_AUDIT_H
 #define TESTS_HOST_AUDIT_H
 
+#include <mm/frame.h>
 #include <mm/space.h>
 
 /*
@@ -16,7 +17,7 @@ const char *audit(struct space *const *spaces, uint32_t count);
 
 /* What a failed operation must leave as it was. Pages of the region array may stay. */
 struct census {
-    uint32_t totals[8];
+    uint32_t totals[FRAME_KINDS];
     uint32_t kernel_regions, kernel_reserved, live_directories, heap_blocks, set_aside, nodes;
 };
 void census_take(struct census *census);

@@ -436,8 +436,8 @@ static uint32_t digest_all(void)
 static void allow_growth(struct census *census, enum growth growth)
 {
     if (growth >= TABLES_MORE) {
-        census->totals[FRAME_FREE] += census->totals[FRAME_TABLE];
-        census->totals[FRAME_TABLE] = 0;
+        census->totals[FRAME_FREE] += census->totals[FRAME_TABLE] + census->totals[FRAME_INDEX];
+        census->totals[FRAME_TABLE] = census->totals[FRAME_INDEX] = 0;
     }
     if (growth >= PAGES_MORE) {
         census->totals[FRAME_FREE] += census->totals[FRAME_ANONYMOUS];

@@ -130,9 +130,9 @@ TEST("audit", "a frame that nobody has: is found, of whatever kind")
         frame_free(&frame_pool, frame);
     }
     REQUIRE(frame_alloc(&frame_pool, FRAME_KERNEL, &frame) == KERR_OK);
-    EXPECT_SAID("a kernel or file frame was claimed at boot");
+    EXPECT_SAID("a kernel frame was claimed at boot");
     frame_set_kind(&frame_pool, frame, FRAME_FILE);
-    EXPECT_SAID("a kernel or file frame was claimed at boot");
+    EXPECT_SAID("a frame in use has an owner");
     frame_set_kind(&frame_pool, frame, FRAME_ZERO);
     EXPECT_SAID("the zero frame and the zero tables are all zero frames there are");
     frame_set_kind(&frame_pool, frame, FRAME_ANONYMOUS);
@@ -382,13 +382,16 @@ TEST("audit", "an object whose references or pages are miscounted: is found")
     frame_get(&frame_pool, frame);
     EXPECT_SAID("a frame has as many references as entries and owners");
     frame_put(&frame_pool, frame);
-    frame_get(&frame_pool, memory->root);
-    EXPECT_SAID("the levels of an object are tables that nobody else has");
-    frame_put(&frame_pool, memory->root);
-    frame_set_kind(&frame_pool, file->first, FRAME_ANONYMOUS);
-    EXPECT_SAID("a frame has as many references as entries and owners");
-    frame_set_kind(&frame_pool, file->first, FRAME_FILE);
-    EXPECT_FOUND(&file->pages, 0, "a kernel or file frame was claimed at boot");
+    REQUIRE(object_frame(memory, 1, &frame) == KERR_OK); /* there is a level from here on */
+    frame = page_word_frame(memory->root);
+    frame_get(&frame_pool, frame);
+    EXPECT_SAID("the levels of an object are frames that nobody else has");
+    frame_put(&frame_pool, frame);
+    REQUIRE(object_find_frame(file, 0, &frame) == KERR_OK);
+    frame_set_kind(&frame_pool, frame, FRAME_ANONYMOUS);
+    EXPECT_SAID("the frames of an object are of its kind");
+    frame_set_kind(&frame_pool, frame, FRAME_FILE);
+    EXPECT_FOUND(&file->pages, 0, "no frame of an object lies behind its end");
     object_put(memory);
     tear_down_objects();
 }

@@ -54,8 +54,8 @@ bool page_is_zero_behind(vaddr_t page, uint32_t skipped)
 
 void cost_start(struct cost *start)
 {
-    *start = (struct cost){frame_pool.totals[FRAME_TABLE], frame_pool.totals[FRAME_ANONYMOUS],
-                           frame_pool.totals[FRAME_FREE]};
+    *start = (struct cost){frame_pool.totals[FRAME_TABLE] + frame_pool.totals[FRAME_INDEX],
+                           frame_pool.totals[FRAME_ANONYMOUS], frame_pool.totals[FRAME_FREE]};
 }
 
 void cost_expect(const char *file, int line, const struct cost *start, int tables, int frames)
