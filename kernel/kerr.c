@@ -29,6 +29,10 @@ const char *kerr_text(enum kerr error)
         return "it has to be waited for";
     case KERR_IO:
         return "a device could not read or write";
+    case KERR_READ_ONLY:
+        return "it must not be written";
+    case KERR_NO_SPACE:
+        return "no space is left on the device";
     }
     return "unknown error";
 }

@@ -202,7 +202,7 @@ enum fault_result cow_write(vaddr_t page)
         return write_without_table(page, pde);
     pte_t pte = pte_read(page);
     if (likely(pte_is_cow(pte)))
-        return answer_cow(page, pte);
+        return likely(!(pte.bits & PTE_SHARED_MAPPING)) ? answer_cow(page, pte) : FAULT_NOT_MINE;
     return pte_is_present(pte) && !pte_is_writable(pte) ? FAULT_BAD_ACCESS : FAULT_NOT_MINE;
 }
 

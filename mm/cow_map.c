@@ -15,11 +15,11 @@
 
 static uint32_t mapping_flags(vaddr_t page, enum rights rights, enum cow_mapping mapping)
 {
-    return mapping == MAPPING_SHARED ? pte_flags(page, rights) | (uint32_t)PTE_SHARED_MAPPING
-                                     : cow_flags(page, rights);
+    uint32_t flags = mapping == MAPPING_SHARED ? pte_flags(page, rights) : cow_flags(page, rights);
+    return mapping == MAPPING_PRIVATE ? flags : flags | PTE_SHARED_MAPPING;
 }
 
-enum kerr cow_map(vaddr_t first, uint32_t pages, frame_t frame, enum rights rights,
+enum kerr cow_map(vaddr_t first, uint32_t pages, const frame_t frames[], enum rights rights,
                   enum cow_mapping mapping)
 {
     enum kerr error = own_table(vaddr_to_slot(first), rights);
@@ -29,14 +29,25 @@ enum kerr cow_map(vaddr_t first, uint32_t pages, frame_t frame, enum rights righ
     int32_t filled = 0;
     for (uint32_t i = 0; i < pages; i++) {
         vaddr_t page = vaddr_add(first, i << PAGE_SHIFT);
-        if (!pte_is_empty(pte_read(page)))
+        if (frames[i].n == NO_FRAME.n || !pte_is_empty(pte_read(page)))
             continue;
-        frame_t shown = FRAME(frame.n + i);
-        frame_get(&frame_pool, shown);
-        tlb_unneeded(pte_replace(page, PTE_EMPTY, pte_make(shown, flags)), TLB_WAS_NOT_PRESENT);
+        frame_get(&frame_pool, frames[i]);
+        tlb_unneeded(pte_replace(page, PTE_EMPTY, pte_make(frames[i], flags)), TLB_WAS_NOT_PRESENT);
         filled++;
     }
     table_count_used(vaddr_to_slot(first), filled);
+    return KERR_OK;
+}
+
+enum kerr cow_allow_write(vaddr_t page)
+{
+    enum kerr error = cow_unshare(vaddr_to_slot(page));
+    if (error != KERR_OK)
+        return error;
+    pte_t pte = pte_read(page), written = pte;
+    ASSERT(pte_is_clean_shared(pte), "a page of a shared mapping waits for its first write");
+    written.bits = (pte.bits & ~(uint32_t)PTE_COW) | ENTRY_WRITABLE | ENTRY_DIRTY;
+    tlb_unneeded(pte_replace(page, pte, written), TLB_MORE_RIGHTS);
     return KERR_OK;
 }
 

@@ -238,7 +238,9 @@ static void protect_pages(const struct part *part, enum rights rights)
             continue;
         frame_t frame = pte_frame(old);
         uint32_t mapping = old.bits & PTE_SHARED_MAPPING;
-        bool is_own = mapping != 0 || frame_references(&frame_pool, frame) == 1;
+        /* Who could not write to a shared mapping asks first. */
+        bool is_own =
+            mapping != 0 ? pte_is_writable(old) : frame_references(&frame_pool, frame) == 1;
         new = pte_make(frame, (is_own ? own_flags : shared_flags) | mapping);
         if (old.bits != new.bits)
             tlb_invalidate_page(pte_replace(page, old, new));

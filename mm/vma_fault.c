@@ -18,6 +18,7 @@
 #include <kernel/layer.h>
 #include <kernel/printk.h>
 #include <mm/cow.h>
+#include <mm/pager.h>
 #include <mm/zero.h>
 
 /* ---- building ---- */
@@ -49,53 +50,92 @@ static inline enum fault_result build_promise(const struct vma *region, uint32_t
     return error == KERR_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
 }
 
-/* A touch of a file shows so many of its pages, aligned: all of them are there anyway. */
+/* A touch of a file shows so many of its pages, aligned, as far as they have frames. */
 enum { AROUND_PAGES = 16 };
 _Static_assert(SLOT_PAGES % AROUND_PAGES == 0, "in one slot");
 
-/* The pages around PAGE, of REGION, that a touch shows as well. */
+/* The pages around PAGE, of REGION, that a touch shows as well. Others' come one at a time. */
 static struct page_range around(const struct vma *region, uint32_t page)
 {
     if (region->object->kind != OBJECT_FILE)
         return (struct page_range){page, page};
     struct page_range range = {page & ~(AROUND_PAGES - 1u), page | (AROUND_PAGES - 1u)};
-    uint32_t shown = region->object->pages - region->object_page;
     if (range.first_page < region->first_page)
         range.first_page = region->first_page;
     if (range.last_page > region->last_page)
         range.last_page = region->last_page;
-    if (range.last_page - region->first_page >= shown)
-        range.last_page = region->first_page + shown - 1;
     return range;
 }
 
 /* There is no frame for an object's page. */
 static enum fault_result fault_of(enum kerr error)
 {
-    return error == KERR_MUST_WAIT ? FAULT_MUST_WAIT
-           : error == KERR_IO      ? FAULT_IO_ERROR
-                                   : FAULT_NO_MEMORY;
+    switch (error) {
+    case KERR_OK:
+        return FAULT_RESOLVED;
+    case KERR_MUST_WAIT:
+        return FAULT_MUST_WAIT;
+    case KERR_IO:
+    case KERR_NO_SPACE:
+    case KERR_READ_ONLY:
+        return FAULT_IO_ERROR;
+    case KERR_BAD_RANGE:
+        return FAULT_BEYOND_END;
+    default:
+        return FAULT_NO_MEMORY;
+    }
+}
+
+static inline uint32_t object_page_of(const struct vma *region, uint32_t page)
+{
+    return region->object_page + (page - region->first_page);
+}
+
+static inline enum cow_mapping mapping_of(const struct vma *region)
+{
+    const struct pager *pager = region->object->pager;
+    if (!(region->flags & VMA_SHARED))
+        return MAPPING_PRIVATE;
+    return pager != NULL && pager->before_write != NULL ? MAPPING_SHARED_CLEAN : MAPPING_SHARED;
+}
+
+/* PAGE, shown by REGION and shared, is clean, and is to be written. */
+static __attribute__((noinline)) enum fault_result write_shared(const struct vma *region,
+                                                                uint32_t page)
+{
+    frame_t frame;
+    enum kerr error = object_frame_to_write(region->object, object_page_of(region, page), &frame);
+    return fault_of(error != KERR_OK ? error : cow_allow_write(VADDR(page << PAGE_SHIFT)));
+}
+
+/* A write to PAGE, of REGION, whose entry is present. */
+static enum fault_result write_present(const struct vma *region, uint32_t page)
+{
+    return pte_is_clean_shared(pte_read(VADDR(page << PAGE_SHIFT)))
+               ? write_shared(region, page)
+               : cow_write(VADDR(page << PAGE_SHIFT));
 }
 
 static __attribute__((noinline)) enum fault_result build_object(const struct vma *region,
                                                                 uint32_t page, enum access access)
 {
-    frame_t frame;
-    uint32_t object_page = region->object_page + (page - region->first_page);
-    if (object_page >= region->object->pages)
-        return FAULT_BEYOND_END;
-    struct page_range range = around(region, page);
-    enum kerr error = object_frame(region->object, object_page, &frame);
+    frame_t frame, frames[AROUND_PAGES];
+    enum kerr error = object_frame(region->object, object_page_of(region, page), &frame);
     if (error != KERR_OK)
         return fault_of(error);
-    if (cow_map(VADDR(range.first_page << PAGE_SHIFT), range.last_page - range.first_page + 1,
-                FRAME(frame.n - (page - range.first_page)), region->rights,
-                region->flags & VMA_SHARED ? MAPPING_SHARED : MAPPING_PRIVATE) != KERR_OK)
+    struct page_range range = around(region, page);
+    uint32_t pages = range.last_page - range.first_page + 1;
+    if (pages == 1)
+        frames[0] = frame;
+    else
+        object_find_frames(region->object, object_page_of(region, range.first_page), pages, frames);
+    enum cow_mapping mapping = mapping_of(region);
+    if (cow_map(VADDR(range.first_page << PAGE_SHIFT), pages, frames, region->rights, mapping) !=
+        KERR_OK)
         return FAULT_NO_MEMORY;
-    /* A shared mapping was built writable. */
-    return access == ACCESS_WRITE && !(region->flags & VMA_SHARED)
-               ? cow_write(VADDR(page << PAGE_SHIFT))
-               : FAULT_RESOLVED;
+    /* A shared mapping was built writable, unless it is asked for. */
+    return access == ACCESS_WRITE && mapping != MAPPING_SHARED ? write_present(region, page)
+                                                               : FAULT_RESOLVED;
 }
 
 /* ---- regions that grow down ---- */
@@ -184,14 +224,23 @@ enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode m
 
     pde_t pde = pde_read(vaddr_to_slot(address));
     if (pde_is_table(pde) && pte_is_present(pte_read(address)))
-        return access == ACCESS_WRITE ? cow_write(vaddr_to_page(address)) : FAULT_NOT_MINE;
+        return access == ACCESS_WRITE ? write_present(region, address.v >> PAGE_SHIFT)
+                                      : FAULT_NOT_MINE;
     return region->kind == VMA_OBJECT ? build_object(region, address.v >> PAGE_SHIFT, access)
                                       : build_promise(region, address.v >> PAGE_SHIFT, access);
 }
 
+static bool is_clean_shared(vaddr_t address)
+{
+    return pde_is_table(pde_read(vaddr_to_slot(address))) && pte_is_clean_shared(pte_read(address));
+}
+
+/* What is present and refused is layer 3's, unless it is clean. */
 static enum fault_result vma_fault(const struct page_fault *fault)
 {
-    return fault->present ? FAULT_NOT_MINE : vma_touch(fault->address, fault->access, fault->mode);
+    if (fault->present && (fault->access != ACCESS_WRITE || !is_clean_shared(fault->address)))
+        return FAULT_NOT_MINE;
+    return vma_touch(fault->address, fault->access, fault->mode);
 }
 
 enum kerr vma_make_real(vaddr_t first, uint32_t pages)

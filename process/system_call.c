@@ -40,6 +40,10 @@ int32_t error_number_of(enum kerr error)
         return -ENOSYS;
     case KERR_IO:
         return -EIO;
+    case KERR_READ_ONLY:
+        return -EROFS;
+    case KERR_NO_SPACE:
+        return -ENOSPC;
     case KERR_MUST_WAIT: /* a caller's mistake: it is to be repeated, not told */
     case KERR_BAD_RANGE:
     case KERR_BAD_VALUE:

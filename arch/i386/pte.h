@@ -12,11 +12,12 @@
  * Bits 9-11 are ours (the CPU ignores them). COW is for PTEs, SHARED for PDEs, and they differ on
  * purpose: through the window a PDE is read as a PTE, and a store into the window page of a shared
  * table must look refused, not resolvable. MAP marks a PTE of a shared mapping (a file, shared
- * memory): never COW, copied unchanged when its table is unshared.
+ * memory): never copied at a write, copied unchanged when its table is unshared.
  *
  *   PTE empty      all zero
  *   PTE writable   P RW            own, or shared mapping (MAP)
  *   PTE cow        P    COW        a write is answered with a private copy
+ *   PTE clean      P    COW MAP    a write is asked for, and reaches the shared frame
  *   PTE read-only  P
  *   PTE kept           bit 1       no rights; the frame stays in bits 12-31 (MAP is kept, too)
  *   PDE own        P RW
@@ -99,6 +100,12 @@ static inline bool pte_is_writable(pte_t pte)
 static inline bool pte_is_cow(pte_t pte)
 {
     return (pte.bits & (ENTRY_PRESENT | PTE_COW)) == (ENTRY_PRESENT | PTE_COW);
+}
+
+/* A write is asked for first, and reaches the shared frame. */
+static inline bool pte_is_clean_shared(pte_t pte)
+{
+    return pte_is_cow(pte) && (pte.bits & PTE_SHARED_MAPPING) != 0;
 }
 
 static inline bool pte_is_kept(pte_t pte)

@@ -23,6 +23,8 @@ enum kerr {
     KERR_BAD_ACCESS,  /* the address may not be accessed so */
     KERR_MUST_WAIT,   /* ask again when the channel that was left (kernel/channel.h) is ready */
     KERR_IO,          /* a device, or what it holds, can't be read or written */
+    KERR_READ_ONLY,   /* a device, or what stands on it, must not be written */
+    KERR_NO_SPACE,    /* what keeps things for good, a disk, is full */
 };
 
 #define kerr_t must_check enum kerr

@@ -19,7 +19,7 @@
  * Answer a write to PAGE, as the fault handler does. A sole owner takes back the pages behind it in
  * the same slot as well, up to 8 in all, as far as they are COW and nobody else has their frames.
  *   returns FAULT_RESOLVED; FAULT_BAD_ACCESS (its entry refuses writes); FAULT_NO_MEMORY;
- *   FAULT_NOT_MINE (nothing is present, or the write is allowed already)
+ *   FAULT_NOT_MINE (nothing is present, the write is allowed already, or layer 4 has to allow it)
  */
 enum fault_result must_check cow_write(vaddr_t page);
 
@@ -83,17 +83,27 @@ kerr_t cow_protect(vaddr_t first, uint32_t pages, enum rights rights);
 kerr_t cow_discard(vaddr_t first, uint32_t pages, enum rights rights);
 
 enum cow_mapping {
-    MAPPING_PRIVATE, /* read-only, and COW if RIGHTS has WRITE: the frames' owner keeps them */
-    MAPPING_SHARED,  /* PTE_SHARED_MAPPING: writes reach the frames, forks don't change that */
+    MAPPING_PRIVATE,      /* read-only, and COW if RIGHTS has WRITE: the frames' owner keeps them */
+    MAPPING_SHARED,       /* PTE_SHARED_MAPPING: writes reach the frames, forks don't change that */
+    MAPPING_SHARED_CLEAN, /* the same, but the first write to each page is asked for */
 };
 
 /*
- * Show the PAGES frames from FRAME on at the pages from FIRST on, all in one slot, where these are
- * empty; each entry takes a reference. The slot gets a table of its own first.
+ * Show FRAMES at the PAGES pages from FIRST on, all in one slot, where these are empty and there is
+ * a frame (not NO_FRAME); each entry takes a reference. The slot gets a table of its own first.
  *   returns KERR_OK, KERR_NO_MEMORY (nothing that is seen has changed)      TLB: nothing to do
  */
-kerr_t cow_map(vaddr_t first, uint32_t pages, frame_t frame, enum rights rights,
+#define NO_FRAME FRAME(~0u)
+kerr_t cow_map(vaddr_t first, uint32_t pages, const frame_t frames[], enum rights rights,
                enum cow_mapping mapping);
+
+/*
+ * PAGE, clean and of a shared mapping, may be written from here on. Its slot gets a table of its
+ * own first.
+ *   returns KERR_OK, KERR_NO_MEMORY (nothing that is seen has changed)
+ *   TLB: nothing to do, at the price of one spurious fault
+ */
+kerr_t cow_allow_write(vaddr_t page);
 
 /*
  * Move what the range holds to the PAGES pages from TO on, which are all empty; the ranges don't

@@ -3,7 +3,7 @@
  * Layer 4. Uses: layers 0-3. Used by: object.c, and who implements a pager: layers above.
  *
  * What stands behind an object's pages. An object without a pager begins as zeros; one with a pager
- * asks it for each page that has no frame yet. Layer 4 never knows who that is.
+ * asks it for each page that has no contents yet. Layer 4 never knows who that is.
  *
  * Called in the fault path: a pager touches real memory only (docs/faults.md), never sleeps, uses
  * of the temporary pages TEMP_FAULT_FRAME alone, and takes nothing but frames.
@@ -17,13 +17,19 @@
 struct pager {
     const char *name;
     /*
-     * Bring PAGE of OBJECT, which is within it and has no frame yet.
-     *   FRAME   filled, of kind FRAME_ANONYMOUS, with one reference: the object's from here on
+     * Bring PAGE of OBJECT, which is within it and has no frame yet, or one that is being filled.
+     *   => KERR_OK: it has been entered (object_enter_page()), and its contents are there
      *   returns KERR_OK; KERR_MUST_WAIT: it has been asked for, and the channel left
      *   (kernel/channel.h) tells when to ask again; KERR_IO: it can't be had; KERR_NO_MEMORY
-     *   => asked again for the same page it gets further each time; nothing else changes
+     *   => asked again for the same page it gets further each time
      */
-    kerr_t (*bring)(struct object *object, uint32_t page, frame_t *frame);
+    kerr_t (*bring)(struct object *object, uint32_t page);
+    /*
+     * PAGE of OBJECT, which has its contents, is about to be written, by a program's store or a
+     * call: it is dirty from here on. NULL: that is nothing to the pager.
+     *   returns KERR_OK; as `bring`; KERR_NO_SPACE, KERR_READ_ONLY: it must not be written
+     */
+    kerr_t (*before_write)(struct object *object, uint32_t page);
     /* How many frames of OBJECT could be given back: what they hold can be brought again. */
     uint32_t (*count_reclaimable)(const struct object *object);
     /* OBJECT ends: what is under way for it is of no interest any more. Its frames are gone. */
@@ -31,10 +37,10 @@ struct pager {
 };
 
 /*
- * PAGES pages that PAGER fills; PAGER_DATA is its own. Else as object_create_anonymous().
- *   returns KERR_OK, KERR_NO_MEMORY, KERR_BAD_RANGE (more than 4 GiB)
+ * PAGES pages that PAGER fills; PAGER_DATA is its own. Else as object_create().
+ *   returns KERR_OK, KERR_NO_MEMORY, KERR_BAD_RANGE
  */
-kerr_t object_create_paged(uint32_t pages, const struct pager *pager, void *pager_data,
-                           struct object **object);
+kerr_t object_create_paged(enum object_kind kind, uint32_t pages, const struct pager *pager,
+                           void *pager_data, struct object **object);
 
 #endif

@@ -33,22 +33,23 @@ static enum kerr refusal(uint32_t page)
     return KERR_OK;
 }
 
-static enum kerr bring(struct object *object, uint32_t page, frame_t *frame)
+static enum kerr bring(struct object *object, uint32_t page)
 {
-    (void)object;
+    frame_t frame;
     enum kerr error = refusal(page);
     if (error != KERR_OK) {
         refusals[page]++;
         channel_leave(&channel);
         return error;
     }
-    error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, frame);
+    error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, &frame);
     if (error != KERR_OK)
         return error;
-    uint32_t *words = temp_map(TEMP_FAULT_FRAME, *frame);
+    uint32_t *words = temp_map(TEMP_FAULT_FRAME, frame);
     memset(words, 0, PAGE_BYTES);
     words[0] = PLAY_PAGER_WORD + page;
     temp_unmap(TEMP_FAULT_FRAME);
+    object_enter_page(object, page, frame, 0);
     refusals[page] = 0;
     return KERR_OK;
 }
@@ -68,7 +69,7 @@ enum kerr play_pager_make(uint32_t pages, struct object **object)
 {
     static const struct pager pager = {
         .name = "play", .bring = bring, .count_reclaimable = count_reclaimable, .end = end};
-    return object_create_paged(pages, &pager, NULL, object);
+    return object_create_paged(OBJECT_ANONYMOUS, pages, &pager, NULL, object);
 }
 
 void play_pager_forget(void)

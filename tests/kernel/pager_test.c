@@ -170,3 +170,93 @@ TEST("pager", "behind the end of the object: refused as ever, nobody is asked")
     EXPECT(vma_release(space_current(), page_at(0), TEST_PAGES + 1) == KERR_OK);
     EXPECT_EQUAL(pager.ended, 1);
 }
+
+/* ---- the first write ---- */
+
+static bool is_dirty(uint32_t page)
+{
+    const struct vma *region = vma_find(space_current(), page_at(0));
+    return region != NULL && (object_page_word(region->object, page) & PAGE_DIRTY) != 0;
+}
+
+TEST("pager", "a shared page that was read: the first write is asked for, once, and reaches all")
+{
+    static struct space child;
+    REQUIRE(show(0, VMA_SHARED));
+    EXPECT_EQUAL(peek(page_at(3)), TEST_PAGER_WORD + 3);
+    EXPECT(!is_dirty(3));
+    EXPECT_EQUAL(pager.pages[3].times_written, 0);
+    REQUIRE(space_fork(&child) == KERR_OK);
+    poke(page_at(3), 5); /* below a table that is shared */
+    poke(page_at(3), 6);
+    EXPECT(is_dirty(3));
+    EXPECT_EQUAL(pager.pages[3].times_written, 1);
+    EXPECT_AUDIT();
+    space_switch(&child);
+    EXPECT_EQUAL(peek(page_at(3)), 6);
+    poke(page_at(3), 7);
+    EXPECT_EQUAL(pager.pages[3].times_written, 2);
+    EXPECT_AUDIT();
+    space_switch(&boot_space);
+    EXPECT_EQUAL(peek(page_at(3)), 7);
+    space_destroy(&child);
+    hide();
+}
+
+TEST("pager", "a first touch that is a write: is asked for as well; a private one never")
+{
+    REQUIRE(show(0, VMA_SHARED));
+    poke(page_at(4), 1);
+    EXPECT_EQUAL(pager.pages[4].times_written, 1);
+    EXPECT(is_dirty(4));
+    hide();
+    REQUIRE(show(0, 0));
+    poke(page_at(4), 1);
+    EXPECT_EQUAL(peek(page_at(5)), TEST_PAGER_WORD + 5);
+    poke(page_at(5), 1);
+    EXPECT_EQUAL(pager.pages[4].times_written + pager.pages[5].times_written, 0);
+    EXPECT(!is_dirty(4) && !is_dirty(5));
+    hide();
+}
+
+TEST("pager", "a write that must wait, or is refused: the fault says so, and nothing has changed")
+{
+    static const struct {
+        enum kerr answer;
+        enum fault_result result;
+    } cases[] = {{KERR_MUST_WAIT, FAULT_MUST_WAIT},
+                 {KERR_IO, FAULT_IO_ERROR},
+                 {KERR_NO_SPACE, FAULT_IO_ERROR},
+                 {KERR_NO_MEMORY, FAULT_NO_MEMORY}};
+    for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
+        REQUIRE(show(0, VMA_SHARED));
+        pager.pages[8].write_answer = cases[i].answer;
+        EXPECT_EQUAL(probe_write(page_at(8), 1), cases[i].result);
+        EXPECT_EQUAL(peek(page_at(8)), TEST_PAGER_WORD + 8);
+        EXPECT_EQUAL(probe_write(page_at(8), 1), cases[i].result);
+        EXPECT_AUDIT();
+        pager.pages[8].write_answer = KERR_OK;
+        EXPECT_EQUAL(probe_write(page_at(8), 1), FAULT_RESOLVED);
+        EXPECT_EQUAL(peek(page_at(8)), 1);
+        hide();
+    }
+}
+
+TEST("pager", "rights taken and given back: a clean page stays clean, and is asked for")
+{
+    REQUIRE(show(0, VMA_SHARED));
+    EXPECT_EQUAL(peek(page_at(2)), TEST_PAGER_WORD + 2);
+    poke(page_at(1), 1);
+    EXPECT(vma_protect(space_current(), page_at(0), 4, RIGHTS_READ) == KERR_OK);
+    EXPECT_EQUAL(probe_write(page_at(1), 2), FAULT_BAD_ACCESS);
+    EXPECT_EQUAL(probe_write(page_at(2), 2), FAULT_BAD_ACCESS);
+    EXPECT(vma_protect(space_current(), page_at(0), 4, RIGHTS_NONE) == KERR_OK);
+    EXPECT(vma_protect(space_current(), page_at(0), 4, RIGHTS_READ_WRITE) == KERR_OK);
+    EXPECT_AUDIT();
+    poke(page_at(1), 2);
+    poke(page_at(2), 2);
+    EXPECT_EQUAL(pager.pages[1].times_written, 2);
+    EXPECT_EQUAL(pager.pages[2].times_written, 1);
+    EXPECT_AUDIT();
+    hide();
+}

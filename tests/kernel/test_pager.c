@@ -16,8 +16,9 @@ static bool is_ready(struct channel *channel)
     return page->polls_left == 0;
 }
 
-static enum kerr bring(struct object *object, uint32_t number, frame_t *frame)
+static enum kerr bring(struct object *object, uint32_t number)
 {
+    frame_t frame;
     struct test_pager *pager = object->pager_data;
     struct test_page *page = &pager->pages[number];
     page->times_asked++;
@@ -32,18 +33,30 @@ static enum kerr bring(struct object *object, uint32_t number, frame_t *frame)
         page->is_asked_for = false;
         return KERR_IO;
     }
-    enum kerr error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, frame);
+    enum kerr error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, &frame);
     if (error != KERR_OK)
         return error;
-    uint32_t *words = temp_map(TEMP_FAULT_FRAME, *frame);
+    uint32_t *words = temp_map(TEMP_FAULT_FRAME, frame);
     page_clear(words);
     words[0] = TEST_PAGER_WORD + number;
     if (pager->fill != NULL)
         pager->fill(number, (uint8_t *)words);
     temp_unmap(TEMP_FAULT_FRAME);
+    object_enter_page(object, number, frame, 0);
     page->is_asked_for = false;
     pager->brought++;
     return KERR_OK;
+}
+
+static enum kerr before_write(struct object *object, uint32_t number)
+{
+    struct test_page *page = &((struct test_pager *)object->pager_data)->pages[number];
+    page->times_written++;
+    if (page->write_answer == KERR_MUST_WAIT)
+        channel_leave(&page->channel);
+    if (page->write_answer == KERR_OK)
+        object_change_page(object, number, 0, PAGE_DIRTY);
+    return page->write_answer;
 }
 
 static uint32_t count_reclaimable(const struct object *object)
@@ -59,10 +72,13 @@ static void end(struct object *object)
 
 enum kerr test_pager_make(struct test_pager *pager, uint32_t polls, struct object **object)
 {
-    static const struct pager operations = {
-        .name = "test", .bring = bring, .count_reclaimable = count_reclaimable, .end = end};
+    static const struct pager operations = {.name = "test",
+                                            .bring = bring,
+                                            .before_write = before_write,
+                                            .count_reclaimable = count_reclaimable,
+                                            .end = end};
     *pager = (struct test_pager){0};
     for (uint32_t i = 0; i < TEST_PAGES; i++)
         pager->pages[i] = (struct test_page){.channel = {is_ready}, .polls = polls};
-    return object_create_paged(TEST_PAGES, &operations, pager, object);
+    return object_create_paged(OBJECT_ANONYMOUS, TEST_PAGES, &operations, pager, object);
 }

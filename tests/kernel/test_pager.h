@@ -23,6 +23,8 @@ struct test_pager {
         bool is_asked_for;
         uint32_t polls_left;
         uint32_t times_asked;
+        enum kerr write_answer; /* to the question whether it may be written */
+        uint32_t times_written; /* such questions */
     } pages[TEST_PAGES];
     uint32_t brought, ended;
     /* What page NUMBER holds, PAGE_BYTES at BYTES; NULL: zeros behind its first word. */
