@@ -30,9 +30,19 @@ const char *kerr_text(enum kerr error)
     case KERR_IO:
         return "a device could not read or write";
     case KERR_READ_ONLY:
-        return "it must not be written";
+        return "it is read-only";
     case KERR_NO_SPACE:
-        return "no space is left on the device";
+        return "no space is left";
+    case KERR_NOT_EMPTY:
+        return "a directory is not empty";
+    case KERR_TOO_LARGE:
+        return "a file is too large";
+    case KERR_TOO_MANY:
+        return "a file has too many links";
+    case KERR_BUSY:
+        return "it is in use";
+    case KERR_AGAIN:
+        return "there is more to do";
     }
     return "unknown error";
 }

@@ -44,7 +44,16 @@ int32_t error_number_of(enum kerr error)
         return -EROFS;
     case KERR_NO_SPACE:
         return -ENOSPC;
+    case KERR_NOT_EMPTY:
+        return -ENOTEMPTY;
+    case KERR_TOO_LARGE:
+        return -EFBIG;
+    case KERR_TOO_MANY:
+        return -EMLINK;
+    case KERR_BUSY:
+        return -EBUSY;
     case KERR_MUST_WAIT: /* a caller's mistake: it is to be repeated, not told */
+    case KERR_AGAIN:
     case KERR_BAD_RANGE:
     case KERR_BAD_VALUE:
         break;

@@ -23,8 +23,13 @@ enum kerr {
     KERR_BAD_ACCESS,  /* the address may not be accessed so */
     KERR_MUST_WAIT,   /* ask again when the channel that was left (kernel/channel.h) is ready */
     KERR_IO,          /* a device, or what it holds, can't be read or written */
-    KERR_READ_ONLY,   /* a device, or what stands on it, must not be written */
-    KERR_NO_SPACE,    /* what keeps things for good, a disk, is full */
+    KERR_READ_ONLY,   /* it is not to be written */
+    KERR_NO_SPACE,    /* a disk, or what stands for one, is full */
+    KERR_NOT_EMPTY,   /* a directory that is to go has names in it */
+    KERR_TOO_LARGE,   /* a file can't be so long */
+    KERR_TOO_MANY,    /* a file can't have so many links */
+    KERR_BUSY,        /* somebody uses it */
+    KERR_AGAIN,       /* a piece is done: ask again, at once or later */
 };
 
 #define kerr_t must_check enum kerr
