@@ -286,6 +286,20 @@ bool object_next_page(const struct object *object, uint32_t *page, uint32_t end,
     return false;
 }
 
+bool object_last_page(const struct object *object, uint32_t *page)
+{
+    uint32_t word = object->root, found = 0;
+    for (uint32_t height = object->height; height > 0 && word != 0; height--) {
+        uint32_t at = LEVEL_ENTRIES, below = 0;
+        while (at > 0 && below == 0)
+            below = level_read(word, --at);
+        found = found << LEVEL_BITS | at;
+        word = below;
+    }
+    *page = found;
+    return word != 0;
+}
+
 /* ---- pages go ---- */
 
 /* Take PAGE out below the entry WORD, which stands above HEIGHT levels. Returns what it is then. */

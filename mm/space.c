@@ -127,6 +127,7 @@ bool space_destroy_piece(struct space *space)
     ASSERT(space != current && space != &boot_space && space != &kernel_space,
            "space %u is in use for good", space->directory);
     uint32_t id = space->directory;
+    space->is_ending = true;
     if (!cow_drop_tables(id, TABLES_AT_ONCE) || !vma_forget(space, REGIONS_AT_ONCE))
         return false;
     list_remove(space);

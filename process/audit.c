@@ -216,44 +216,41 @@ static void check_memories(struct process_audit *audit)
         check_spaces(audit);
 }
 
-/* ---- shared memory, and the account ---- */
+/* ---- objects, and the account ---- */
 
-typedef void visit_object_t(struct process_audit *audit, struct object *object);
+typedef void visit_object_t(struct object *object);
 
-/* Once for each region that shows shared memory. Files have other owners, and no charge. */
-static void for_each_reference(struct process_audit *audit, visit_object_t *visit)
+/* Once for each region that shows an object. */
+static void for_each_reference(visit_object_t *visit)
 {
     for (const struct space *space = space_first(); space != NULL; space = space_next(space))
         for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
-            if (region->object != NULL && region->object->kind == OBJECT_ANONYMOUS)
-                visit(audit, region->object);
+            if (region->object != NULL)
+                visit(region->object);
 }
 
-static void take_out(struct process_audit *audit, struct object *object)
+static void take_out(struct object *object)
 {
-    if (--object->references != 0)
-        return;
-    audit->objects++;
-    audit->committed += object->committed;
+    object->references--;
 }
 
-static void must_be_out(struct process_audit *audit, struct object *object)
+static void put_back(struct object *object)
 {
-    if (object->references != 0)
-        broken(audit, "shared memory has as many references as regions", NULL);
-}
-
-static void put_back(struct process_audit *audit, struct object *object)
-{
-    (void)audit;
     object->references++;
 }
 
-static void check_account(struct process_audit *audit)
+/* Regions show objects, and owners have them; a run of frames may have owners that don't say so. */
+static void check_objects(struct process_audit *audit)
 {
-    for_each_reference(audit, take_out);
-    for_each_reference(audit, must_be_out);
-    for_each_reference(audit, put_back);
+    for_each_reference(take_out);
+    for (const struct object *object = object_first(); object != NULL; object = object->next) {
+        uint32_t owners = object->owner != NULL;
+        audit->objects += object->kind == OBJECT_ANONYMOUS;
+        audit->committed += object->committed;
+        if (object->references != owners && object->kind == OBJECT_ANONYMOUS)
+            broken(audit, "an object has as many references as regions and owners", NULL);
+    }
+    for_each_reference(put_back);
     if (frame_pool.committed != audit->committed)
         broken(audit, "what is promised is the sum of what memories and objects are charged with",
                NULL);
@@ -262,7 +259,7 @@ static void check_account(struct process_audit *audit)
 const char *process_audit(struct process_audit *audit)
 {
     static void (*const parts[])(struct process_audit * audit) = {check_records, check_families,
-                                                                  check_memories, check_account};
+                                                                  check_memories, check_objects};
     *audit = (struct process_audit){0};
     for (unsigned i = 0; i < ARRAY_LENGTH(parts) && audit->broken == NULL; i++)
         parts[i](audit);

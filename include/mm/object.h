@@ -42,6 +42,7 @@ struct object {
     struct object *next, *previous; /* of all objects */
     const struct pager *pager;      /* who fills its pages; NULL: they begin as zeros */
     void *pager_data;
+    void *owner; /* layer 9's inode, which has one of the references; NULL: regions have them all */
 };
 
 /* No object has more pages, and no region shows one behind them. */
@@ -68,6 +69,15 @@ kerr_t object_create_file(frame_t first, uint32_t pages, struct object **object)
 
 void object_get(struct object *object);
 void object_put(struct object *object); /* the last one gives the frames back */
+
+/*
+ * OBJECT has PAGES pages from here on. More: they have no frames yet. Fewer: those behind the end are gone
+ * from all regions, private copies as well; a touch of them is refused.
+ *   => shrinks from its end downwards, a piece at a time: ask again after KERR_AGAIN
+ *   returns KERR_OK; KERR_AGAIN; KERR_BAD_RANGE (more than OBJECT_PAGE_LIMIT); KERR_NO_MEMORY (a shared
+ *   table had to be copied; it is as small as it could become)         TLB: paid
+ */
+kerr_t object_resize(struct object *object, uint32_t pages);
 
 /* ---- frames of pages ---- */
 
@@ -129,6 +139,9 @@ frame_t object_remove_page(struct object *object, uint32_t page);
  */
 bool object_next_page(const struct object *object, uint32_t *page, uint32_t end, uint32_t any,
                       uint32_t *word);
+
+/* The last page that has a frame: true, and it is *PAGE. False: there is none. */
+bool object_last_page(const struct object *object, uint32_t *page);
 
 /* ---- all of them ---- */
 

@@ -72,6 +72,7 @@ struct space {
     uint32_t locked_pages;    /* by vma.c as reserved_pages is, so that layer 8 sees what went */
     uint32_t promised_frames; /* what layer 1's account of promises has for it (see below) */
     struct vma *touched; /* the region touched or entered last, or NULL: as a rule it is next */
+    bool is_ending;      /* space_destroy_piece() has begun: nobody looks at its pages any more */
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 

@@ -15,7 +15,7 @@ struct process_audit {
     const char *broken;            /* the first sentence that is not true; NULL: all are */
     char where[AUDIT_WHERE_BYTES]; /* what it is not true of: a process; or empty */
     uint32_t processes, zombies, memories;
-    uint32_t objects;   /* of shared memory, mapped somewhere */
+    uint32_t objects;   /* anonymous ones: shared memory, files */
     uint64_t committed; /* frames, promised to memories and objects */
 };
 

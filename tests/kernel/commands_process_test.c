@@ -368,14 +368,14 @@ TEST("process-audit", "shared memory: its references are counted region by regio
     space_switch(&parent->memory->space);
     EXPECT_EQUAL(vma_map_at(&parent->memory->space, page_number(0), PAGES, &wish), KERR_OK);
     space_switch(&boot_space);
-    expect_broken("shared memory has as many references"); /* ours is one too many */
+    expect_broken("an object has as many references"); /* ours is one too many */
     object_put(object);
     expect_books_in_order();
     child = fork_process(parent, "child");
     REQUIRE(child != NULL);
     expect_books_in_order();
     object->references--;
-    expect_broken("shared memory has as many references");
+    expect_broken("an object has as many references");
     object->references++;
     process_discard(child);
     process_discard(parent);

@@ -669,3 +669,84 @@ TEST("object", "a mapping of the kernel: is seen in every space")
     unmap(0, 2);
     object_put(object);
 }
+
+/* ---- another size ---- */
+
+/* To PAGES pages, however many pieces that takes. */
+static enum kerr resize(struct object *object, uint32_t pages)
+{
+    enum kerr error;
+    do
+        error = object_resize(object, pages);
+    while (error == KERR_AGAIN);
+    return error;
+}
+
+TEST("object", "resize: what was behind the end is gone from all spaces, and comes back as zeros")
+{
+    struct object *object;
+    struct cost cost;
+    uint32_t value;
+
+    cost_start(&cost);
+    REQUIRE(object_create_anonymous(2 * SLOT_PAGES + 10, &object) == KERR_OK);
+    REQUIRE(map(0, 2 * SLOT_PAGES + 10, object, 0, RIGHTS_READ_WRITE, VMA_SHARED));
+    REQUIRE(map(3 * SLOT_PAGES, 8, object, 2, RIGHTS_READ_WRITE, 0));
+    for (uint32_t i = 0; i < 8; i++)
+        poke(page_at(i), 10 + i);
+    poke(page_at(2 * SLOT_PAGES + 9), 20);
+    poke(page_at(3 * SLOT_PAGES + 1), 21); /* private: page 3 */
+    poke(page_at(3 * SLOT_PAGES + 4), 22); /* page 6 */
+    REQUIRE(space_fork(&child) == KERR_OK);
+    space_switch(&child);
+    poke(page_at(3 * SLOT_PAGES + 5), 23); /* page 7 */
+    EXPECT_EQUAL(object_resize(object, 5), KERR_AGAIN);
+    EXPECT_EQUAL(resize(object, 5), KERR_OK);
+    EXPECT(space_current() == &child);
+    EXPECT_AUDIT();
+    for (unsigned i = 0; i < 2; i++) {
+        EXPECT_EQUAL(peek(page_at(4)), 14);
+        EXPECT_EQUAL(peek(page_at(3 * SLOT_PAGES + 1)), 21);
+        EXPECT_EQUAL(probe_read(page_at(5), &value), FAULT_BEYOND_END);
+        EXPECT_EQUAL(probe_read(page_at(3 * SLOT_PAGES + 4), &value), FAULT_BEYOND_END);
+        EXPECT_EQUAL(probe_read(page_at(3 * SLOT_PAGES + 5), &value), FAULT_BEYOND_END);
+        EXPECT_EQUAL(probe_read(page_at(2 * SLOT_PAGES + 9), &value), FAULT_BEYOND_END);
+        space_switch(&boot_space);
+    }
+    EXPECT_EQUAL(object->real_pages, 5);
+    EXPECT_EQUAL(resize(object, 8), KERR_OK);
+    EXPECT_EQUAL(peek(page_at(7)), 0);
+    EXPECT_EQUAL(peek(page_at(3 * SLOT_PAGES + 4)), 0);
+    EXPECT_EQUAL(resize(object, 0), KERR_OK);
+    EXPECT_EQUAL(object->real_pages, 0);
+    EXPECT_EQUAL(resize(object, OBJECT_PAGE_LIMIT + 1), KERR_BAD_RANGE);
+    EXPECT_AUDIT();
+    space_destroy(&child);
+    unmap(0, 3 * SLOT_PAGES + 8);
+    object_put(object);
+    EXPECT_COST(cost, 0, 0);
+}
+
+TEST("object", "resize below a shared table, memory short: nothing is lost, and it is done later")
+{
+    struct object *object;
+    struct cost cost;
+
+    cost_start(&cost);
+    REQUIRE(object_create_anonymous(10, &object) == KERR_OK);
+    REQUIRE(map_shared(0, 10, object));
+    for (uint32_t i = 0; i < 10; i++)
+        poke(page_at(i), i);
+    REQUIRE(space_fork(&child) == KERR_OK);
+    leave_frames(0);
+    EXPECT_EQUAL(resize(object, 3), KERR_NO_MEMORY);
+    EXPECT_EQUAL(object->pages, 10);
+    EXPECT_EQUAL(peek(page_at(9)), 9);
+    all_frames();
+    EXPECT_EQUAL(resize(object, 3), KERR_OK);
+    EXPECT_AUDIT();
+    space_destroy(&child);
+    unmap(0, 10);
+    object_put(object);
+    EXPECT_COST(cost, 0, 0);
+}
