@@ -235,3 +235,16 @@ enum kerr boot_info_parse(const void *block, uint32_t bytes, paddr_t start, stru
         return error;
     return info->memory_count > 0 ? KERR_OK : KERR_NOT_FOUND;
 }
+
+const char *boot_module_file(const struct boot_module *module, size_t *length)
+{
+    const char *start = module->name;
+    while (*start == ' ')
+        start++;
+    const char *end = start;
+    for (; *end != ' ' && *end != '\0'; end++)
+        if (*end == '/')
+            start = end + 1;
+    *length = (size_t)(end - start);
+    return start;
+}

@@ -9,6 +9,7 @@
  * Its name is the last part of the first word of the module string.
  */
 #include <arch/i386/entry.h>
+#include <device/ramdisk.h>
 #include <kernel/boot_info.h>
 #include <kernel/layer.h>
 #include <kernel/printk.h>
@@ -159,25 +160,21 @@ static void clear_tail(const struct boot_module *module)
 }
 
 /* "bin/hello one two" -> "/hello" */
-static void name_module(char *path, const char *string, uint32_t number)
+static void name_module(char *path, const struct boot_module *module, uint32_t number)
 {
-    size_t start = 0, end = 0;
-    while (string[end] == ' ')
-        start = ++end;
-    for (; string[end] != ' ' && string[end] != '\0'; end++)
-        if (string[end] == '/')
-            start = end + 1;
-    if (start == end)
+    size_t length;
+    const char *file = boot_module_file(module, &length);
+    if (length == 0)
         format_text(path, sizeof(paths[0]), "/module%u", number);
     else
-        format_text(path, sizeof(paths[0]), "/%.*s", (int)(end - start), string + start);
+        format_text(path, sizeof(paths[0]), "/%.*s", (int)length, file);
 }
 
 /* MODULE becomes a file with the object OBJECT, unless there is one of that name. */
 static void add_node(const struct boot_module *module, struct object *object)
 {
     char *path = paths[node_count];
-    name_module(path, module->name, node_count);
+    name_module(path, module, node_count);
     for (uint32_t i = 0; i < node_count; i++)
         if (strcmp(nodes[i].path, path) == 0) {
             printk("files: a second module named %s is not seen\n", path);
@@ -202,6 +199,8 @@ static enum kerr files_init(const struct boot_info *boot)
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
         const struct boot_module *module = &boot->modules[i];
+        if (ramdisk_is_module(module))
+            continue;
         first[i] = paddr_to_frame(module->start);
         if (!can_stay(boot, module))
             error = copy_module(module, &first[i]);
@@ -209,6 +208,8 @@ static enum kerr files_init(const struct boot_info *boot)
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
         const struct boot_module *module = &boot->modules[i];
         struct object *object;
+        if (ramdisk_is_module(module))
+            continue;
         if (first[i].n == paddr_to_frame(module->start).n)
             clear_tail(module);
         error = object_create_file(first[i], pages_of(module), &object);

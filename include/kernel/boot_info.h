@@ -62,6 +62,12 @@ struct boot_info {
  */
 kerr_t boot_info_parse(const void *block, uint32_t bytes, paddr_t start, struct boot_info *info);
 
+/*
+ * The file that MODULE came from, by its string: the last part of the path that is its first word,
+ * LENGTH characters ("bin/hello one" -> "hello"). 0: the string says nothing.
+ */
+const char *boot_module_file(const struct boot_module *module, size_t *length);
+
 /* The one that main() filled at boot. */
 extern struct boot_info boot_info;
 

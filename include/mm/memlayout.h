@@ -106,6 +106,8 @@ enum temp_page {
     TEMP_REPORT,          /* panic report and prompt: walk what is there */
     TEMP_LEDGER_OLD,      /* checked builds: what an entry led to, and leads to now */
     TEMP_LEDGER_NEW,
+    TEMP_BLOCK_TO, /* device/: a request's data, in and out */
+    TEMP_BLOCK_FROM,
     TEMP_CPU_TABLES,       /* IDT, GDT, TSSs: always there, where the CPU looks for them */
     TEMP_BOOT_WINDOW = 64, /* 64..: the loader's information block, at boot only */
     TEMP_BOOT_WINDOW_PAGES = 256,
