@@ -19,7 +19,8 @@ SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c
 SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object_pages.c mm/object.c mm/vma.c mm/vma_change.c \
     mm/vma_end.c mm/vma_fault.c mm/space.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
-SRC_6 := device/block.c device/ramdisk.c
+SRC_6 := device/block.c device/ramdisk.c device/pci.c device/ata.c device/ata_identify.c \
+    device/ata_pio.c device/ata_dma.c device/partition_table.c device/partitions.c
 # Layer 7 is kept for what stands behind pages.
 SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
     process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
@@ -36,7 +37,7 @@ SRC_10 := program/elf.c program/exec.c program/exec_texts.c program/memory_calls
     program/memory_remap.c program/memory_advice.c program/memory_peer.c program/init.c
 SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_memory.c \
     prompt/commands_promise.c prompt/commands_system.c prompt/commands_run.c \
-    prompt/commands_process.c prompt/commands_space.c prompt/attention.c
+    prompt/commands_process.c prompt/commands_space.c prompt/commands_disk.c prompt/attention.c
 
 # Self-tests and measurements belong to the layer that they test and are linked with it.
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))
@@ -51,7 +52,7 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
     $(call unit_tests,vma vma_room vma_touch vma_random vma_change object pager space fork audit \
     audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
-TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk)
+TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)
 TESTS_9 := $(call unit_tests,file pipe terminal)
 TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)

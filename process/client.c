@@ -4,6 +4,11 @@
  */
 #include <process/client.h>
 
+#include <device/block.h>
+
+/* Disks know no processes, and can't register themselves: a tick sees what no interrupt says. */
+PROCESS_CLIENT(06, .poll = block_poll);
+
 void process_clients_poll(void)
 {
     for (const struct process_client *client = process_clients_first; client < process_clients_end;

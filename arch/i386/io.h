@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: drivers of layer 0, machine.
+ * Layer 0. Uses: types. Used by: drivers of layers 0 and 6, machine.
  *
  * The port instructions. Each clobbers "memory", so that the compiler keeps stores to memory and
  * accesses to ports in the order of the source.
@@ -44,6 +44,17 @@ static inline uint32_t inl(uint16_t port)
 static inline void outl(uint16_t port, uint32_t value)
 {
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+/* COUNT words from PORT to memory at TO, or from memory at FROM to PORT, by one instruction. */
+static inline void in_words(uint16_t port, void *to, uint32_t count)
+{
+    __asm__ volatile("rep insw" : "+D"(to), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void out_words(uint16_t port, const void *from, uint32_t count)
+{
+    __asm__ volatile("rep outsw" : "+S"(from), "+c"(count) : "d"(port) : "memory");
 }
 
 /* About a microsecond: what old ISA devices want between two accesses. 0x80 is the POST port. */

@@ -10,9 +10,15 @@
 
 enum {
     CHANNEL_0 = 0x40,
+    CHANNEL_2 = 0x42,
     CONTROL = 0x43,
     CONTROL_CHANNEL_0_RATE = 0x34, /* channel 0, low byte then high byte, mode 2, binary */
     CONTROL_CHANNEL_0_LATCH = 0x00,
+    CONTROL_CHANNEL_2_RATE = 0xB4,
+    CONTROL_CHANNEL_2_LATCH = 0x80,
+    SPEAKER = 0x61,
+    SPEAKER_GATE = 0x01, /* channel 2 counts */
+    SPEAKER_DATA = 0x02, /* and is heard */
 };
 
 static uint32_t divisor;
@@ -98,4 +104,25 @@ uint32_t pit_clocks_since_tick(void)
     bool tick_waits = pic_is_raised(PIT_IRQ) && !cycles.counts_waiting;
     uint32_t clocks = count < divisor ? divisor - count : 0;
     return tick_waits && clocks < divisor / 2 ? clocks + divisor : clocks;
+}
+
+/* The count goes from 65536, which reads as 0, down to 1. */
+uint32_t pit_stopwatch(void)
+{
+    static uint32_t clocks;
+    static uint16_t last;
+    static bool runs;
+    if (!runs) {
+        outb(SPEAKER, (uint8_t)((inb(SPEAKER) & ~SPEAKER_DATA) | SPEAKER_GATE));
+        outb(CONTROL, CONTROL_CHANNEL_2_RATE);
+        outb(CHANNEL_2, 0);
+        outb(CHANNEL_2, 0);
+        runs = true;
+    }
+    outb(CONTROL, CONTROL_CHANNEL_2_LATCH);
+    uint16_t count = inb(CHANNEL_2);
+    count = (uint16_t)(count | inb(CHANNEL_2) << 8);
+    clocks += (uint16_t)(last - count);
+    last = count;
+    return clocks;
 }

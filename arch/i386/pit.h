@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: process/timer.c, process/time_calls.c.
+ * Layer 0. Uses: types. Used by: process/timer.c, process/time_calls.c, device/.
  *
- * The 8254 interval timer: channel 0 raises IRQ 0 at a steady rate.
+ * The 8254 interval timer: channel 0 raises IRQ 0 at a steady rate, channel 2 is a stopwatch.
  */
 #ifndef ARCH_I386_PIT_H
 #define ARCH_I386_PIT_H
@@ -29,5 +29,12 @@ uint32_t pit_ticks_served(void);
  * before pit_start().
  */
 uint32_t pit_clocks_since_tick(void);
+
+/*
+ * Clocks (PIT_INPUT_HZ), modulo 2^32, that have passed. It needs no interrupt and no other timer,
+ * but somebody who looks: of a time of more than 54 ms in which nobody did a part is missing. So a
+ * time-out by it may be late, and never early.
+ */
+uint32_t pit_stopwatch(void);
 
 #endif

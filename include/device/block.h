@@ -132,7 +132,8 @@ static inline bool block_may_write(const struct block_request *request)
  *   returns KERR_OK; KERR_BAD_RANGE: no sectors, sectors behind the end of the device, more than
  *   the frames hold; KERR_READ_ONLY: a write or a flush, and the device is not open for writing.
  *   Refused, nothing has changed and `done` is not called
- *   `status`, when it is done: KERR_OK; KERR_IO; KERR_READ_ONLY (the driver found the device closed)
+ *   `status`, when it is done: KERR_OK; KERR_IO; KERR_READ_ONLY and KERR_BAD_RANGE (the
+ *   driver's own check of the same rules)
  */
 kerr_t block_submit(struct block_request *request);
 

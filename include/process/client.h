@@ -13,7 +13,7 @@
 
 /* A hook that is NULL is left out. */
 struct process_client {
-    /* Look at your devices: at each tick, and in the middle of what takes long. */
+    /* Look at your devices: at each tick, between events. */
     void (*poll)(void);
     /* ZOMBIE, a child of the kernel's, is reaped next. On the way out of the kernel. */
     void (*ended)(const struct process *zombie);
