@@ -216,7 +216,7 @@ static enum kerr files_init(const struct boot_info *boot)
         if (error != KERR_OK)
             continue;
         if (can_stay(boot, module))
-            frame_end_claim(first[i]);
+            frame_end_claim_of_file(first[i]);
         add_node(module, object);
     }
     return error;

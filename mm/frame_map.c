@@ -144,10 +144,10 @@ const struct frame_claim *frame_claims(uint32_t *count)
     return claims;
 }
 
-void frame_end_claim(frame_t first)
+void frame_end_claim_of_file(frame_t first)
 {
     for (uint32_t i = 0; i < claim_count; i++)
-        if (claims[i].first.n == first.n)
+        if (claims[i].kind == FRAME_FILE && claims[i].first.n == first.n)
             claims[i].count = 0;
 }
 

@@ -247,8 +247,8 @@ struct frame_claim {
 /* The table of them; COUNT is its length. */
 const struct frame_claim *frame_claims(uint32_t *count);
 
-/* What was claimed from FIRST on has an owner now that counts its references: the claim ends. */
-void frame_end_claim(frame_t first);
+/* The file claimed from FIRST on has an owner now that counts its references: the claim ends. */
+void frame_end_claim_of_file(frame_t first);
 
 /* ---- the firmware's memory map (frame_map.c) ---- */
 
