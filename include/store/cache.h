@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Uses: layers 0-6. Used by: layers 8 (shortage), 9 (files, disks), 11 (`cache`).
+ *
+ * The page cache. The pages of a file are the frames of its object, whoever looks: read(), write(),
+ * mmap() and execve() see the same frame at once. A `struct cache` says what stands behind such an
+ * object: a device, and for each page the sectors there. It is the object's pager.
+ *
+ *        object_frame(), a fault                     device
+ *               │ bring                                 ▲
+ *               ▼                                       │ request
+ *     object ◀─────── cache ── locate(page) ──▶ sectors ─┘
+ *
+ * The life of a page (mm/object.h, enum page_state):
+ *
+ *     absent ──▶ FILLING ──▶ here, clean ──▶ DIRTY ──▶ WRITING ──▶ here, clean ──▶ absent
+ *                   │ failed                    ▲          │ failed, or written to meanwhile
+ *                   └─▶ KERR_IO, absent         └──────────┘
+ *
+ * Nothing waits here: what is under way is answered with KERR_MUST_WAIT and a channel, and the
+ * caller asks again. Within one event no page goes away that was here: what was brought first can
+ * be relied on while the last is brought.
+ *
+ * The metadata of a disk (superblock, tables of inodes, bitmaps) are pages of the disk's own cache,
+ * cache_of_device(), read and written by cache_read() and cache_write().
+ */
+#ifndef STORE_CACHE_H
+#define STORE_CACHE_H
+
+#include <device/block.h>
+#include <kernel/list.h>
+#include <mm/object.h>
+#include <mm/pager.h>
+
+/* Where a page stands: PIECES equal parts of it, each SECTORS sectors from SECTOR[i] on. */
+enum { CACHE_PIECES_MAX = 4 };
+#define CACHE_HOLE UINT64_MAX /* zeros, and no place */
+struct cache_place {
+    uint32_t pieces;  /* 1, 2 or 4 */
+    uint32_t sectors; /* of a piece: less than the whole only of the last page of a device */
+    uint64_t sector[CACHE_PIECES_MAX];
+};
+
+struct cache;
+
+/* In the fault path, as those of struct pager: no heap, real memory only. */
+struct cache_operations {
+    /* *PLACE: where PAGE stands. KERR_MUST_WAIT (what says so has to come first), KERR_IO. */
+    enum kerr (*locate)(struct cache *cache, uint32_t page, struct cache_place *place);
+    /*
+     * PAGE, which has its contents, is about to become dirty: all its pieces that are to be written
+     * get a place. KERR_MUST_WAIT, KERR_IO, KERR_NO_SPACE, KERR_READ_ONLY; nothing has changed then.
+     */
+    enum kerr (*allocate)(struct cache *cache, uint32_t page);
+    /* Pages must not change while a device reads them: the order of writes depends on it. */
+    bool is_stable;
+};
+
+struct cache {
+    struct object *object; /* its pages; the cache has no reference */
+    const struct cache_operations *operations;
+    struct block_device *device;
+    void *owner;             /* whose it is: layer 9's inode */
+    struct list link;        /* of all caches; */
+    struct list dirty_link;  /* and of those with dirty pages, by the time that the first got so */
+    uint32_t dirty_since;    /* seconds since boot: of the first page that is dirty */
+    uint32_t dirty_pages;    /* pages that have DIRTY, and */
+    uint32_t writing_pages;  /* WRITING */
+    uint32_t write_errors;   /* pages that could not be written, since it began */
+    uint32_t hand;           /* where reclaim goes on */
+    uint32_t next_page;      /* behind the one asked for last, and */
+    uint32_t ahead_page;     /* behind what was asked for ahead: sequential reading */
+    struct channel writing;  /* ready when nothing is under way to the device */
+};
+
+/* ---- life ---- */
+
+/*
+ * CACHE, whose record is the caller's, gets an object of PAGES pages that stand on DEVICE. One
+ * reference to the object is the caller's: who puts it ends the cache, when no region has one.
+ *   returns KERR_OK, KERR_NO_MEMORY, KERR_BAD_RANGE
+ */
+kerr_t cache_begin(struct cache *cache, const struct cache_operations *operations,
+                   struct block_device *device, void *owner, uint32_t pages);
+
+/*
+ * Before the caller puts the last reference: nothing of CACHE is under way and nothing is dirty, or
+ * it does not matter (DROP: a file without names).
+ *   returns KERR_OK; KERR_MUST_WAIT: ask again; KERR_IO: pages can't be written (not with DROP)
+ */
+enum cache_end { CACHE_KEEP, CACHE_DROP };
+kerr_t cache_settle(struct cache *cache, enum cache_end how);
+
+/* PAGES pages from now on; those behind are gone from everywhere (object_resize()).
+ *   returns as object_resize(), KERR_MUST_WAIT: something behind the end is under way */
+kerr_t cache_resize(struct cache *cache, uint32_t pages);
+
+/* ---- pages ---- */
+
+/*
+ * The frame of PAGE with its contents, valid in this event, without a reference.
+ *   returns KERR_OK; KERR_MUST_WAIT, KERR_IO, KERR_NO_MEMORY; KERR_BAD_RANGE (behind the end)
+ */
+kerr_t cache_page(struct cache *cache, uint32_t page, frame_t *frame);
+
+/*
+ * The same of a page that is to be written in this event: it has its place, and is dirty from here
+ * on. If ALL of it is to be written, it is not read first, and what it holds is undefined.
+ *   returns also KERR_NO_SPACE, KERR_READ_ONLY
+ */
+kerr_t cache_page_to_write(struct cache *cache, uint32_t page, bool all, frame_t *frame);
+
+/*
+ * BYTES bytes from OFFSET on, which lie in one page, to TO or from FROM. Errors as above. After
+ * cache_page_to_write() of the page in the same event cache_write() does not fail.
+ */
+kerr_t cache_read(struct cache *cache, uint64_t offset, void *to, uint32_t bytes);
+kerr_t cache_write(struct cache *cache, uint64_t offset, const void *from, uint32_t bytes);
+
+/* ---- write-back ---- */
+
+/*
+ * The dirty pages of [FIRST, LAST] go to the device.
+ *   returns KERR_OK: none of them was dirty or under way; KERR_MUST_WAIT: they are under way, ask
+ *   again; KERR_IO: since CACHE's `write_errors` was *SEEN (which is what it is then), pages could
+ *   not be written: they stay dirty, and are tried again with the next call
+ */
+kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t last, uint32_t *seen);
+
+/* The same without waiting: what can be begun is begun. */
+void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t last);
+
+/* What DEVICE has been given before is on its medium. KERR_OK, KERR_MUST_WAIT, KERR_IO. A flush that
+ * was begun before the last write counts for nothing: TICKET, 0 at first, is the caller's. */
+kerr_t cache_flush(struct block_device *device, uint32_t *ticket);
+
+/* ---- devices ---- */
+
+/*
+ * The cache of all of DEVICE, with its metadata; made at the first call, and one for all.
+ *   returns KERR_OK, KERR_NO_MEMORY
+ */
+kerr_t cache_of_device(struct block_device *device, struct cache **cache);
+
+/* ---- for all of them (store/writer.c, store/reclaim.c) ---- */
+
+/* The time: SECONDS since boot. What is dirty for DIRTY_SECONDS goes to its device; too much does at
+ * once. A bounded step; called each tick, by whoever knows the time. */
+enum { DIRTY_SECONDS = 5 };
+void store_tick(uint32_t seconds);
+
+/*
+ * Frames are wanted: COUNT of them at least. Clean pages go, dirty ones are begun to be written.
+ *   => *FREED frames are free now
+ *   returns KERR_OK; KERR_MUST_WAIT: none was freed, but there will be (a channel was left);
+ *   KERR_NO_MEMORY: nothing can be given back
+ */
+kerr_t store_reclaim(uint32_t count, uint32_t *freed);
+
+/* All caches, in the order in which they began; NULL at the end. */
+struct cache *cache_next(const struct cache *cache);
+
+struct store_counts {
+    uint32_t pages_read, pages_ahead, pages_written, pages_reclaimed;
+    uint32_t reads, writes, flushes; /* requests */
+    uint32_t read_errors, write_errors;
+};
+extern struct store_counts store_counts;
+
+/* Pages of all caches that are dirty, and that can be given back at once. */
+uint32_t store_dirty_pages(void);
+
+#endif
