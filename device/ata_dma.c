@@ -37,8 +37,8 @@ void ata_dma_init(struct ata_channel *channel, unsigned number, uint16_t port)
     }
     paging_query(pointer_to_vaddr(table), &translation);
     channel->table = table;
-    channel->table_address = PADDR(frame_to_paddr(pte_frame(translation.pte)).v +
-                                   pointer_to_vaddr(table).v % PAGE_BYTES);
+    channel->table_address = frame_to_paddr(pte_frame(translation.pte));
+    channel->table_address.v += pointer_to_vaddr(table).v % PAGE_BYTES;
 }
 
 /* An entry: the address in bits 0-31, bytes in 32-47 (0 would be 65536), the last one's mark. */

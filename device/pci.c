@@ -46,10 +46,10 @@ bool pci_find(uint16_t class, struct pci_function *function)
 {
     if (!is_there())
         return false;
-    for (uint8_t device = 0; device < DEVICES; device++) {
-        uint8_t functions = 1;
-        for (uint8_t i = 0; i < functions; i++) {
-            *function = (struct pci_function){device, i};
+    for (uint32_t device = 0; device < DEVICES; device++) {
+        uint32_t functions = 1;
+        for (uint32_t i = 0; i < functions; i++) {
+            *function = (struct pci_function){(uint8_t)device, (uint8_t)i};
             if ((pci_read(*function, PCI_ID) & 0xFFFF) == NO_VENDOR)
                 continue;
             if (pci_read(*function, PCI_CLASS) >> 16 == class)

@@ -191,25 +191,32 @@ static void add_node(const struct boot_module *module, struct object *object)
     node_count++;
 }
 
+/* The modules that are files. Returns how many. */
+static uint32_t choose(const struct boot_info *boot, const struct boot_module **modules)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < boot->module_count; i++)
+        if (!ramdisk_is_module(&boot->modules[i]))
+            modules[count++] = &boot->modules[i];
+    return count;
+}
+
 /* All that must be copied is copied before the first byte behind a module is cleared. */
 static enum kerr files_init(const struct boot_info *boot)
 {
-    const uint32_t count = boot->module_count;
+    const struct boot_module *modules[BOOT_MODULES_MAX];
+    const uint32_t count = choose(boot, modules);
     frame_t first[BOOT_MODULES_MAX];
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
-        const struct boot_module *module = &boot->modules[i];
-        if (ramdisk_is_module(module))
-            continue;
+        const struct boot_module *module = modules[i];
         first[i] = paddr_to_frame(module->start);
         if (!can_stay(boot, module))
             error = copy_module(module, &first[i]);
     }
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
-        const struct boot_module *module = &boot->modules[i];
+        const struct boot_module *module = modules[i];
         struct object *object;
-        if (ramdisk_is_module(module))
-            continue;
         if (first[i].n == paddr_to_frame(module->start).n)
             clear_tail(module);
         error = object_create_file(first[i], pages_of(module), &object);

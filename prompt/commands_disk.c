@@ -6,7 +6,7 @@
 #include <kernel/printk.h>
 #include <prompt/prompt.h>
 
-enum { SECTORS_PER_KIB = 1024 / BLOCK_SECTOR_BYTES, KIB_PER_MIB = 1024 };
+enum { SECTORS_PER_KIB = 1024 / BLOCK_SECTOR_BYTES, KIB_PER_MIB = 1024, LARGE_KIB = 10240 };
 
 static bool is_disk(const struct block_device *device)
 {
@@ -16,7 +16,7 @@ static bool is_disk(const struct block_device *device)
 static void print_device(const struct block_device *device)
 {
     uint64_t kib = device->sectors / SECTORS_PER_KIB;
-    bool is_large = kib >= 10 * KIB_PER_MIB;
+    bool is_large = kib >= LARGE_KIB;
     printk("%s%-*s %12llu %9llu %s  %s%s%s\n", is_disk(device) ? "  " : "    ",
            is_disk(device) ? 8 : 6, device->name, device->sectors,
            is_large ? kib / KIB_PER_MIB : kib, is_large ? "MiB" : "KiB",
