@@ -21,7 +21,8 @@ SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object_pages.c mm/obj
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := device/block.c device/ramdisk.c device/pci.c device/ata.c device/ata_identify.c \
     device/ata_pio.c device/ata_dma.c device/partition_table.c device/partitions.c
-# Layer 7 is kept for what stands behind pages.
+
+SRC_7 := store/requests.c store/cache.c store/writer.c store/reclaim.c store/device.c
 SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
     process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
     process/exceptions.c \
@@ -53,13 +54,14 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
     audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions)
+TESTS_7 := $(call unit_tests,cache)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)
 TESTS_9 := $(call unit_tests,file pipe terminal)
 TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)
 TESTS_11 := $(call unit_tests,line prompt commands commands_process)
 
 # What a kernel of layers 0..N alone is made of; the whole kernel is the highest one.
-LAYERS := 0 1 2 3 4 5 6 8 9 10 11
+LAYERS := 0 1 2 3 4 5 6 7 8 9 10 11
 sources_so_far :=
 $(foreach n,$(LAYERS),$(eval sources_so_far += $(SRC_$(n)) $(TESTS_$(n)))\
     $(eval KERNEL_$(n) := $(sources_so_far)))

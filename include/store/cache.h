@@ -52,25 +52,25 @@ struct cache_operations {
      * get a place. KERR_MUST_WAIT, KERR_IO, KERR_NO_SPACE, KERR_READ_ONLY; nothing has changed then.
      */
     enum kerr (*allocate)(struct cache *cache, uint32_t page);
-    /* Pages must not change while a device reads them: the order of writes depends on it. */
+    /* Pages don't change while a device reads them: the order of writes depends on it. */
     bool is_stable;
+    const char *name; /* "disk", "ext2": for people */
 };
 
 struct cache {
     struct object *object; /* its pages; the cache has no reference */
     const struct cache_operations *operations;
     struct block_device *device;
-    void *owner;             /* whose it is: layer 9's inode */
-    struct list link;        /* of all caches; */
-    struct list dirty_link;  /* and of those with dirty pages, by the time that the first got so */
-    uint32_t dirty_since;    /* seconds since boot: of the first page that is dirty */
-    uint32_t dirty_pages;    /* pages that have DIRTY, and */
-    uint32_t writing_pages;  /* WRITING */
-    uint32_t write_errors;   /* pages that could not be written, since it began */
-    uint32_t hand;           /* where reclaim goes on */
-    uint32_t next_page;      /* behind the one asked for last, and */
-    uint32_t ahead_page;     /* behind what was asked for ahead: sequential reading */
-    struct channel writing;  /* ready when nothing is under way to the device */
+    void *owner;            /* whose it is: layer 9's inode */
+    struct list link;       /* of all caches; */
+    struct list dirty_link; /* and of those with dirty pages, by the time that the first got so */
+    uint32_t dirty_since;   /* seconds since boot: of the first page that is dirty */
+    uint32_t dirty_pages;   /* pages that have DIRTY, and */
+    uint32_t busy_pages;    /* WRITING or FILLING */
+    uint32_t write_errors;  /* pages that could not be written, since it began */
+    uint32_t hand;          /* where reclaim goes on */
+    uint32_t ahead_page;    /* behind what was read last: who asks for it reads on, */
+    uint32_t ahead_pages;   /* and so many were read at once */
 };
 
 /* ---- life ---- */
@@ -120,15 +120,15 @@ kerr_t cache_write(struct cache *cache, uint64_t offset, const void *from, uint3
 /* ---- write-back ---- */
 
 /*
- * The dirty pages of [FIRST, LAST] go to the device.
+ * The dirty pages of [FIRST, END) go to the device.
  *   returns KERR_OK: none of them was dirty or under way; KERR_MUST_WAIT: they are under way, ask
  *   again; KERR_IO: since CACHE's `write_errors` was *SEEN (which is what it is then), pages could
  *   not be written: they stay dirty, and are tried again with the next call
  */
-kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t last, uint32_t *seen);
+kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen);
 
 /* The same without waiting: what can be begun is begun. */
-void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t last);
+void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end);
 
 /* What DEVICE has been given before is on its medium. KERR_OK, KERR_MUST_WAIT, KERR_IO. A flush that
  * was begun before the last write counts for nothing: TICKET, 0 at first, is the caller's. */
@@ -141,6 +141,9 @@ kerr_t cache_flush(struct block_device *device, uint32_t *ticket);
  *   returns KERR_OK, KERR_NO_MEMORY
  */
 kerr_t cache_of_device(struct block_device *device, struct cache **cache);
+
+/* DEVICE goes, or what stands on it is nobody's any more: its cache is settled, and ends. */
+void cache_forget_device(struct block_device *device);
 
 /* ---- for all of them (store/writer.c, store/reclaim.c) ---- */
 

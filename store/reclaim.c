@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Frames are wanted: pages that can be brought again go.
+ *
+ * A hand goes round each cache, and from cache to cache. A page that was used since the hand was
+ * here last stays, once. A dirty one is begun to be written, and goes when the hand comes again.
+ */
+#include "requests.h"
+#include "store.h"
+
+#include <mm/frame.h>
+
+enum {
+    LOOK_PAGES = 512,      /* so many are looked at in one call, at most */
+    LOW_LEAST_FRAMES = 32, /* below so many free frames, and this part of RAM, each tick takes */
+    LOW_SHARE = 64,        /* a step */
+};
+
+/* PAGE can go: nobody shows it, nothing is under way. */
+static bool can_go(uint32_t word)
+{
+    return (word & (PAGE_FILLING | PAGE_WRITING | PAGE_DIRTY)) == 0 &&
+           frame_references(&frame_pool, page_word_frame(word)) == 1;
+}
+
+/* Look at PAGE, whose word is WORD. Returns how many frames that gives. */
+static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
+{
+    if (word & PAGE_USED) {
+        object_change_page(cache->object, page, PAGE_USED, 0);
+        return 0;
+    }
+    if ((word & PAGE_DIRTY) && !(word & PAGE_WRITING))
+        cache_begin_write_back(cache, page, (page | (BLOCK_FRAMES_MAX - 1)) + 1);
+    if (!can_go(object_page_word(cache->object, page)))
+        return 0;
+    frame_put(&frame_pool, object_remove_page(cache->object, page));
+    store_counts.pages_reclaimed++;
+    return 1;
+}
+
+/* The hand of CACHE goes on. Returns the frames it gave. */
+static uint32_t turn_hand(struct cache *cache, uint32_t wanted, uint32_t *looks)
+{
+    uint32_t freed = 0, word;
+    while (freed<wanted && * looks> 0 &&
+           object_next_page(cache->object, &cache->hand, cache->object->pages, PAGE_HERE, &word)) {
+        freed += look_at(cache, cache->hand++, word);
+        --*looks;
+    }
+    if (freed<wanted && * looks> 0)
+        cache->hand = 0; /* it came to the end */
+    return freed;
+}
+
+static bool some_are_under_way(uint32_t *page, struct cache **found)
+{
+    uint32_t word;
+    for (struct cache *cache = cache_next(NULL); cache != NULL; cache = cache_next(cache)) {
+        *page = 0;
+        *found = cache;
+        if (cache->busy_pages > 0 &&
+            object_next_page(cache->object, page, cache->object->pages, PAGE_WRITING, &word))
+            return true;
+    }
+    return false;
+}
+
+enum kerr store_reclaim(uint32_t count, uint32_t *freed)
+{
+    uint32_t looks = LOOK_PAGES, page;
+    struct cache *busy;
+    *freed = 0;
+    /* Each cache twice: the first look takes away what the second one asks for. */
+    for (uint32_t turns = 2 * store_cache_count; turns > 0 && *freed < count && looks > 0;
+         turns--) {
+        struct list *first = store_caches.next;
+        *freed += turn_hand(container_of(first, struct cache, link), count - *freed, &looks);
+        if (*freed < count && looks > 0) { /* it came to its end: the next one's turn */
+            list_remove(first);
+            list_add_last(&store_caches, first);
+        }
+    }
+    if (*freed > 0)
+        return KERR_OK;
+    return some_are_under_way(&page, &busy) ? request_wait(busy, page) : KERR_NO_MEMORY;
+}
+
+void reclaim_below_low_mark(void)
+{
+    uint32_t ram = frame_pool.frames - frame_pool.totals[FRAME_RESERVED], freed;
+    uint32_t mark = LOW_LEAST_FRAMES + ram / LOW_SHARE, there = frame_available(&frame_pool);
+    if (there >= mark)
+        return;
+    enum kerr error = store_reclaim(mark - there, &freed);
+    (void)error; /* what can't be given back now may be later */
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Private. Uses: layers 0-6. Used by: store/.
+ *
+ * What the units of the page cache share: the list of caches, and how a page becomes dirty.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <store/cache.h>
+
+/* All caches; those with dirty pages, the one that became so first at the beginning. */
+extern struct list store_caches, store_dirty;
+extern uint32_t store_cache_count;
+
+/* Seconds since boot, as store_tick() was told last. */
+extern uint32_t store_seconds;
+
+/* PAGE, which is here, is dirty from now on, if it is not already. And no more. */
+void cache_mark_dirty(struct cache *cache, uint32_t page);
+void cache_mark_clean(struct cache *cache, uint32_t page);
+
+/* A step of reclaim, if few frames are left (reclaim.c). */
+void reclaim_below_low_mark(void);
+
+/* Dirty pages of all caches are too many: whoever makes more has to wait. */
+bool writer_is_behind(void);
+
+/* Leave a channel that is ready when something that is being written has been. KERR_MUST_WAIT. */
+kerr_t writer_wait(void);
+
+#endif

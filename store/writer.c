@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Write-back: dirty pages go to their devices, when somebody asks for it (fsync), when
+ * they are old, and when they are many.
+ */
+#include "requests.h"
+#include "store.h"
+
+#include <kernel/panic.h>
+#include <mm/frame.h>
+
+enum {
+    MANY_SHARE = 8,     /* so much of RAM may be dirty before writing begins, */
+    TOO_MANY_SHARE = 4, /* and before whoever dirties more has to wait */
+    LEAST_MANY = 64,    /* pages */
+    STEP_PAGES = 64,    /* are begun by one tick at most */
+};
+
+uint32_t store_seconds;
+
+/* ---- writing ---- */
+
+/* PAGE, dirty, in FRAME, goes on its way. KERR_MUST_WAIT; or it can't, and stays dirty. */
+static enum kerr begin_page(struct run *run, uint32_t page, frame_t frame)
+{
+    struct cache *cache = run->cache;
+    struct cache_place place;
+    if (!requests_are_there())
+        return KERR_MUST_WAIT;
+    enum kerr error = cache->operations->locate(cache, page, &place);
+    if (error != KERR_OK)
+        return error;
+    /* From here on a write to it makes it dirty again: so its contents are read after that. */
+    cache_mark_clean(cache, page);
+    object_change_page(cache->object, page, 0, PAGE_WRITING);
+    run_add(run, page, frame, &place);
+    return KERR_OK;
+}
+
+/* Of the dirty pages of [FIRST, END), begin at most MOST. False: not all, and a channel was left. */
+static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t most)
+{
+    struct run run = {.cache = cache, .operation = BLOCK_WRITE};
+    enum kerr error = KERR_OK;
+    uint32_t word;
+    for (; cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
+           object_next_page(cache->object, &first, end, PAGE_DIRTY, &word);
+         first++) {
+        if (word & PAGE_WRITING)
+            continue; /* it waits for its turn to come again */
+        error = begin_page(&run, first, page_word_frame(word));
+        cache->write_errors += error != KERR_OK && error != KERR_MUST_WAIT;
+        most--;
+    }
+    run_submit(&run);
+    return error != KERR_MUST_WAIT;
+}
+
+void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
+{
+    (void)begin_pages(cache, first, end, UINT32_MAX);
+}
+
+enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
+{
+    uint32_t word, page = first;
+    if (cache->write_errors != *seen) {
+        *seen = cache->write_errors;
+        return KERR_IO;
+    }
+    if (!begin_pages(cache, first, end, UINT32_MAX))
+        return KERR_MUST_WAIT;
+    if (object_next_page(cache->object, &page, end, PAGE_WRITING, &word))
+        return request_wait(cache, page);
+    if (cache->write_errors == *seen)
+        return KERR_OK;
+    *seen = cache->write_errors;
+    return KERR_IO;
+}
+
+/* ---- all of them ---- */
+
+uint32_t store_dirty_pages(void)
+{
+    uint32_t pages = 0;
+    for (struct list *at = store_dirty.next; at != &store_dirty; at = at->next)
+        pages += container_of(at, struct cache, dirty_link)->dirty_pages;
+    return pages;
+}
+
+static bool is_more_than(uint32_t pages, uint32_t share)
+{
+    uint32_t ram = frame_pool.frames - frame_pool.totals[FRAME_RESERVED];
+    return pages > LEAST_MANY && pages > ram / share;
+}
+
+bool writer_is_behind(void)
+{
+    return is_more_than(store_dirty_pages(), TOO_MANY_SHARE);
+}
+
+static struct cache *oldest(void)
+{
+    return list_is_empty(&store_dirty) ? NULL
+                                       : container_of(store_dirty.next, struct cache, dirty_link);
+}
+
+enum kerr writer_wait(void)
+{
+    struct cache *cache = oldest();
+    ASSERT(cache != NULL, "something is dirty");
+    uint32_t word, page = 0;
+    if (!begin_pages(cache, 0, cache->object->pages, STEP_PAGES))
+        return KERR_MUST_WAIT;
+    if (object_next_page(cache->object, &page, cache->object->pages, PAGE_WRITING, &word))
+        return request_wait(cache, page);
+    requests_wait_for_any(); /* a disk of RAM: it is done already */
+    return KERR_MUST_WAIT;
+}
+
+void store_tick(uint32_t seconds)
+{
+    store_seconds = seconds;
+    reclaim_below_low_mark();
+    struct cache *cache = oldest();
+    if (cache == NULL)
+        return;
+    if (seconds - cache->dirty_since >= DIRTY_SECONDS ||
+        is_more_than(store_dirty_pages(), MANY_SHARE))
+        (void)begin_pages(cache, 0, cache->object->pages, STEP_PAGES);
+}
