@@ -64,11 +64,16 @@ static struct list *bucket_of(const void *channel)
     return &sleepers[(address >> 3 ^ address >> 13) % BUCKETS];
 }
 
-void process_enqueue(struct process *process)
+static inline void enqueue(struct process *process)
 {
     process->state = PROCESS_RUNNABLE;
     if (process != process_current)
         turns_wake(&turns, process);
+}
+
+void process_enqueue(struct process *process)
+{
+    enqueue(process);
 }
 
 void process_dequeue(struct process *process)
@@ -148,7 +153,7 @@ void process_wake_one(struct process *process)
     if (process->state != PROCESS_SLEEPING)
         return;
     process_dequeue(process);
-    process_enqueue(process);
+    enqueue(process);
 }
 
 void process_end_sleep(struct process *process)

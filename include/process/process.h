@@ -115,13 +115,16 @@ struct process {
     uint32_t calls;           /* SYSTEM_CALLS (trap.h) */
     struct process *parent;   /* NULL: the kernel */
     struct list children, sibling;
-    struct list queue;         /* in the run queue, a bucket of sleepers, or one of futexes */
-    uint32_t round;            /* process/turns.h: until when it may use `slice_left` */
-    int32_t slice_left;        /* clocks that it may run in that round */
-    struct rb_node timer;      /* in the tree of deadlines while `deadline` is not 0 */
-    uint64_t deadline;         /* in timer ticks; 0: none */
-    const void *channel;       /* what it sleeps on; NULL: a deadline or a signal alone */
-    uint32_t call;             /* the call that is repeated: its number */
+    struct list queue;    /* in the run queue, a bucket of sleepers, or one of futexes */
+    uint32_t round;       /* process/turns.h: until when it may use `slice_left` */
+    int32_t slice_left;   /* clocks that it may run in that round */
+    int32_t past_weight;  /* clocks: what earlier slices say of it */
+    uint32_t level;       /* of the queue that it waits in, when it wakes; and until how much */
+    int32_t level_end;    /* of `slice_left` is left */
+    struct rb_node timer; /* in the tree of deadlines while `deadline` is not 0 */
+    uint64_t deadline;    /* in timer ticks; 0: none */
+    const void *channel;  /* what it sleeps on; NULL: a deadline or a signal alone */
+    uint32_t call;        /* the call that is repeated: its number */
     system_call_t *goes_on_in; /* of that call: the handler; NULL: the number says which */
     struct progress progress;  /* of that call */
     uint32_t group, session;

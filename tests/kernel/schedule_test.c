@@ -7,16 +7,22 @@
 #include <kernel/test.h>
 #include <process/turns.h>
 
-enum { ACTORS = 240, TICK = 10, SLICE = 5 * TICK, COMPUTES = 0 };
+enum { ACTORS = 1002, TICK = 10, SLICE = 5 * TICK, COMPUTES = 0 };
 
-/* A process and its plan: to run for BURST clocks, then to sleep for a number of ticks. */
+/*
+ * A process and its plan: to run for BURST clocks (BY_CLOCK: until so many have gone by, whoever
+ * ran), then to sleep for a number of ticks, or TOGETHER with others until that number divides the
+ * time.
+ */
 static struct actor {
     struct process *process;
     unsigned burst, sleeps;
+    bool by_clock, together;
     bool yields, forks;    /* at the end of a burst, instead of sleeping; the parent ends then */
     unsigned burst_left;   /* clocks */
+    unsigned began;        /* that burst */
     unsigned wakes, ready; /* clocks: when it wakes next, and when it woke last */
-    unsigned ran, latency; /* clocks: all in all, and at worst from waking to running */
+    unsigned ran, latency; /* clocks: all in all, and at worst from waking to the end of a burst */
 } actors[ACTORS];
 static unsigned actor_count, now;
 static struct turns stage;
@@ -54,13 +60,19 @@ static void wake(struct actor *actor)
     turns_wake(&stage, actor->process);
 }
 
-static struct actor *add(unsigned burst, unsigned sleeps)
+/* Of PARENT (NULL: the kernel), which runs. */
+static struct actor *add_child(struct actor *parent, unsigned burst, unsigned sleeps)
 {
     struct actor *actor = &actors[actor_count++];
     *actor = (struct actor){.process = make(), .burst = burst, .sleeps = sleeps};
-    turns_divide(&stage, NULL, actor->process);
+    turns_divide(&stage, parent == NULL ? NULL : parent->process, actor->process);
     wake(actor);
     return actor;
+}
+
+static struct actor *add(unsigned burst, unsigned sleeps)
+{
+    return add_child(NULL, burst, sleeps);
 }
 
 static struct actor *actor_of(const struct process *process)
@@ -75,10 +87,6 @@ static void take_next(void)
 {
     struct process *next = turns_take(&stage);
     running = next == NULL ? NULL : actor_of(next);
-    if (running == NULL)
-        return;
-    if (running->burst_left == running->burst && now - running->ready > running->latency)
-        running->latency = now - running->ready;
 }
 
 /* The parent has forked and ended: its record serves the child. */
@@ -95,6 +103,8 @@ static void become_child(struct actor *actor)
 static void end_burst(void)
 {
     struct actor *actor = running;
+    if (now - actor->ready > actor->latency)
+        actor->latency = now - actor->ready;
     if (actor->forks) {
         become_child(actor);
     } else if (actor->yields) {
@@ -103,10 +113,18 @@ static void end_burst(void)
         turns_leave(&stage, actor->process);
     } else {
         actor->process->state = PROCESS_SLEEPING;
-        actor->wakes = (now / TICK + actor->sleeps) * TICK;
+        unsigned tick = now / TICK;
+        actor->wakes = (tick + actor->sleeps - (actor->together ? tick % actor->sleeps : 0)) * TICK;
         turns_leave(&stage, actor->process);
     }
     take_next();
+}
+
+static bool burst_is_over(struct actor *actor)
+{
+    if (actor->burst_left-- == actor->burst)
+        actor->began = now;
+    return actor->by_clock ? now - actor->began >= actor->burst - 1 : actor->burst_left == 0;
 }
 
 static void tick(void)
@@ -131,7 +149,7 @@ static void run(unsigned ticks)
             continue;
         turns_charge(running->process, 1);
         running->ran++;
-        if (running->burst != COMPUTES && --running->burst_left == 0)
+        if (running->burst != COMPUTES && burst_is_over(running))
             end_burst();
     }
 }
@@ -149,6 +167,94 @@ TEST("schedule", "a short sleeper beside 200 that compute: runs within two slice
     EXPECT(sleeper->ran > SLICE);
     for (unsigned i = 0; i < 200; i++)
         EXPECT(actors[i].ran >= 2 * SLICE); /* three rounds, but for what is under way */
+    end();
+}
+
+/* SLEEPER, which has shown how much it needs, gets that at once. */
+static bool is_served_soon(struct actor *sleeper, unsigned ticks)
+{
+    sleeper->latency = sleeper->ran = 0;
+    run(ticks);
+    return sleeper->latency <= 2 * SLICE &&
+           sleeper->ran >= ticks / (sleeper->sleeps + 2 * SLICE / TICK) * sleeper->burst;
+}
+
+/* 200 that compute for nine tenths of a tick and nap, each for itself or TOGETHER. */
+static void add_nappers(struct actor *parent, bool together)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        struct actor *napper = add_child(parent, TICK - 1, together ? 200 : 1);
+        napper->together = together;
+        napper->by_clock = !together;
+    }
+}
+
+TEST("schedule", "a sleeper beside 200 that nap and compute in turn: has run within two slices")
+{
+    static const struct {
+        unsigned burst, sleeps; /* of the sleeper: up to four fifths of its share */
+        bool together;          /* the others */
+    } plans[] = {
+        {1, 25, false}, {1, 50, false}, {1, 50, true}, {1, 200, true}, {TICK + 2, 500, false}};
+    enum { ROUND = 200 * SLICE / TICK };
+    for (unsigned i = 0; i < ARRAY_LENGTH(plans); i++) {
+        begin();
+        struct actor *sleeper = add(plans[i].burst, plans[i].sleeps);
+        add_nappers(NULL, plans[i].together);
+        run(4 * ROUND);
+        EXPECT(is_served_soon(sleeper, 3 * ROUND));
+        for (unsigned j = 1; j < actor_count; j++)
+            EXPECT(actors[j].ran >= 5 * SLICE);
+        end();
+    }
+}
+
+TEST("schedule", "a sleeper beside 1,000 that wake at once, seldom: has run within two slices")
+{
+    begin();
+    struct actor *computing = add(COMPUTES, 0); /* rounds go by while the others sleep */
+    struct actor *sleeper = add(1, 150);
+    for (unsigned i = 0; i < 1000; i++)
+        add(2 * TICK, 3000)->together = true;
+    run(2900);
+    EXPECT(is_served_soon(sleeper, 4 * 3000));
+    EXPECT(computing->ran >= 4 * 900 * TICK);
+    for (unsigned i = 2; i < actor_count; i++)
+        EXPECT(actors[i].ran >= 4 * 2 * TICK);
+    end();
+}
+
+TEST("schedule", "who computes beside 200 light sleepers that could fill the time: has its slice")
+{
+    begin();
+    struct actor *computing = add(COMPUTES, 0);
+    for (unsigned i = 0; i < 200; i++)
+        add(2, 20); /* twice the time that there is */
+    run(4 * 201 * SLICE / TICK);
+    EXPECT(computing->ran >= 3 * SLICE);
+    end();
+}
+
+TEST("schedule", "who forks 200 that nap and compute: has run within two slices from then on")
+{
+    begin();
+    struct actor *parent = add(TICK + 1, 40);
+    run(1);
+    EXPECT(running == parent);
+    parent->burst = 1;
+    add_nappers(parent, true);
+    EXPECT(is_served_soon(parent, 3 * 200 * SLICE / TICK));
+    end();
+}
+
+TEST("schedule", "when nobody wanted to run for a moment: everybody has a whole slice again")
+{
+    begin();
+    struct actor *sleeper = add(3, 50);
+    run(16 * 50);
+    for (unsigned i = 0; i < 100; i++)
+        add(COMPUTES, 0);
+    EXPECT(is_served_soon(sleeper, 100 * SLICE / TICK));
     end();
 }
 

@@ -310,35 +310,6 @@ static void end_spinners(uint32_t count)
         wait_for_child(0);
 }
 
-/* How long a sleep of 20 ms takes at worst beside COUNT processes that compute. */
-static void bench_sleep_beside(uint32_t count)
-{
-    static const struct {
-        int32_t seconds, nanoseconds;
-    } pause = {0, SLEEP_NS};
-    uint64_t worst = 0;
-    uint32_t made = 0;
-    for (; made < count; made++) {
-        spinners[made] = fork_process();
-        if (spinners[made] == 0)
-            spin();
-        if (spinners[made] < 0)
-            break;
-    }
-    for (int i = 0; i < SLEEPS; i++) {
-        uint64_t start = read_tsc();
-        call_3(CALL_NANOSLEEP, address_of(&pause), 0, 0);
-        uint64_t time = read_tsc() - start;
-        if (time > worst)
-            worst = time;
-    }
-    end_spinners(made);
-    if (made == count)
-        report_value(numbered("sleep_beside_", count, ""), worst, "cyc");
-    else
-        report_refusal(numbered("sleep_beside_", count, ""), -1);
-}
-
 /* A TICK in steps of the counter, as `make bench` counts. */
 enum { TICK = 10000000, WATCHED_TICKS = 60, UNINTERRUPTED = 20000 };
 
@@ -353,6 +324,35 @@ static _Noreturn void nap_again_and_again(void)
         }
         call_3(CALL_NANOSLEEP, address_of(&moment), 0, 0);
     }
+}
+
+/* ROW: how long a sleep of 20 ms takes at worst beside COUNT processes that do what WORK does. */
+static void bench_sleep_beside(const char *row, uint32_t count, void work(void))
+{
+    static const struct {
+        int32_t seconds, nanoseconds;
+    } pause = {0, SLEEP_NS};
+    uint64_t worst = 0;
+    uint32_t made = 0;
+    for (; made < count; made++) {
+        spinners[made] = fork_process();
+        if (spinners[made] == 0)
+            work();
+        if (spinners[made] < 0)
+            break;
+    }
+    for (int i = 0; i < SLEEPS; i++) {
+        uint64_t start = read_tsc();
+        call_3(CALL_NANOSLEEP, address_of(&pause), 0, 0);
+        uint64_t time = read_tsc() - start;
+        if (time > worst)
+            worst = time;
+    }
+    end_spinners(made);
+    if (made == count)
+        report_value(row, worst, "cyc");
+    else
+        report_refusal(row, -1);
 }
 
 /* What is left, in percent, to a process that computes beside such a one. */
@@ -375,6 +375,7 @@ static void bench_share(void)
 void bench_schedule(void)
 {
     bench_share();
-    bench_sleep_beside(100);
-    bench_sleep_beside(MOST_SPINNERS);
+    bench_sleep_beside("sleep_beside_100", 100, spin);
+    bench_sleep_beside("sleep_beside_1000", MOST_SPINNERS, spin);
+    bench_sleep_beside("sleep_beside_200_naps", 200, nap_again_and_again);
 }
