@@ -19,26 +19,26 @@ enum { LAST_LEVEL = TURNS_LEVELS - 1, HALVINGS = 7 };
 
 void turns_init(struct turns *turns, int32_t slice)
 {
-    for (unsigned i = 0; i <= TURNS_WAITING; i++)
+    for (unsigned i = 0; i <= TURNS_NOBODY; i++)
         list_init(&turns->queues[i]);
     list_init(&turns->done);
-    turns->ready = 1u << TURNS_WAITING;
+    turns->ready = 1u << TURNS_NOBODY;
     turns->round = 0;
     turns->slice = slice;
 }
 
 /* ---- weights and levels ---- */
 
-static int32_t weight_of(const struct turns *turns, const struct process *process)
+static int32_t weight_of(const struct process *process)
 {
-    int32_t used = turns->slice - process->slice_left;
+    int32_t used = process->slice_given - process->slice_left;
     return used > process->past_weight ? used : process->past_weight;
 }
 
 /* PROCESS sleeps, wakes or begins: its level is right until it has used more. */
 static void find_level(const struct turns *turns, struct process *process)
 {
-    uint32_t slice = (uint32_t)turns->slice, weight = (uint32_t)weight_of(turns, process);
+    uint32_t slice = (uint32_t)turns->slice, weight = (uint32_t)weight_of(process);
     uint32_t halvings = 0;
     while (weight < slice / 2 && halvings < HALVINGS) {
         weight *= 2;
@@ -47,16 +47,16 @@ static void find_level(const struct turns *turns, struct process *process)
     uint32_t eighths = weight < slice ? weight * 8 / slice : 7;
     uint32_t below_last = 4 * halvings + 7 - eighths;
     process->level = below_last < LAST_LEVEL ? LAST_LEVEL - below_last : 0;
-    process->level_end =
-        below_last == 0 ? 0 : (int32_t)(slice - (slice * (eighths + 1) / 8 >> halvings));
+    int32_t end = process->slice_given - (int32_t)(slice * (eighths + 1) / 8 >> halvings);
+    process->level_end = below_last != 0 && end > 0 ? end : 0;
 }
 
-/* PROCESS goes on: its level is not below LEAST until it sleeps. */
+/* PROCESS goes on: its level is not below LEAST, if there is that, until it sleeps. */
 static void raise_level(const struct turns *turns, struct process *process, uint32_t least)
 {
     find_level(turns, process);
     if (process->level < least)
-        process->level = least;
+        process->level = least < LAST_LEVEL ? least : LAST_LEVEL;
     process->level_end = INT32_MAX;
 }
 
@@ -74,34 +74,34 @@ static bool is_done(const struct turns *turns, const struct process *process)
     return process->round == turns->round + 1;
 }
 
-/* The last round that PROCESS ran in is over. */
-static void remember_weight(const struct turns *turns, struct process *process)
+/* PROCESS gets a slice, of SLICE clocks, for ROUND. What it used of the one before stays known. */
+static void give_slice(struct process *process, int32_t slice, uint32_t round)
 {
-    int32_t used = turns->slice - process->slice_left;
     process->past_weight /= 2;
-    if (process->past_weight < used)
-        process->past_weight = used;
+    process->past_weight = weight_of(process);
+    process->round = round;
+    process->slice_left = process->slice_given = slice;
 }
 
 /* A round that has gone by: what was left of its slice is gone as well. */
+static __attribute__((noinline)) void enter_round(const struct turns *turns,
+                                                  struct process *process)
+{
+    give_slice(process, turns->slice, turns->round);
+    find_level(turns, process);
+}
+
 static void bring_up_to_date(const struct turns *turns, struct process *process)
 {
-    if (process->round == turns->round || is_done(turns, process))
-        return;
-    remember_weight(turns, process);
-    process->round = turns->round;
-    process->slice_left = turns->slice;
+    if (process->round != turns->round && !is_done(turns, process))
+        enter_round(turns, process);
 }
 
 /* The slice is used up: the next round has another one, less what was too much. */
 static void expire(const struct turns *turns, struct process *process)
 {
-    int32_t least = turns->slice / LEAST_PART;
-    remember_weight(turns, process);
-    process->round = turns->round + 1;
-    process->slice_left += turns->slice;
-    if (process->slice_left < least)
-        process->slice_left = least;
+    int32_t next = turns->slice + process->slice_left, least = turns->slice / LEAST_PART;
+    give_slice(process, next > least ? next : least, turns->round + 1);
 }
 
 /* All have had their slice: those that wait for the next round are those of this one. */
@@ -110,31 +110,35 @@ static void begin_round(struct turns *turns)
     turns->round++;
     list_add_before(&turns->done, &turns->queues[TURNS_WAITING]);
     list_remove(&turns->done);
+    turns->ready |= 1u << TURNS_WAITING;
 }
 
 /* ---- queues ---- */
 
-/* The level of those whose turn is next; TURNS_WAITING, if none of the woken is there. */
-static uint32_t first_level(struct turns *turns)
+/* The first queue that somebody is in, or TURNS_NOBODY. */
+static uint32_t first_queue(struct turns *turns)
 {
     for (;;) {
-        uint32_t level = (uint32_t)__builtin_ctz(turns->ready);
-        if (level == TURNS_WAITING || !list_is_empty(&turns->queues[level]))
-            return level;
+        uint32_t first = (uint32_t)__builtin_ctz(turns->ready);
+        if (first == TURNS_NOBODY || !list_is_empty(&turns->queues[first]))
+            return first;
         turns->ready &= turns->ready - 1; /* who was there has been taken out by others */
     }
+}
+
+static void wait_for_round(struct turns *turns, struct process *process)
+{
+    leave_levels(process);
+    list_add_last(&turns->done, &process->queue);
 }
 
 void turns_wake_anew(struct turns *turns, struct process *process)
 {
     bring_up_to_date(turns, process);
-    if (is_done(turns, process)) {
-        leave_levels(process);
-        list_add_last(&turns->done, &process->queue);
-    } else {
-        find_level(turns, process);
+    if (is_done(turns, process))
+        wait_for_round(turns, process);
+    else
         turns_add(turns, process);
-    }
 }
 
 void turns_put_back(struct turns *turns, struct process *process)
@@ -144,37 +148,31 @@ void turns_put_back(struct turns *turns, struct process *process)
     if (process->state != PROCESS_RUNNABLE) {
         find_level(turns, process);
     } else if (is_done(turns, process)) {
-        leave_levels(process);
-        list_add_last(&turns->done, &process->queue);
-    } else if (process->level == TURNS_WAITING) {
+        wait_for_round(turns, process);
+    } else if (process->level == TURNS_WAITING) { /* the first of them, as before */
         list_add_first(&turns->queues[TURNS_WAITING], &process->queue);
+        turns->ready |= 1u << TURNS_WAITING;
     } else {
-        uint32_t next = process->level + 1;
-        raise_level(turns, process, next < LAST_LEVEL ? next : LAST_LEVEL);
+        raise_level(turns, process, process->level + 1);
         turns_add(turns, process);
     }
 }
 
 struct process *turns_take_behind(struct turns *turns)
 {
-    if (first_level(turns) == TURNS_WAITING && list_is_empty(&turns->queues[TURNS_WAITING])) {
+    if (first_queue(turns) == TURNS_NOBODY) {
         begin_round(turns);
-        if (list_is_empty(&turns->queues[TURNS_WAITING]))
+        if (first_queue(turns) == TURNS_NOBODY)
             return NULL;
     }
     return turns_take(turns);
 }
 
-static bool nobody_waits(struct turns *turns)
-{
-    return first_level(turns) == TURNS_WAITING && list_is_empty(&turns->queues[TURNS_WAITING]) &&
-           list_is_empty(&turns->done);
-}
-
 bool turns_is_over(struct turns *turns, struct process *process)
 {
     bool is_used_up = process->slice_left <= 0;
-    if (nobody_waits(turns)) {
+    uint32_t first = first_queue(turns);
+    if (first == TURNS_NOBODY && list_is_empty(&turns->done)) {
         if (is_used_up) { /* alone, it goes on in a round of its own */
             turns->round++;
             bring_up_to_date(turns, process);
@@ -184,8 +182,7 @@ bool turns_is_over(struct turns *turns, struct process *process)
     }
     if (process->level != TURNS_WAITING)
         raise_level(turns, process, process->level);
-    uint32_t level = first_level(turns);
-    return is_used_up || (level < TURNS_WAITING && level <= process->level);
+    return is_used_up || (first < TURNS_WAITING && first <= process->level);
 }
 
 void turns_give_up(struct process *process)
@@ -196,19 +193,22 @@ void turns_give_up(struct process *process)
 
 void turns_divide(struct turns *turns, struct process *parent, struct process *child)
 {
-    int32_t weight = 0;
-    child->round = turns->round;
-    child->slice_left = turns->slice;
+    int32_t slice = turns->slice, weight = 0;
+    uint32_t round = turns->round;
     if (parent != NULL) {
         bring_up_to_date(turns, parent);
-        if (parent->slice_left >= turns->slice / DIVISIBLE_PART) {
-            child->round = parent->round;
-            child->slice_left = parent->slice_left /= 2;
+        weight = weight_of(parent);
+        if (parent->slice_left >= slice / DIVISIBLE_PART) {
+            slice = parent->slice_left / 2;
+            round = parent->round;
+            parent->slice_left -= slice;
+            parent->slice_given -= slice;
         } else {
-            child->round = turns->round + 1;
+            round++;
         }
-        weight = weight_of(turns, parent);
     }
+    child->round = round;
+    child->slice_left = child->slice_given = slice;
     child->past_weight = (weight + turns->slice) / 2;
     find_level(turns, child);
 }
@@ -218,8 +218,7 @@ void turns_return(const struct turns *turns, struct process *parent, const struc
     if (parent == NULL || parent->round != child->round || child->slice_left <= 0)
         return;
     parent->slice_left += child->slice_left;
-    if (parent->slice_left > turns->slice)
-        parent->slice_left = turns->slice;
+    parent->slice_given += child->slice_left;
     if (parent->level != TURNS_WAITING)
         find_level(turns, parent);
 }

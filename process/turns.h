@@ -10,9 +10,8 @@
  *     done     those that have had their slice: the next round's      behind all
  *
  * A process is as heavy as the most that it used of one slice: of this one, so far; or of an
- * earlier one, halved for each other slice that it was given in between. What it has lent to
- * children counts as used, and who begins is heavier than its parent. The woken wait in levels,
- * four from each weight to its double. In a level the first comes first; whom a tick interrupts
+ * earlier one, halved for each other slice that it was given in between. Who begins is heavier than
+ * its parent. The woken wait in levels, four from each weight to its double. In a level the first comes first; whom a tick interrupts
  * there for another falls to the next one, until it sleeps.
  *
  * So who wakes waits for what runs, until the next tick, and for those that are not heavier, by
@@ -30,12 +29,12 @@
 
 #include <process/process.h>
 
-enum { TURNS_LEVELS = 31, TURNS_WAITING = TURNS_LEVELS };
+enum { TURNS_LEVELS = 30, TURNS_WAITING = TURNS_LEVELS, TURNS_NOBODY };
 
 struct turns {
-    struct list queues[TURNS_LEVELS + 1]; /* the woken, by level; those that are waiting */
+    struct list queues[TURNS_NOBODY + 1]; /* the woken, by level; the waiting; always empty */
     struct list done;
-    uint32_t ready; /* bit N is 0: queue N is empty; that of TURNS_WAITING is always 1 */
+    uint32_t ready; /* bit N is 0: queue N is empty; that of TURNS_NOBODY is 1 */
     uint32_t round;
     int32_t slice; /* clocks */
 };
@@ -81,9 +80,9 @@ static inline struct process *turns_take(struct turns *turns)
     struct list *queue = &turns->queues[__builtin_ctz(turns->ready)], *first = queue->next;
     if (first == queue)
         return turns_take_behind(turns);
-    list_remove(first);
-    if (list_is_empty(queue))
-        turns->ready = (turns->ready & (turns->ready - 1)) | 1u << TURNS_WAITING;
+    list_remove_first(queue);
+    if (likely(list_is_empty(queue)))
+        turns->ready &= turns->ready - 1;
     return container_of(first, struct process, queue);
 }
 

@@ -51,4 +51,13 @@ static inline void list_remove(struct list *link)
     list_init(link);
 }
 
+/* Take the first link of HEAD's ring, which is not empty, out of it. */
+static inline void list_remove_first(struct list *head)
+{
+    struct list *first = head->next, *second = first->next;
+    head->next = second;
+    second->previous = head;
+    list_init(first);
+}
+
 #endif

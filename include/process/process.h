@@ -118,6 +118,7 @@ struct process {
     struct list queue;    /* in the run queue, a bucket of sleepers, or one of futexes */
     uint32_t round;       /* process/turns.h: until when it may use `slice_left` */
     int32_t slice_left;   /* clocks that it may run in that round */
+    int32_t slice_given;  /* and how many it was given for it */
     int32_t past_weight;  /* clocks: what earlier slices say of it */
     uint32_t level;       /* of the queue that it waits in, when it wakes; and until how much */
     int32_t level_end;    /* of `slice_left` is left */

@@ -313,6 +313,56 @@ static void end_spinners(uint32_t count)
 /* A TICK in steps of the counter, as `make bench` counts. */
 enum { TICK = 10000000, WATCHED_TICKS = 60, UNINTERRUPTED = 20000 };
 
+/* It sleeps for 50 ms, as all others that began with it, and computes for two ticks. */
+static _Noreturn void wake_and_compute(void)
+{
+    static const struct {
+        int32_t seconds, nanoseconds;
+    } pause = {0, 50000000};
+    for (;;) {
+        call_3(CALL_NANOSLEEP, address_of(&pause), 0, 0);
+        for (uint64_t start = read_tsc(); read_tsc() - start < 2 * TICK;) {
+        }
+    }
+}
+
+/* How long a sleep of 20 ms takes at worst. */
+static uint64_t longest_sleep(void)
+{
+    static const struct {
+        int32_t seconds, nanoseconds;
+    } pause = {0, SLEEP_NS};
+    uint64_t longest = 0;
+    for (int i = 0; i < SLEEPS; i++) {
+        uint64_t start = read_tsc();
+        call_3(CALL_NANOSLEEP, address_of(&pause), 0, 0);
+        uint64_t time = read_tsc() - start;
+        if (time > longest)
+            longest = time;
+    }
+    return longest;
+}
+
+/* ROW: how long it takes beside COUNT processes that do WORK. */
+static void bench_sleep_beside(const char *row, uint32_t count, void work(void))
+{
+    uint32_t made = 0;
+    longest_sleep(); /* from now on it counts as one that needs little */
+    for (; made < count; made++) {
+        spinners[made] = fork_process();
+        if (spinners[made] == 0)
+            work();
+        if (spinners[made] < 0)
+            break;
+    }
+    uint64_t longest = longest_sleep();
+    end_spinners(made);
+    if (made == count)
+        report_value(row, longest, "cyc");
+    else
+        report_refusal(row, -1);
+}
+
 /* It runs for nine tenths of a tick, and sleeps until the next one. */
 static _Noreturn void nap_again_and_again(void)
 {
@@ -324,35 +374,6 @@ static _Noreturn void nap_again_and_again(void)
         }
         call_3(CALL_NANOSLEEP, address_of(&moment), 0, 0);
     }
-}
-
-/* ROW: how long a sleep of 20 ms takes at worst beside COUNT processes that do what WORK does. */
-static void bench_sleep_beside(const char *row, uint32_t count, void work(void))
-{
-    static const struct {
-        int32_t seconds, nanoseconds;
-    } pause = {0, SLEEP_NS};
-    uint64_t worst = 0;
-    uint32_t made = 0;
-    for (; made < count; made++) {
-        spinners[made] = fork_process();
-        if (spinners[made] == 0)
-            work();
-        if (spinners[made] < 0)
-            break;
-    }
-    for (int i = 0; i < SLEEPS; i++) {
-        uint64_t start = read_tsc();
-        call_3(CALL_NANOSLEEP, address_of(&pause), 0, 0);
-        uint64_t time = read_tsc() - start;
-        if (time > worst)
-            worst = time;
-    }
-    end_spinners(made);
-    if (made == count)
-        report_value(row, worst, "cyc");
-    else
-        report_refusal(row, -1);
 }
 
 /* What is left, in percent, to a process that computes beside such a one. */
@@ -377,5 +398,5 @@ void bench_schedule(void)
     bench_share();
     bench_sleep_beside("sleep_beside_100", 100, spin);
     bench_sleep_beside("sleep_beside_1000", MOST_SPINNERS, spin);
-    bench_sleep_beside("sleep_beside_200_naps", 200, nap_again_and_again);
+    bench_sleep_beside("sleep_beside_200_wakers", 200, wake_and_compute);
 }
