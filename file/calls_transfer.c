@@ -131,7 +131,7 @@ static int32_t transfer_pieces(struct process *self, enum file_access access)
 {
     static struct user_piece pieces[PIECES_MAX];
     struct file *file = file_at(self, ARG1);
-    struct transfer transfer = {.next_piece = pieces};
+    struct transfer transfer = {.next_piece = pieces, .flags = TRANSFER_OF_PIECES};
     if (file == NULL || !(file->access & access))
         return -EBADF;
     int32_t result = read_pieces(pieces, ARG2, ARG3, &transfer.bytes);

@@ -92,6 +92,7 @@ enum transfer_flags {
      * to end, and is repeated. */
     TRANSFER_NEVER_SLEEPS = 2,
     TRANSFER_AT_POSITION = 4, /* not at the file's offset */
+    TRANSFER_OF_PIECES = 8,   /* perhaps of several pieces */
 };
 
 /*
@@ -131,7 +132,13 @@ static inline void *transfer_place(const struct transfer *transfer)
     return vaddr_to_pointer(VADDR(transfer->address));
 }
 
-/* BYTES bytes can be moved by one copy, even by user_copy(): the usual case. */
+/* All of it can be moved by user_copy(), whoever asks: the usual case. */
+static inline bool transfer_is_plain(const struct transfer *transfer)
+{
+    return likely(!(transfer->flags & (TRANSFER_OF_KERNEL | TRANSFER_OF_PIECES)));
+}
+
+/* BYTES bytes can be moved by one copy, by user_copy(). */
 static inline bool transfer_is_simple(const struct transfer *transfer, uint32_t bytes)
 {
     return likely(!(transfer->flags & TRANSFER_OF_KERNEL) && bytes <= transfer->bytes_here);

@@ -190,7 +190,7 @@ static int32_t pipe_read(struct process *self, struct file *file, struct transfe
     if (bytes > used)
         bytes = used;
     if (unlikely(bytes > PAGE_BYTES - in_page || self->progress.kind == PROGRESS_BYTES ||
-                 !transfer_is_simple(transfer, bytes)) ||
+                 !transfer_is_plain(transfer)) ||
         unlikely(user_copy(transfer_place(transfer), *page_slot(pipe, taken) + in_page, bytes) !=
                  FAULT_RESOLVED))
         return pipe_read_any(self, file, transfer);
@@ -292,7 +292,7 @@ static int32_t pipe_write(struct process *self, struct file *file, struct transf
     uint8_t *page = *page_slot(pipe, put);
     if (unlikely(page == NULL || bytes > PAGE_BYTES - in_page ||
                  put + bytes - pipe->taken > pipe->capacity || self->progress.kind != 0 ||
-                 !(pipe->open_ends & FILE_READ) || !transfer_is_simple(transfer, bytes)) ||
+                 !(pipe->open_ends & FILE_READ) || !transfer_is_plain(transfer)) ||
         unlikely(user_copy(page + in_page, transfer_place(transfer), bytes) != FAULT_RESOLVED))
         return pipe_write_any(self, file, transfer);
     pipe->put = put + bytes;
