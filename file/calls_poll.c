@@ -61,16 +61,14 @@ struct wait_copy {
     uint32_t words[];
 };
 
-static uint32_t copy_place; /* process/part.h */
-
 static struct wait_copy *kept_copy(const struct process *self)
 {
-    return process_state(self, copy_place);
+    return process_state(self, WAIT_COPY_PLACE);
 }
 
 static void keep_copy(struct process *self, struct wait_copy *copy)
 {
-    process_set_state(self, copy_place, copy);
+    process_set_state(self, WAIT_COPY_PLACE, copy);
 }
 
 static void drop_copy(struct process *self)
@@ -79,7 +77,7 @@ static void drop_copy(struct process *self)
     keep_copy(self, NULL);
 }
 
-PROCESS_PART(wait_copy, .place = &copy_place, .drop = drop_copy);
+PROCESS_PART(wait_copy, .drop = drop_copy);
 
 /* A call about BYTES bytes begins, or is repeated. Who was interrupted has left a copy behind. */
 static void begin_wait(struct process *self, uint32_t bytes)

@@ -137,7 +137,7 @@ enum kerr files_copy_for_write(struct process *self)
         if (copy->slots[i].file != NULL)
             copy->slots[i].file->references++;
     old->references--;
-    process_set_state(self, files_place, copy);
+    process_set_state(self, FILES_PLACE, copy);
     return KERR_OK;
 }
 
@@ -161,14 +161,12 @@ static bool closes_any_on_exec(const struct files *files)
 
 /* ---- as a part of a process ---- */
 
-uint32_t files_place;
-
 static int32_t begin_part(struct process *process)
 {
     struct files *files;
     if (create_table(&files) != KERR_OK)
         return -ENOMEM;
-    process_set_state(process, files_place, files);
+    process_set_state(process, FILES_PLACE, files);
     return 0;
 }
 
@@ -179,7 +177,7 @@ static int32_t fork_part(struct process *parent, struct process *child,
     (void)wish;
     struct files *files = files_of(parent);
     files->references++;
-    process_set_state(child, files_place, files);
+    process_set_state(child, FILES_PLACE, files);
     return 0;
 }
 
@@ -202,7 +200,7 @@ static void drop_part(struct process *process)
 {
     if (files_of(process) != NULL)
         table_put(files_of(process));
-    process_set_state(process, files_place, NULL);
+    process_set_state(process, FILES_PLACE, NULL);
 }
 
 /* What is shared counts in part. */
@@ -228,9 +226,9 @@ static const char *audit_part(const struct process *process)
                : "a table of files in use has references";
 }
 
-PROCESS_PART(files, .place = &files_place, .begin = begin_part, .fork = fork_part,
-             .prepare_exec = prepare_exec_part, .exec = exec_part, .drop = drop_part,
-             .footprint = footprint_part, .audit = audit_part);
+PROCESS_PART(files, .begin = begin_part, .fork = fork_part, .prepare_exec = prepare_exec_part,
+             .exec = exec_part, .drop = drop_part, .footprint = footprint_part,
+             .audit = audit_part);
 
 /* ---- descriptors ---- */
 
@@ -252,7 +250,7 @@ static kerr_t reach(struct process *self, uint32_t descriptor)
     struct files *files;
     error = table_resize(files_of(self), capacity, &files);
     if (error == KERR_OK)
-        process_set_state(self, files_place, files);
+        process_set_state(self, FILES_PLACE, files);
     return error;
 }
 

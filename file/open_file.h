@@ -287,11 +287,14 @@ struct files {
     struct descriptor slots[];
 };
 
-extern uint32_t files_place; /* process/part.h */
+/* Where layer 9 keeps something for each process (process/part.h). A layer above goes on at the
+ * end. */
+enum { FILES_PLACE, WAIT_COPY_PLACE, FILE_PLACES_END };
+_Static_assert((int)FILE_PLACES_END <= PROCESS_STATES, "places in a process's record");
 
 static inline struct files *files_of(const struct process *process)
 {
-    return process_state(process, files_place);
+    return process_state(process, FILES_PLACE);
 }
 
 static inline struct file *file_at(const struct process *process, uint32_t descriptor)

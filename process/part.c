@@ -4,9 +4,6 @@
  */
 #include <process/part.h>
 
-#include <kernel/layer.h>
-#include <kernel/panic.h>
-
 int32_t process_parts_begin(struct process *process)
 {
     int32_t answer = 0;
@@ -66,16 +63,3 @@ const char *process_parts_audit(const struct process *process)
             broken = part->audit(process);
     return broken;
 }
-
-static enum kerr parts_init(const struct boot_info *boot)
-{
-    uint32_t places = 0;
-    (void)boot;
-    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++)
-        if (part->place != NULL)
-            *part->place = places++;
-    ASSERT(places <= PROCESS_STATES, "%u parts want a place in a process's record", places);
-    return KERR_OK;
-}
-
-LAYER(08a_parts, "parts of a process", parts_init);

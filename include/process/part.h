@@ -41,10 +41,6 @@ struct clone_wish {
 };
 
 struct process_part {
-    /* Where the number of the part's place in the record is noted at start (process_state()). NULL:
-     * it needs none, as its fields stand in struct process. */
-    uint32_t *place;
-
     /* PROCESS is one that the kernel starts: give it what process 1 has at first.
      * Returns 0, or an error_number negated. */
     int32_t (*begin)(struct process *process);
@@ -81,7 +77,10 @@ struct process_part {
 /* The set, in the order of the link; from linker.ld. */
 extern const struct process_part process_parts_first[], process_parts_end[];
 
-/* What the part at PLACE keeps for PROCESS: a pointer of its own, NULL at first. */
+/*
+ * What the part at PLACE keeps for PROCESS: a pointer of its own, NULL at first. It is for parts of
+ * layers above this one: each layer's header numbers its places, from where the layer below ends.
+ */
 static inline void *process_state(const struct process *process, uint32_t place)
 {
     return process->states[place];

@@ -34,7 +34,7 @@ static void share_table(void)
 {
     child = (struct process){.limits = &limits};
     limits.references++;
-    process_set_state(&child, files_place, files_of(&parent));
+    process_set_state(&child, FILES_PLACE, files_of(&parent));
     files_of(&parent)->references++;
 }
 
