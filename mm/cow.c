@@ -25,21 +25,28 @@ struct cow_counters cow_counters;
 
 /* ---- a frame ---- */
 
+/* A private frame full of zeros. */
+static inline enum kerr cleared_frame(frame_t *frame)
+{
+    if (unlikely(frame_alloc(&frame_pool, FRAME_ANONYMOUS, frame) != KERR_OK))
+        return KERR_NO_MEMORY;
+    page_clear(temp_map(TEMP_FAULT_FRAME, *frame));
+    temp_unmap(TEMP_FAULT_FRAME);
+    cow_counters.frames_cleared++;
+    return KERR_OK;
+}
+
 /* A private frame with the contents of FRAME, which others use as well. */
 static inline enum kerr copy_frame(frame_t frame, frame_t *copy)
 {
+    if (frame.n == zero_frame.n)
+        return cleared_frame(copy);
     if (unlikely(frame_alloc(&frame_pool, FRAME_ANONYMOUS, copy) != KERR_OK))
         return KERR_NO_MEMORY;
-    void *to = temp_map(TEMP_FAULT_FRAME, *copy);
-    if (frame.n == zero_frame.n) {
-        page_clear(to);
-        cow_counters.frames_cleared++;
-    } else {
-        page_copy(to, temp_map(TEMP_FAULT_SOURCE, frame));
-        temp_unmap(TEMP_FAULT_SOURCE);
-        cow_counters.frames_copied++;
-    }
+    page_copy(temp_map(TEMP_FAULT_FRAME, *copy), temp_map(TEMP_FAULT_SOURCE, frame));
+    temp_unmap(TEMP_FAULT_SOURCE);
     temp_unmap(TEMP_FAULT_FRAME);
+    cow_counters.frames_copied++;
     return KERR_OK;
 }
 
@@ -213,7 +220,7 @@ enum kerr cow_enter_cleared(vaddr_t page, enum rights rights)
     enum kerr error = own_table(slot, rights);
     if (error != KERR_OK)
         return error;
-    error = copy_frame(zero_frame, &frame);
+    error = cleared_frame(&frame);
     if (unlikely(error != KERR_OK)) {
         table_release_if_empty(slot);
         return error;
@@ -226,9 +233,8 @@ enum kerr cow_enter_cleared(vaddr_t page, enum rights rights)
 
 static enum fault_result cow_fault(const struct page_fault *fault)
 {
-    if (fault->access != ACCESS_WRITE || !fault->present)
-        return FAULT_NOT_MINE;
-    return cow_write(vaddr_to_page(fault->address));
+    return fault->access == ACCESS_WRITE ? cow_write(vaddr_to_page(fault->address))
+                                         : FAULT_NOT_MINE;
 }
 
 enum kerr cow_make_real(vaddr_t first, uint32_t pages)
@@ -275,7 +281,7 @@ void cow_share(uint32_t slot, uint32_t count, uint32_t id)
 static enum kerr cow_layer_init(const struct boot_info *boot)
 {
     (void)boot;
-    static const struct fault_client client = {.name = "cow", .handle = cow_fault};
+    static const struct fault_client client = {.name = "cow", .handle_present = cow_fault};
     fault_register(3, &client);
     return KERR_OK;
 }

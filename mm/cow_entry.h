@@ -29,9 +29,10 @@ static inline uint32_t next_used_entry(const uint32_t *entries, uint32_t i)
 /* A table of SLOT's own, in a space whose pages have the RIGHTS_USER of RIGHTS, or not. */
 static inline enum kerr own_table(uint32_t slot, enum rights rights)
 {
-    if (!pde_is_present(pde_read(slot)))
-        return table_create(slot, rights, TEMP_FAULT_TABLE);
-    return cow_unshare(slot);
+    pde_t pde = pde_read(slot);
+    if (likely(pde_is_own_table(pde)))
+        return KERR_OK;
+    return pde_is_present(pde) ? cow_unshare(slot) : table_create(slot, rights, TEMP_FAULT_TABLE);
 }
 
 #endif

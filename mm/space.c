@@ -13,18 +13,8 @@
 
 struct space kernel_space;
 struct space boot_space;
-static struct space *current = &boot_space;
+struct space *space_loaded = &boot_space;
 static struct space *first; /* of all but the kernel's, the newest one first */
-
-struct space *space_current(void)
-{
-    return current;
-}
-
-struct space *space_of(vaddr_t address)
-{
-    return address.v >= KERNEL_BASE ? &kernel_space : current;
-}
 
 /* ---- the list of spaces ---- */
 
@@ -94,27 +84,27 @@ enum kerr space_create(struct space *space, enum rights user)
 
 enum kerr space_fork(struct space *copy)
 {
-    enum kerr error = space_create(copy, current->user);
+    enum kerr error = space_create(copy, space_loaded->user);
     if (error != KERR_OK)
         return error;
-    error = vma_copy_all(copy, current);
+    error = vma_copy_all(copy, space_loaded);
     if (error != KERR_OK) {
         space_destroy(copy);
         return error;
     }
-    copy->room_first_page = current->room_first_page;
-    copy->room_end_page = current->room_end_page;
-    copy->stack_pages_max = current->stack_pages_max;
-    copy->growable_pages = current->growable_pages;
+    copy->room_first_page = space_loaded->room_first_page;
+    copy->room_end_page = space_loaded->room_end_page;
+    copy->stack_pages_max = space_loaded->stack_pages_max;
+    copy->growable_pages = space_loaded->growable_pages;
     cow_share(0, KERNEL_FIRST_SLOT, copy->directory);
     return KERR_OK;
 }
 
 void space_switch(struct space *space)
 {
-    if (current == space)
+    if (space_loaded == space)
         return;
-    current = space;
+    space_loaded = space;
     directory_load(space->directory);
 }
 
@@ -124,7 +114,7 @@ enum { TABLES_AT_ONCE = 64, REGIONS_AT_ONCE = 4096 };
 
 bool space_destroy_piece(struct space *space)
 {
-    ASSERT(space != current && space != &boot_space && space != &kernel_space,
+    ASSERT(space != space_loaded && space != &boot_space && space != &kernel_space,
            "space %u is in use for good", space->directory);
     uint32_t id = space->directory;
     space->is_ending = true;

@@ -23,12 +23,22 @@
 
 /* ---- building ---- */
 
-/* What of REGION lies in the slot of PAGE. */
-static inline struct page_range part_in_slot(const struct vma *region, uint32_t page)
+/* Promise what of REGION lies in the slot of PAGE, but for pages that are there. */
+static enum kerr promise_part(const struct vma *region, uint32_t page)
 {
     uint32_t first = page & ~(SLOT_PAGES - 1u), last = page | (SLOT_PAGES - 1u);
-    return (struct page_range){first > region->first_page ? first : region->first_page,
-                               last < region->last_page ? last : region->last_page};
+    if (first < region->first_page)
+        first = region->first_page;
+    if (last > region->last_page)
+        last = region->last_page;
+    return zero_promise_pages(VADDR(first << PAGE_SHIFT), last - first + 1,
+                              (enum rights)region->rights);
+}
+
+static inline bool covers_slot(const struct vma *region, uint32_t slot)
+{
+    return region->first_page <= slot * SLOT_PAGES &&
+           region->last_page >= slot * SLOT_PAGES + (SLOT_PAGES - 1);
 }
 
 /*
@@ -38,15 +48,14 @@ static inline struct page_range part_in_slot(const struct vma *region, uint32_t 
 static inline enum fault_result build_promise(const struct vma *region, uint32_t page,
                                               enum access access)
 {
-    struct page_range part = part_in_slot(region, page);
-    uint32_t slot = page / SLOT_PAGES, pages = part.last_page - part.first_page + 1;
+    uint32_t slot = page / SLOT_PAGES;
     enum rights rights = (enum rights)region->rights;
-    if (pages == SLOT_PAGES && zero_promise_slots(slot, 1, rights) == KERR_OK)
+    if (covers_slot(region, slot) && zero_promise_slots(slot, 1, rights) == KERR_OK)
         return access == ACCESS_WRITE ? cow_write(VADDR(page << PAGE_SHIFT)) : FAULT_RESOLVED;
     enum kerr error = access == ACCESS_WRITE ? cow_enter_cleared(VADDR(page << PAGE_SHIFT), rights)
                                              : cow_unshare(slot);
-    if (error == KERR_OK && (access != ACCESS_WRITE || pages > 1))
-        error = zero_promise_pages(VADDR(part.first_page << PAGE_SHIFT), pages, rights);
+    if (error == KERR_OK && (access != ACCESS_WRITE || region->first_page != region->last_page))
+        error = promise_part(region, page);
     return error == KERR_OK ? FAULT_RESOLVED : FAULT_NO_MEMORY;
 }
 
@@ -194,11 +203,12 @@ static __attribute__((noinline)) struct vma *grow_down(struct space *space, uint
 
 static inline bool allows(const struct vma *region, enum access access, enum cpu_mode mode)
 {
-    const enum rights any = RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE;
-    enum rights needed = access == ACCESS_WRITE ? RIGHTS_WRITE : any;
-    return (region->kind == VMA_PROMISE || region->kind == VMA_OBJECT) &&
-           (region->rights & needed) != 0 &&
-           (mode == MODE_KERNEL || (region->rights & RIGHTS_USER) != 0);
+    const uint32_t any = RIGHTS_READ | RIGHTS_WRITE | RIGHTS_EXECUTE, rights = region->rights;
+    if (region->kind != VMA_PROMISE && region->kind != VMA_OBJECT)
+        return false;
+    if (access == ACCESS_WRITE ? !(rights & RIGHTS_WRITE) : !(rights & any))
+        return false;
+    return mode == MODE_KERNEL || (rights & RIGHTS_USER);
 }
 
 /* The region that holds ADDRESS, or NULL: mostly the one that the last touch was of. */
@@ -213,34 +223,38 @@ static inline struct vma *find_touched(struct space *space, vaddr_t address)
     return region;
 }
 
-enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode mode)
+static enum fault_result vma_fault(const struct page_fault *fault)
 {
+    vaddr_t address = fault->address;
     struct space *space = space_of(address);
     struct vma *region = find_touched(space, address);
     if (region == NULL)
         region = grow_down(space, address.v >> PAGE_SHIFT);
-    if (region == NULL || !allows(region, access, mode))
+    if (region == NULL || !allows(region, fault->access, fault->mode))
         return FAULT_BAD_ACCESS;
 
     pde_t pde = pde_read(vaddr_to_slot(address));
     if (pde_is_table(pde) && pte_is_present(pte_read(address)))
-        return access == ACCESS_WRITE ? write_present(region, address.v >> PAGE_SHIFT)
-                                      : FAULT_NOT_MINE;
-    return region->kind == VMA_OBJECT ? build_object(region, address.v >> PAGE_SHIFT, access)
-                                      : build_promise(region, address.v >> PAGE_SHIFT, access);
+        return fault->access == ACCESS_WRITE ? write_present(region, address.v >> PAGE_SHIFT)
+                                             : FAULT_NOT_MINE;
+    return region->kind == VMA_OBJECT
+               ? build_object(region, address.v >> PAGE_SHIFT, fault->access)
+               : build_promise(region, address.v >> PAGE_SHIFT, fault->access);
 }
 
-static bool is_clean_shared(vaddr_t address)
+enum fault_result vma_touch(vaddr_t address, enum access access, enum cpu_mode mode)
 {
-    return pde_is_table(pde_read(vaddr_to_slot(address))) && pte_is_clean_shared(pte_read(address));
+    const struct page_fault fault = {.address = address, .access = access, .mode = mode};
+    return vma_fault(&fault);
 }
 
 /* What is present and refused is layer 3's, unless it is clean. */
-static enum fault_result vma_fault(const struct page_fault *fault)
+static enum fault_result vma_refused(const struct page_fault *fault)
 {
-    if (fault->present && (fault->access != ACCESS_WRITE || !is_clean_shared(fault->address)))
-        return FAULT_NOT_MINE;
-    return vma_touch(fault->address, fault->access, fault->mode);
+    bool is_clean = fault->access == ACCESS_WRITE &&
+                    pde_is_table(pde_read(vaddr_to_slot(fault->address))) &&
+                    pte_is_clean_shared(pte_read(fault->address));
+    return is_clean ? vma_fault(fault) : FAULT_NOT_MINE;
 }
 
 enum kerr vma_make_real(vaddr_t first, uint32_t pages)
@@ -288,8 +302,10 @@ static void describe(vaddr_t address)
 static enum kerr vma_layer_init(const struct boot_info *boot)
 {
     (void)boot;
-    static const struct fault_client client = {
-        .name = "vma", .handle = vma_fault, .describe = describe};
+    static const struct fault_client client = {.name = "vma",
+                                               .handle_present = vma_refused,
+                                               .handle_missing = vma_fault,
+                                               .describe = describe};
     fault_register(4, &client);
     /* The array of nodes is promised before there is a node to say so. */
     enum kerr error = zero_promise_slots(REGION_NODES_BASE >> SLOT_SHIFT,

@@ -16,6 +16,7 @@
 #define ARCH_I386_ENTRY_H
 
 #include <arch/i386/tlb.h>
+#include <mm/frame.h>
 #include <mm/paging.h>
 
 /* The PTE of ADDRESS. Only where its PDE points to a table: else the access faults. */
@@ -40,6 +41,15 @@ static inline pte_t pte_read(vaddr_t address)
 static inline pde_t pde_read(uint32_t slot)
 {
     return (pde_t){*pde_slot(slot)};
+}
+
+/* COUNT entries more, or fewer, of SLOT's own table are in use. */
+static inline void table_count_used(uint32_t slot, int32_t count)
+{
+    struct frame_record *record = frame_record(&frame_pool, pde_frame(pde_read(slot)));
+    CHECK((uint32_t)(record->used_entries + count) <= SLOT_PAGES,
+          "table of slot %u: %d entries in use and %d more", slot, record->used_entries, count);
+    record->used_entries = (uint16_t)(record->used_entries + count);
 }
 
 /*

@@ -54,11 +54,12 @@ static enum fault_result nobody(const struct page_fault *fault)
 }
 
 /*
- * Indexed by layer; `handlers` holds what they can answer with, in the same order, up to a NULL.
- * There is always a first one: nearly every fault ends with it.
+ * Indexed by layer; `handlers` holds what they can answer with, in the same order, up to a NULL: in
+ * its second row for pages that are present. There is always a first one: nearly every fault ends
+ * with it.
  */
 static const struct fault_client *clients[LAST_CLIENT_LAYER + 1];
-static enum fault_result (*handlers[LAST_CLIENT_LAYER + 2])(const struct page_fault *) = {nobody};
+static fault_handler_t *handlers[2][LAST_CLIENT_LAYER + 2] = {{nobody}, {nobody}};
 static bool answering = true;
 
 /* By mode: where a fault may be answered. Probe routines may also touch the lower half. */
@@ -92,10 +93,13 @@ void fault_register(unsigned layer, const struct fault_client *client)
            "fault: layer %u registers twice, or is none", layer);
     clients[layer] = client;
 
-    uint32_t count = 0;
-    for (layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++)
-        if (clients[layer] != NULL && clients[layer]->handle != NULL)
-            handlers[count++] = clients[layer]->handle;
+    uint32_t count[2] = {0, 0};
+    for (layer = FIRST_CLIENT_LAYER; layer <= LAST_CLIENT_LAYER; layer++) {
+        if (clients[layer] != NULL && clients[layer]->handle_missing != NULL)
+            handlers[false][count[false]++] = clients[layer]->handle_missing;
+        if (clients[layer] != NULL && clients[layer]->handle_present != NULL)
+            handlers[true][count[true]++] = clients[layer]->handle_present;
+    }
 }
 
 void fault_describe(vaddr_t address)
@@ -113,8 +117,10 @@ void fault_allow_lower_half(bool allowed)
 
 void fault_stop_answering(void)
 {
-    handlers[0] = nobody;
-    handlers[1] = NULL;
+    for (unsigned present = false; present <= true; present++) {
+        handlers[present][0] = nobody;
+        handlers[present][1] = NULL;
+    }
     answering = false;
 }
 
@@ -295,9 +301,10 @@ answer(struct trap_frame *frame, uint32_t address, uint32_t error)
     }
     if (CHECKED)
         tell_clients(EVENT_BEGINS);
-    enum fault_result result = handlers[0](&fault);
-    for (uint32_t i = 1; unlikely(result == FAULT_NOT_MINE) && handlers[i] != NULL; i++)
-        result = handlers[i](&fault);
+    fault_handler_t *const *handler = handlers[fault.present];
+    enum fault_result result = (*handler)(&fault);
+    while (unlikely(result == FAULT_NOT_MINE) && *++handler != NULL)
+        result = (*handler)(&fault);
     if (CHECKED)
         tell_clients(EVENT_ENDS);
     if (likely(result == FAULT_RESOLVED)) {

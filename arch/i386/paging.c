@@ -32,14 +32,6 @@ enum kerr table_create(uint32_t slot, enum rights rights, enum temp_page via)
     return KERR_OK;
 }
 
-void table_count_used(uint32_t slot, int32_t count)
-{
-    struct frame_record *record = frame_record(&frame_pool, pde_frame(pde_read(slot)));
-    CHECK((uint32_t)(record->used_entries + count) <= SLOT_PAGES,
-          "table of slot %u: %d entries in use and %d more", slot, record->used_entries, count);
-    record->used_entries = (uint16_t)(record->used_entries + count);
-}
-
 void table_release_if_empty(uint32_t slot)
 {
     pde_t pde = pde_read(slot);

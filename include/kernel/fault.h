@@ -8,7 +8,8 @@
  *   1. what no layer may answer: reserved bits, fetches that SMEP refuses, the paging windows,
  *      kernel addresses from user mode, the lower half from kernel mode outside probe routines
  *      (SMAP refuses reads and writes of present user pages there: no layer answers those either);
- *   2. each registered handler, lowest layer first, until one does not say FAULT_NOT_MINE;
+ *   2. each handler registered for present, or for missing pages, lowest layer first, until one does
+ *      not say FAULT_NOT_MINE;
  *   3. each registered recheck: was it spurious (a stale translation with fewer rights)?
  *   4. a probe routine returns the result to its caller; user mode gets a signal, or waits; the
  *      kernel elsewhere polls where it must wait; anything else panics with a full report.
@@ -40,10 +41,13 @@ enum fault_result {
     FAULT_IO_ERROR,   /* it may, but what stands behind the page can't be read */
 };
 
+typedef enum fault_result fault_handler_t(const struct page_fault *fault);
+
 struct fault_client {
     const char *name;
-    enum fault_result (*handle)(const struct page_fault *fault); /* NULL: none */
-    bool (*is_spurious)(const struct page_fault *fault);         /* NULL: none; pays the TLB */
+    /* Answer a fault of a page whose entries forbid it, and of one that is not there. NULL: none. */
+    fault_handler_t *handle_present, *handle_missing;
+    bool (*is_spurious)(const struct page_fault *fault); /* NULL: none; pays the TLB */
     void (*enter)(void), (*leave)(void); /* NULL: none; checked builds: around every fault */
     void (*describe)(vaddr_t address);   /* NULL: none; one or two lines */
 };

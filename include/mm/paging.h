@@ -92,9 +92,6 @@ kerr_t paging_map_device(paddr_t start, uint32_t bytes, vaddr_t *address);
  */
 kerr_t table_create(uint32_t slot, enum rights rights, enum temp_page via);
 
-/* COUNT entries more, or fewer, of SLOT's own table are in use. */
-void table_count_used(uint32_t slot, int32_t count);
-
 /* Give back SLOT's own table if no entry of it is in use. TLB: paid. */
 void table_release_if_empty(uint32_t slot);
 

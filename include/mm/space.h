@@ -14,9 +14,17 @@ extern struct space kernel_space; /* the upper GiB */
 extern struct space
     boot_space; /* directory 0: lives for ever; supervisor-only, for tests and prompt */
 
+extern struct space *space_loaded; /* for the functions below; space_switch() sets it */
+
 /* The space that is loaded, and the one that ADDRESS belongs to: the kernel's or the current. */
-struct space *space_current(void);
-struct space *space_of(vaddr_t address);
+static inline struct space *space_current(void)
+{
+    return space_loaded;
+}
+static inline struct space *space_of(vaddr_t address)
+{
+    return address.v >= KERNEL_BASE ? &kernel_space : space_loaded;
+}
 
 /* All spaces that there are, but the kernel's; NULL at the end. */
 struct space *space_first(void);

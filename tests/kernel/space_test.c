@@ -411,7 +411,7 @@ static enum fault_result answer_slot_trap(const struct page_fault *fault)
 /* A client can't be taken back, so this one stays, idle. */
 static void register_once(void)
 {
-    static const struct fault_client client = {.name = "test", .handle = answer_slot_trap};
+    static const struct fault_client client = {.name = "test", .handle_present = answer_slot_trap};
     static bool is_registered;
     if (!is_registered)
         fault_register(6, &client);
