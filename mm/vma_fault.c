@@ -257,26 +257,32 @@ static enum fault_result vma_refused(const struct page_fault *fault)
     return is_clean ? vma_fault(fault) : FAULT_NOT_MINE;
 }
 
+enum kerr vma_error_of(enum fault_result result)
+{
+    switch (result) {
+    case FAULT_RESOLVED:
+    case FAULT_NOT_MINE:
+        return KERR_OK;
+    case FAULT_NO_MEMORY:
+        return KERR_NO_MEMORY;
+    case FAULT_MUST_WAIT:
+        return KERR_MUST_WAIT;
+    case FAULT_IO_ERROR:
+        return KERR_IO;
+    case FAULT_BAD_ACCESS:
+    case FAULT_BEYOND_END:
+        break;
+    }
+    return KERR_BAD_ACCESS;
+}
+
 enum kerr vma_make_real(vaddr_t first, uint32_t pages)
 {
-    for (uint32_t i = 0; i < pages; i++) {
-        vaddr_t page = vaddr_add(first, i << PAGE_SHIFT);
-        switch (vma_touch(page, ACCESS_WRITE, MODE_KERNEL)) {
-        case FAULT_RESOLVED:
-        case FAULT_NOT_MINE: /* it is writable already */
-            break;
-        case FAULT_BAD_ACCESS:
-        case FAULT_BEYOND_END:
-            return KERR_BAD_ACCESS;
-        case FAULT_NO_MEMORY:
-            return KERR_NO_MEMORY;
-        case FAULT_MUST_WAIT:
-            return KERR_MUST_WAIT;
-        case FAULT_IO_ERROR:
-            return KERR_IO;
-        }
-    }
-    return KERR_OK;
+    enum kerr error = KERR_OK;
+    for (uint32_t i = 0; i < pages && error == KERR_OK; i++)
+        error =
+            vma_error_of(vma_touch(vaddr_add(first, i << PAGE_SHIFT), ACCESS_WRITE, MODE_KERNEL));
+    return error;
 }
 
 /* ---- for people, and the start ---- */

@@ -140,23 +140,10 @@ void memory_give_all_back(void)
 
 enum kerr memory_touch_pages(uint32_t first_page, uint32_t last_page, enum access access)
 {
-    for (uint32_t page = first_page; page <= last_page; page++) {
-        switch (vma_touch(VADDR(page << PAGE_SHIFT), access, MODE_USER)) {
-        case FAULT_RESOLVED:
-        case FAULT_NOT_MINE: /* it is there already */
-            break;
-        case FAULT_NO_MEMORY:
-            return KERR_NO_MEMORY;
-        case FAULT_MUST_WAIT:
-            return KERR_MUST_WAIT;
-        case FAULT_IO_ERROR:
-            return KERR_IO;
-        case FAULT_BAD_ACCESS:
-        case FAULT_BEYOND_END:
-            return KERR_BAD_ACCESS;
-        }
-    }
-    return KERR_OK;
+    enum kerr error = KERR_OK;
+    for (uint32_t page = first_page; page <= last_page && error == KERR_OK; page++)
+        error = vma_error_of(vma_touch(VADDR(page << PAGE_SHIFT), access, MODE_USER));
+    return error;
 }
 
 enum kerr memory_populate(struct memory *memory, uint32_t *first_page, uint32_t last_page,

@@ -4,26 +4,11 @@
  */
 #include <process/user.h>
 
-enum kerr user_error_of(enum fault_result result)
-{
-    switch (result) {
-    case FAULT_NO_MEMORY:
-        return KERR_NO_MEMORY;
-    case FAULT_MUST_WAIT:
-        return KERR_MUST_WAIT;
-    case FAULT_IO_ERROR:
-        return KERR_IO;
-    default:
-        return KERR_BAD_ACCESS;
-    }
-}
-
 enum kerr user_clear(uint32_t to, uint32_t bytes)
 {
     if (!user_range_is_valid(to, bytes))
         return KERR_BAD_ACCESS;
-    enum fault_result result = user_fill_zero(vaddr_to_pointer(VADDR(to)), bytes);
-    return result == FAULT_RESOLVED ? KERR_OK : user_error_of(result);
+    return vma_error_of(user_fill_zero(vaddr_to_pointer(VADDR(to)), bytes));
 }
 
 enum kerr user_touch(uint32_t to, uint32_t bytes)

@@ -227,6 +227,12 @@ const char *vma_check(const struct space *space);
  */
 enum fault_result must_check vma_touch(vaddr_t address, enum access access, enum cpu_mode mode);
 
+/*
+ * The error that RESULT, of vma_touch() or of a copy routine, stands for; KERR_OK: the access can be
+ * made. (To a copy routine nobody says FAULT_NOT_MINE.)
+ */
+kerr_t vma_error_of(enum fault_result result);
+
 /* Make the range real, so that writing there can't fault. Errors as cow_make_real. */
 kerr_t vma_make_real(vaddr_t first, uint32_t pages);
 

@@ -14,7 +14,7 @@
 
 #include <arch/i386/user_copy.h>
 #include <kernel/kerr.h>
-#include <mm/memlayout.h>
+#include <mm/vma.h>
 
 /*
  * The range is checked first: a copy routine may touch any address, and a kernel address from a
@@ -25,16 +25,13 @@ static inline bool user_range_is_valid(uint32_t start, uint32_t bytes)
     return likely(start < KERNEL_BASE && bytes <= KERNEL_BASE - start);
 }
 
-/* RESULT is not FAULT_RESOLVED. */
-kerr_t user_error_of(enum fault_result result);
-
 /* Inline: short copies are what most system calls are made of. */
 static inline kerr_t user_read(void *to, uint32_t from, uint32_t bytes)
 {
     if (!user_range_is_valid(from, bytes))
         return KERR_BAD_ACCESS;
     enum fault_result result = user_copy(to, vaddr_to_pointer(VADDR(from)), bytes);
-    return likely(result == FAULT_RESOLVED) ? KERR_OK : user_error_of(result);
+    return likely(result == FAULT_RESOLVED) ? KERR_OK : vma_error_of(result);
 }
 
 static inline kerr_t user_write(uint32_t to, const void *from, uint32_t bytes)
@@ -42,7 +39,7 @@ static inline kerr_t user_write(uint32_t to, const void *from, uint32_t bytes)
     if (!user_range_is_valid(to, bytes))
         return KERR_BAD_ACCESS;
     enum fault_result result = user_copy(vaddr_to_pointer(VADDR(to)), from, bytes);
-    return likely(result == FAULT_RESOLVED) ? KERR_OK : user_error_of(result);
+    return likely(result == FAULT_RESOLVED) ? KERR_OK : vma_error_of(result);
 }
 
 kerr_t user_clear(uint32_t to, uint32_t bytes);
@@ -60,7 +57,7 @@ static inline kerr_t user_read_word(uint32_t from, uint32_t *value)
     if (!user_range_is_valid(from, sizeof(*value)))
         return KERR_BAD_ACCESS;
     enum fault_result result = probe_read(VADDR(from), value);
-    return likely(result == FAULT_RESOLVED) ? KERR_OK : user_error_of(result);
+    return likely(result == FAULT_RESOLVED) ? KERR_OK : vma_error_of(result);
 }
 
 /*

@@ -50,13 +50,6 @@ static void need(enum kerr error, const char *what)
 }
 #define NEED(call) need(call, #call)
 
-static enum kerr kerr_of(enum fault_result result)
-{
-    return result == FAULT_RESOLVED    ? KERR_OK
-           : result == FAULT_NO_MEMORY ? KERR_NO_MEMORY
-                                       : KERR_BAD_ACCESS;
-}
-
 static void poke(vaddr_t address, uint32_t value)
 {
     if (probe_write(address, value) != FAULT_RESOLVED)
@@ -188,28 +181,28 @@ static enum kerr run_promise_pages(void)
 
 static enum kerr run_write(void)
 {
-    return kerr_of(probe_write(page_at(0, 7), 77));
+    return vma_error_of(probe_write(page_at(0, 7), 77));
 }
 
 static enum kerr run_write_known(void)
 {
-    return kerr_of(probe_write(page_at(1, 341), 77));
+    return vma_error_of(probe_write(page_at(1, 341), 77));
 }
 
 static enum kerr run_read(void)
 {
     uint32_t value;
-    return kerr_of(probe_read(page_at(0, 7), &value));
+    return vma_error_of(probe_read(page_at(0, 7), &value));
 }
 
 static enum kerr run_touch(void)
 {
-    return kerr_of(vma_touch(page_at(0, 7), ACCESS_WRITE, MODE_KERNEL));
+    return vma_error_of(vma_touch(page_at(0, 7), ACCESS_WRITE, MODE_KERNEL));
 }
 
 static enum kerr run_cow_write(void)
 {
-    return kerr_of(cow_write(page_at(0, 7)));
+    return vma_error_of(cow_write(page_at(0, 7)));
 }
 
 static enum kerr run_cow_make_real(void)

@@ -54,20 +54,10 @@ void commit_follow_exactly(struct memory *memory)
 enum kerr user_clear(uint32_t to, uint32_t bytes)
 {
     must(to % PAGE_BYTES + bytes <= PAGE_BYTES && to < KERNEL_BASE);
-    switch (vma_touch(VADDR(to), ACCESS_WRITE, MODE_USER)) {
-    case FAULT_RESOLVED:
-    case FAULT_NOT_MINE:
+    enum kerr error = vma_error_of(vma_touch(VADDR(to), ACCESS_WRITE, MODE_USER));
+    if (error == KERR_OK)
         memset(vaddr_to_pointer(VADDR(to)), 0, bytes);
-        return KERR_OK;
-    case FAULT_MUST_WAIT:
-        return KERR_MUST_WAIT;
-    case FAULT_IO_ERROR:
-        return KERR_IO;
-    case FAULT_NO_MEMORY:
-        return KERR_NO_MEMORY;
-    default:
-        return KERR_BAD_ACCESS;
-    }
+    return error;
 }
 
 /* ---- a file as the boot loader leaves it ---- */

@@ -79,13 +79,6 @@ static const vaddr_t first = {TEST_SLOT * SLOT_BYTES};
 /* A page of the last slot of process records, which nobody uses yet. */
 static const vaddr_t record = {PROCESS_RECORDS_BASE + PROCESS_RECORDS_ROOM_BYTES - PAGE_BYTES};
 
-static enum kerr kerr_of(enum fault_result result)
-{
-    return result == FAULT_RESOLVED    ? KERR_OK
-           : result == FAULT_NO_MEMORY ? KERR_NO_MEMORY
-                                       : KERR_BAD_ACCESS;
-}
-
 static bool reserve_slot(void)
 {
     return vma_reserve_at(&boot_space, first, SLOT_PAGES, RIGHTS_READ_WRITE, name) == KERR_OK;
@@ -138,18 +131,18 @@ static bool nothing(void)
 
 static enum kerr run_write(void)
 {
-    return kerr_of(probe_write(first, 7));
+    return vma_error_of(probe_write(first, 7));
 }
 
 static enum kerr run_write_shared(void)
 {
-    return kerr_of(probe_write(page_of_slot(TEST_SLOT, 1), 7));
+    return vma_error_of(probe_write(page_of_slot(TEST_SLOT, 1), 7));
 }
 
 static enum kerr run_read(void)
 {
     uint32_t value;
-    return kerr_of(probe_read(first, &value));
+    return vma_error_of(probe_read(first, &value));
 }
 
 static enum kerr run_reserve(void)
