@@ -36,16 +36,39 @@ static void put_times(struct format_sink *sink, char character, int times)
         put(sink, character);
 }
 
+static bool is_escaped(const struct format_sink *sink, char character)
+{
+    return sink->escapes && (character < ' ' || character > '~'); /* char has a sign, or has not */
+}
+
+static void put_shown(struct format_sink *sink, char character)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (!is_escaped(sink, character)) {
+        put(sink, character);
+        return;
+    }
+    put(sink, '\\');
+    put(sink, 'x');
+    put(sink, digits[(uint8_t)character / 16]);
+    put(sink, digits[(uint8_t)character % 16]);
+}
+
 /* Put the LENGTH characters of TEXT, padded with spaces to the width. */
 static void put_text(struct format_sink *sink, const struct specification *spec, const char *text,
                      int length)
 {
-    if (!spec->left)
-        put_times(sink, ' ', spec->width - length);
+    enum { ESCAPE_MORE = 3 };
+    int padding = spec->width - length;
+
     for (int i = 0; i < length; i++)
-        put(sink, text[i]);
+        padding -= is_escaped(sink, text[i]) ? ESCAPE_MORE : 0;
+    if (!spec->left)
+        put_times(sink, ' ', padding);
+    for (int i = 0; i < length; i++)
+        put_shown(sink, text[i]);
     if (spec->left)
-        put_times(sink, ' ', spec->width - length);
+        put_times(sink, ' ', padding);
 }
 
 static void put_string(struct format_sink *sink, const struct specification *spec, const char *text)
@@ -219,7 +242,9 @@ static bool put_conversion(struct format_sink *sink, struct specification *spec,
         return true;
     case 'c':
         character = (char)va_arg(*arguments, int);
-        put_text(sink, spec, &character, 1);
+        put_times(sink, ' ', spec->left ? 0 : spec->width - 1);
+        put(sink, character);
+        put_times(sink, ' ', spec->left ? spec->width - 1 : 0);
         return true;
     case '%':
         put(sink, '%');
@@ -271,7 +296,7 @@ static void put_into_buffer(struct format_sink *sink, char character)
 
 size_t vformat_text(char *buffer, size_t bytes, const char *format, va_list arguments)
 {
-    struct buffer_sink to = {{put_into_buffer}, buffer, bytes, 0};
+    struct buffer_sink to = {{put_into_buffer, false}, buffer, bytes, 0};
 
     format_to_sink(&to.sink, format, arguments);
     if (bytes > 0)

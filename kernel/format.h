@@ -13,6 +13,7 @@
 /* Where formatted text goes. The owner embeds it in a structure of its own. */
 struct format_sink {
     void (*put)(struct format_sink *sink, char character);
+    bool escapes; /* control characters of a %s are put as \xNN: the text may be anybody's */
 };
 
 /* Write ARGUMENTS to SINK as FORMAT says. What the format may hold: <kernel/printk.h>. */

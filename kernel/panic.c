@@ -113,8 +113,8 @@ static void print_registers(const struct cpu_state *s)
     };
 
     for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++) {
-        printk("%s %08x%s", registers[i].name, (unsigned)registers[i].value,
-               i % 4 == 3 ? "\n" : "  ");
+        printk("%s %08x", registers[i].name, (unsigned)registers[i].value);
+        printk(i % 4 == 3 ? "\n" : "  ");
     }
 }
 

@@ -31,7 +31,7 @@ void vprintk(const char *format, va_list arguments)
 {
     struct console_sink to;
 
-    to.sink.put = put_to_console;
+    to.sink = (struct format_sink){put_to_console, true};
     to.length = 0;
     format_to_sink(&to.sink, format, arguments);
     console_write(to.piece, to.length);

@@ -59,7 +59,4 @@ void count_space_anew(void);
 /* Count PAGES pages from FIRST on into USE, in the space that the alternate window is aimed at. */
 void count_range(vaddr_t first, uint32_t pages, struct space_use *use);
 
-/* A program chose NAME, of at most BYTES bytes: what is no plain character is shown as '?'. */
-void print_plain(const char *name, uint32_t bytes);
-
 #endif

@@ -22,18 +22,17 @@ enum {
     PICTURE_CELLS = PICTURE_COLUMNS * PICTURE_ROWS,
 };
 
-#define PLAIN "\033[0m"
+#define COLOUR "\033[%um"
+#define PLAIN  "\033[0m"
 
 /* How a kind is drawn. */
 static const struct {
     char letter;
-    const char *colour;
+    uint8_t colour; /* SGR */
 } looks[FRAME_KINDS] = {
-    [FRAME_FREE] = {'.', "\033[90m"},   [FRAME_RESERVED] = {'R', "\033[37m"},
-    [FRAME_KERNEL] = {'K', "\033[94m"}, [FRAME_DIRECTORY] = {'D', "\033[95m"},
-    [FRAME_TABLE] = {'T', "\033[93m"},  [FRAME_ANONYMOUS] = {'A', "\033[92m"},
-    [FRAME_FILE] = {'F', "\033[96m"},   [FRAME_INDEX] = {'I', "\033[33m"},
-    [FRAME_ZERO] = {'Z', "\033[91m"},
+    [FRAME_FREE] = {'.', 90},      [FRAME_RESERVED] = {'R', 37}, [FRAME_KERNEL] = {'K', 94},
+    [FRAME_DIRECTORY] = {'D', 95}, [FRAME_TABLE] = {'T', 93},    [FRAME_ANONYMOUS] = {'A', 92},
+    [FRAME_FILE] = {'F', 96},      [FRAME_INDEX] = {'I', 33},    [FRAME_ZERO] = {'Z', 91},
 };
 
 /* ---- mem ---- */
@@ -49,8 +48,9 @@ static void print_kind(enum frame_kind kind)
         filled = 1;
     memset(bar, '#', filled);
     bar[filled] = '\0';
-    printk("  %c %-10s %9u %11u KiB  %s%s" PLAIN "\n", looks[kind].letter, frame_kind_text(kind),
-           (unsigned)frames, (unsigned)(frames * KIB_PER_PAGE), looks[kind].colour, bar);
+    printk("  %c %-10s %9u %11u KiB  " COLOUR "%s" PLAIN "\n", looks[kind].letter,
+           frame_kind_text(kind), (unsigned)frames, (unsigned)(frames * KIB_PER_PAGE),
+           looks[kind].colour, bar);
 }
 
 /* What SPACE's promising regions have reserved, and what of it has been made real. */
@@ -125,7 +125,7 @@ static struct cell look_at_cell(frame_t first, uint32_t frames)
 
 static void print_row(frame_t first, uint32_t frames_per_cell)
 {
-    const char *colour = PLAIN;
+    uint8_t colour = 0;
 
     printk(PRI_PADDR "  ", ARG_PADDR(frame_to_paddr(first)));
     for (unsigned column = 0; column < PICTURE_COLUMNS; column++) {
@@ -134,7 +134,7 @@ static void print_row(frame_t first, uint32_t frames_per_cell)
 
         /* A colour lasts until the next one: the serial line is slow. */
         if (looks[cell.kind].colour != colour)
-            printk("%s", looks[cell.kind].colour);
+            printk(COLOUR, looks[cell.kind].colour);
         colour = looks[cell.kind].colour;
         printk("%c", cell.mixed ? letter - 'A' + 'a' : letter);
     }
@@ -148,8 +148,8 @@ COMMAND("frames", "", "a picture of all frames, coloured by what they hold")
     for (uint32_t row = 0; row < PICTURE_ROWS; row++)
         print_row(FRAME(row * PICTURE_COLUMNS * frames_per_cell), frames_per_cell);
     for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
-        printk("%s%s%c" PLAIN " %s", kind == 0 ? " " : "  ", looks[kind].colour, looks[kind].letter,
-               frame_kind_text((enum frame_kind)kind));
+        printk("%s" COLOUR "%c" PLAIN " %s", kind == 0 ? " " : "  ", looks[kind].colour,
+               looks[kind].letter, frame_kind_text((enum frame_kind)kind));
     printk("\n one character: %u KiB; capital: most of it is that; small: most of it is free\n",
            (unsigned)(frames_per_cell * KIB_PER_PAGE));
     return true;

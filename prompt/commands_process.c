@@ -72,8 +72,7 @@ static void print_process(const struct process *process, const struct space_use 
            (unsigned)(reserved * KIB_PER_PAGE), (unsigned)(use->pages[PAGE_PRIVATE] * KIB_PER_PAGE),
            (unsigned)((use->pages[PAGE_SHARED] + use->pages[PAGE_MAPPING]) * KIB_PER_PAGE),
            (unsigned)use->sole_tables, (unsigned)use->shared_tables, (unsigned)process->faults);
-    print_plain(process->name, sizeof(process->name));
-    printk("\n");
+    printk("%.*s\n", (int)sizeof(process->name), process->name);
 }
 
 COMMAND("ps", "[N]", "the processes: state, memory, page faults")
@@ -215,9 +214,8 @@ COMMAND("kill", "PID|all [SIGNAL]", "end it (or all but 1) at once, or send SIGN
                    process->state == PROCESS_NONE ? "has not started yet" : "has ended already");
             return true;
         }
-        printk("  process %u (", (unsigned)process->pid);
-        print_plain(process->name, sizeof(process->name));
-        printk(")");
+        printk("  process %u (%.*s)", (unsigned)process->pid, (int)sizeof(process->name),
+               process->name);
         signal_send(process, signal, 0);
     }
     process_finish_exits(); /* here and now, whatever they are or do */

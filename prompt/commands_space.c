@@ -48,12 +48,6 @@ struct process *argument_process_alive(const char *word)
     return process;
 }
 
-void print_plain(const char *name, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes && name[i] != '\0'; i++)
-        printk("%c", name[i] >= ' ' && name[i] <= '~' ? name[i] : '?');
-}
-
 /* ---- counting ---- */
 
 static enum frame_kind kind_of(frame_t frame)

@@ -10,8 +10,9 @@
 
 /*
  * Print to every console. Knows %d %i %u %x %X %p %c %s %% with the flags 0 - and space, width,
- * precision (also as *), and the lengths h hh l ll z. Plain text, or with the SGR escape sequences
- * "\033[31m" that the consoles understand. May be called in any state of the kernel.
+ * precision (also as *), and the lengths h hh l ll z. FORMAT is plain text, or has the SGR escape
+ * sequences "\033[31m" that the consoles understand; what %s takes may come from anybody, so its
+ * control characters are printed as \xNN. May be called in any state of the kernel.
  */
 void printk(const char *format, ...) printf_like(1, 2);
 void vprintk(const char *format, va_list arguments) printf_like(1, 0);

@@ -2,6 +2,7 @@
 /*
  * Layer 0. Tests of formatted text.
  */
+#include <kernel/format.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
@@ -92,4 +93,36 @@ TEST("format", "a buffer too small: cut, terminated, and the whole length told")
     EXPECT_EQUAL(text[4], '#');
     EXPECT_EQUAL(format_text(text, 0, "%d", 123456), 6);
     EXPECT(strcmp(text, "123") == 0);
+}
+
+/* ---- a sink that escapes, as the consoles' ---- */
+
+static char shown[80];
+static size_t shown_length;
+
+static void show(struct format_sink *sink, char character)
+{
+    (void)sink;
+    if (shown_length < sizeof(shown) - 1)
+        shown[shown_length++] = character;
+    shown[shown_length] = '\0';
+}
+
+static printf_like(1, 2) const char *escaped(const char *format, ...)
+{
+    struct format_sink sink = {show, true};
+    va_list arguments;
+    shown_length = 0;
+    va_start(arguments, format);
+    format_to_sink(&sink, format, arguments);
+    va_end(arguments);
+    return shown;
+}
+
+TEST("format", "control characters, for a console: those of a %s are escaped, the format's are not")
+{
+    EXPECT(strcmp(escaped("\033[0m%s\n", "a\033[2J\n\x7F\xFFz"),
+                  "\033[0ma\\x1b[2J\\x0a\\x7f\\xffz\n") == 0);
+    EXPECT(strcmp(escaped("[%6s][%-6s][%2s]", "\a", "\a", "\a"), "[  \\x07][\\x07  ][\\x07]") == 0);
+    EXPECT(strcmp(escaped("[%.1s][%c]", "\aabc", '\t'), "[\\x07][\t]") == 0);
 }
