@@ -26,9 +26,9 @@
 struct boot_info boot_info;
 
 OPTION(memmap, "memmap", OPTION_TEXT);
-OPTION(panic, "panic", OPTION_TEXT, .exists = panic_test_exists);
-OPTION(test, "test", OPTION_SUBJECT, .exists = tests_exist);
-OPTION(bench, "bench", OPTION_SUBJECT, .exists = benches_exist);
+OPTION(panic, "panic", OPTION_TEXT, .exists = panic_test_exists, .is_task = true);
+OPTION(test, "test", OPTION_SUBJECT, .exists = tests_exist, .is_task = true);
+OPTION(bench, "bench", OPTION_SUBJECT, .exists = benches_exist, .is_task = true);
 
 /* Called by boot.asm, on the kernel stack, with interrupts off. */
 asmlinkage void kernel_entry(uint32_t information) noreturn;

@@ -21,6 +21,8 @@ static const char *take_value(struct option *option, const char *value)
         if (option->number > option->max)
             return "the number is too large";
     }
+    if (option->kind == OPTION_TEXT && option->max != 0 && strlen(value) > option->max)
+        return "its value is too long";
     if (value != NULL && option->exists != NULL && !option->exists(value))
         return "there is nothing of this name";
     option->is_given = true;
@@ -61,6 +63,26 @@ static bool read_word(char *word, struct option *const *first, struct option *co
     return option == NULL || option->is_given;
 }
 
+/* Returns how many tasks are given besides the first. */
+static unsigned refuse_more_tasks(struct option *const *first, struct option *const *end)
+{
+    const struct option *task = NULL;
+    unsigned wrong = 0;
+
+    for (; first < end; first++) {
+        if (!(*first)->is_task || !(*first)->is_given)
+            continue;
+        if (task == NULL) {
+            task = *first;
+            continue;
+        }
+        printk("option %s: not together with %s\n", (*first)->name, task->name);
+        (*first)->is_given = false;
+        wrong++;
+    }
+    return wrong;
+}
+
 unsigned options_read(char *line, struct option *const *first, struct option *const *end)
 {
     unsigned wrong = 0;
@@ -74,5 +96,5 @@ unsigned options_read(char *line, struct option *const *first, struct option *co
         if (*word != '\0' && !read_word(word, first, end))
             wrong++;
     }
-    return wrong;
+    return wrong + refuse_more_tasks(first, end);
 }

@@ -133,7 +133,7 @@ PROCESS_CLIENT(10, .ended = note_end, .rare_work = end_with_init);
 
 /* ---- the option init= ---- */
 
-OPTION(init, "init", OPTION_TEXT);
+OPTION(init, "init", OPTION_TEXT, .max = BOOT_MODULE_NAME_BYTES - 1, .is_task = true);
 
 /* The words of the module string of NAME are its arguments. */
 static void start_init(const char *name)

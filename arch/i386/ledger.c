@@ -280,42 +280,50 @@ bool tlb_is_mutant(const struct tlb_site *site)
     return tlb_mutant != NULL && strcmp(site->where, tlb_mutant->where) == 0;
 }
 
-/* The first of several sites that are the same line. */
-static bool is_first(const struct tlb_site *site)
+/* The first of several sites that are the same line, and none of a test's. */
+static bool has_mutants(const struct tlb_site *site)
 {
     for (const struct tlb_site *other = tlb_sites_first; other < site; other++)
         if (strcmp(other->where, site->where) == 0)
             return false;
-    return true;
+    return !text_begins(site->where, "tests/");
+}
+
+/* TEXT is a mutant's number. */
+static bool mutant_exists(const char *text)
+{
+    uint32_t number, mutants = 0;
+    for (const struct tlb_site *site = tlb_sites_first; site < tlb_sites_end; site++)
+        mutants += has_mutants(site) ? TLB_MUTATIONS : 0;
+    return parse_u32(text, &number) && number < mutants;
 }
 
 OPTION(list, "mutants", OPTION_FLAG);
-OPTION(mutant, "mutant", OPTION_NUMBER, .max = UINT32_MAX);
+OPTION(mutant, "mutant", OPTION_TEXT, .exists = mutant_exists);
 
-/* `mutants` lists them all, a number each; `mutant=N` breaks one. */
+/* `mutants` lists them all, a number each; `mutant=N` breaks one. The plain kernel has none. */
 static void choose_mutant(void)
 {
-    uint32_t number = 0;
+    uint32_t number = 0, chosen = UINT32_MAX;
     static const char *const mutations[] = {"left out", "\"was not present\"", "\"more rights\"",
                                             "\"not loaded\""};
 
+    if (mutant_option.is_given && !parse_u32(mutant_option.text, &chosen))
+        chosen = UINT32_MAX;
     for (const struct tlb_site *site = tlb_sites_first; site < tlb_sites_end; site++) {
-        if (!is_first(site) || text_begins(site->where, "tests/"))
+        if (!has_mutants(site))
             continue;
         for (unsigned mutation = 0; mutation < TLB_MUTATIONS; mutation++, number++) {
             if (list_option.is_given)
                 printk("mutant %u: %s %s %s\n", number, site->where, site->what,
                        mutations[mutation]);
-            if (mutant_option.is_given && number == mutant_option.number) {
+            if (number == chosen) {
                 tlb_mutant = site;
                 tlb_mutation = (enum tlb_mutation)mutation;
                 printk("mutant %u: %s\n", number, site->where);
             }
         }
     }
-    if (mutant_option.is_given && tlb_mutant == NULL)
-        printk("option mutant=%s: %s\n", mutant_option.text,
-               CHECKED ? "there are fewer" : "only the checked kernel has mutants");
 }
 
 void ledger_start(void)

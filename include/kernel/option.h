@@ -14,7 +14,7 @@
 enum option_kind {
     OPTION_FLAG,    /* NAME */
     OPTION_NUMBER,  /* NAME=N, N at most `max` */
-    OPTION_TEXT,    /* NAME=TEXT */
+    OPTION_TEXT,    /* NAME=TEXT, at most `max` characters; 0: any number */
     OPTION_SUBJECT, /* NAME for all, or NAME=TEXT for one */
 };
 
@@ -24,6 +24,7 @@ struct option {
     uint32_t max;
     bool (*exists)(
         const char *text); /* is there something of this name? NULL: not to be asked here */
+    bool is_task; /* what is to be done instead of asking at the prompt: of these one at most */
     /* From options_read() on: */
     bool is_given;
     uint32_t number;
@@ -43,8 +44,8 @@ extern struct option *const options_first[], *const options_end[];
 /*
  * Read LINE, words separated by spaces, into the options of [FIRST, END). LINE is cut into its
  * words and must stay. Of each word that is not taken a line says why: an unknown name, a value
- * that is missing, too many, or wrong, an option given twice (the first counts).
- *   returns how many were options with a wrong value: what was asked for is not what would be done
+ * that is missing, too many, or wrong, an option given twice (the first counts), a second task.
+ *   returns how many were wrong, but for unknown ones: what was asked for is not what would be done
  */
 unsigned options_read(char *line, struct option *const *first, struct option *const *end);
 

@@ -11,8 +11,8 @@ static bool is_apple(const char *text)
     return strcmp(text, "apple") == 0;
 }
 
-static struct option flag, number, text, subject;
-static struct option *const set[] = {&flag, &number, &text, &subject};
+static struct option flag, number, text, subject, task, other_task;
+static struct option *const set[] = {&flag, &number, &text, &subject, &task, &other_task};
 static char line[128];
 
 /* How many values of the command line COMMAND_LINE are wrong. */
@@ -20,8 +20,10 @@ static unsigned read(const char *command_line)
 {
     flag = (struct option){.name = "flag", .kind = OPTION_FLAG};
     number = (struct option){.name = "number", .kind = OPTION_NUMBER, .max = 22};
-    text = (struct option){.name = "text", .kind = OPTION_TEXT};
+    text = (struct option){.name = "text", .kind = OPTION_TEXT, .max = 6};
     subject = (struct option){.name = "subject", .kind = OPTION_SUBJECT, .exists = is_apple};
+    task = (struct option){.name = "task", .kind = OPTION_FLAG, .is_task = true};
+    other_task = (struct option){.name = "other", .kind = OPTION_FLAG, .is_task = true};
     text_copy(line, sizeof(line), command_line);
     return options_read(line, set, set + ARRAY_LENGTH(set));
 }
@@ -69,6 +71,7 @@ TEST("options",
         "subject=apples",
         "number=4294967296",
         "number=99999999999999999999",
+        "text=abcdefg",
     };
 
     for (unsigned i = 0; i < ARRAY_LENGTH(lines); i++) {
@@ -105,4 +108,13 @@ TEST("options", "the kernel's own: have names, each once")
         for (struct option *const *b = options_first; b < a; b++)
             EXPECT(strcmp((*a)->name, (*b)->name) != 0);
     }
+}
+
+TEST("options", "two tasks: the second is counted as wrong, and not given")
+{
+    EXPECT_EQUAL(read("other flag"), 0);
+    EXPECT(!task.is_given && other_task.is_given);
+    EXPECT_EQUAL(read("other flag task"), 1);
+    EXPECT(task.is_given && !other_task.is_given);
+    EXPECT_EQUAL(given(), 1);
 }
