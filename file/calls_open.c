@@ -367,7 +367,7 @@ static int32_t read_link(struct process *self, int32_t directory, uint32_t path,
         return -ENOENT;
     uint32_t length = (uint32_t)strlen(node->path);
     length = length < bytes ? length : bytes;
-    enum kerr error = user_write(buffer, node->path, length);
+    enum kerr error = user_replace(buffer, node->path, length); /* the path may lie there */
     return error == KERR_OK ? (int32_t)length : user_access_failed(error);
 }
 

@@ -113,7 +113,7 @@ int32_t file_status_at(struct process *self, int32_t directory, uint32_t path, u
 
 static int32_t tell(uint32_t address, const void *structure, uint32_t bytes)
 {
-    enum kerr error = user_write(address, structure, bytes);
+    enum kerr error = user_replace(address, structure, bytes); /* the path may lie there */
     return error == KERR_OK ? 0 : user_access_failed(error);
 }
 

@@ -166,17 +166,16 @@ SYSTEM_CALL(104, setitimer)
         return -EINVAL;
     if (ARG1 != TIMER_REAL && useconds_of(wish.value) != 0)
         return -EINVAL;
-    if (ARG3 != 0) {
-        if (ARG1 == TIMER_REAL)
-            old = current_value(self);
-        enum kerr error = user_write(ARG3, &old, sizeof(old));
-        if (error != KERR_OK)
-            return user_access_failed(error);
+    int32_t result = answer_prepare(ARG3, sizeof(old));
+    if (result != 0)
+        return result;
+    if (ARG1 == TIMER_REAL) {
+        old = current_value(self);
+        if (set(self, useconds_of(wish.value), useconds_of(wish.interval)) != KERR_OK)
+            return process_out_of_memory();
     }
-    if (ARG1 != TIMER_REAL)
-        return 0;
-    enum kerr error = set(self, useconds_of(wish.value), useconds_of(wish.interval));
-    return error != KERR_OK ? process_out_of_memory() : 0;
+    answer_tell(ARG3, &old, sizeof(old));
+    return 0;
 }
 
 SYSTEM_CALL(105, getitimer)

@@ -172,20 +172,13 @@ SYSTEM_CALL(340, prlimit64)
     struct process *process = pid == 0 ? self : process_find(pid);
     if (process == NULL)
         return -ESRCH;
+    int32_t result = answer_prepare(old, sizeof(struct limit_pair64));
     struct limit_pair before = process->limits->pair[limit];
-    if (new != 0) {
-        int32_t result =
+    if (result == 0 && new != 0)
+        result =
             set_limit(process, limit, (struct limit_pair){narrow(wish.soft), narrow(wish.hard)});
-        if (result != 0)
-            return result;
-    }
-    if (old == 0)
-        return 0;
     struct limit_pair64 answer = {widen(before.soft), widen(before.hard)};
-    enum kerr error = user_write(old, &answer, sizeof(answer));
-    if (error == KERR_OK)
-        return 0;
-    process->limits->pair[limit] = before; /* the call may be repeated */
-    apply(process);
-    return user_access_failed(error);
+    if (result == 0)
+        answer_tell(old, &answer, sizeof(answer));
+    return result;
 }

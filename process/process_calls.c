@@ -38,7 +38,7 @@ static int32_t tell_child(const struct process *child, uint32_t address)
 {
     struct space *mine = space_current();
     space_switch(&child->memory->space);
-    enum kerr error = user_write(address, &child->pid, sizeof(child->pid));
+    enum kerr error = user_replace(address, &child->pid, sizeof(child->pid));
     space_switch(mine);
     return error_goes_by(error) ? user_access_failed(error) : 0;
 }
@@ -49,12 +49,13 @@ static int32_t build_child(struct process *child, struct process *parent,
 {
     copy_plain_fields(child, parent, wish);
     int32_t answer = process_parts_fork(parent, child, wish);
-    if (answer == 0 && (wish->flags & CLONE_PARENT_SETTID)) {
-        enum kerr error = user_write(wish->parent_tid, &child->pid, sizeof(child->pid));
-        answer = error == KERR_OK ? 0 : user_access_failed(error);
-    }
+    const uint32_t parent_tid = wish->flags & CLONE_PARENT_SETTID ? wish->parent_tid : 0;
+    if (answer == 0)
+        answer = answer_prepare(parent_tid, sizeof(child->pid));
     if (answer == 0 && (wish->flags & CLONE_CHILD_SETTID))
         answer = tell_child(child, wish->child_tid);
+    if (answer == 0)
+        answer_tell(parent_tid, &child->pid, sizeof(child->pid));
     return answer;
 }
 

@@ -4,8 +4,7 @@
  *
  * Source: Linux manual pages sigaction(2), sigprocmask(2), sigpending(2), sigsuspend(2),
  * sigtimedwait(2), sigaltstack(2), signal(2), kill(2), tkill(2), rt_sigqueueinfo(2), pause(2),
- * setpgid(2), setsid(2). Old values are told before new ones are set: so a bad address changes
- * nothing.
+ * setpgid(2), setsid(2). Where old values can't be told no new ones are set.
  */
 #include <process/clock.h>
 #include <process/schedule.h>
@@ -55,19 +54,19 @@ SYSTEM_CALL(174, rt_sigaction)
         if (error != KERR_OK)
             return user_access_failed(error);
     }
-    if (old_address != 0) {
-        enum kerr error =
-            user_write(old_address, signal_action(self, signal), sizeof(struct signal_action));
-        if (error != KERR_OK)
-            return user_access_failed(error);
-    }
-    return new_address != 0 ? set_action(self, signal, &action) : 0;
+    const struct signal_action old = *signal_action(self, signal);
+    int32_t result = answer_prepare(old_address, sizeof(old));
+    if (result == 0 && new_address != 0)
+        result = set_action(self, signal, &action);
+    if (result == 0)
+        answer_tell(old_address, &old, sizeof(old));
+    return result;
 }
 
 SYSTEM_CALL(67, sigaction)
 {
     uint32_t signal = ARG1, new_address = ARG2, old_address = ARG3;
-    struct old_action wish;
+    struct old_action wish = {0, 0, 0, 0};
     if (!is_signal(signal))
         return -EINVAL;
     if (new_address != 0) {
@@ -75,17 +74,15 @@ SYSTEM_CALL(67, sigaction)
         if (error != KERR_OK)
             return user_access_failed(error);
     }
-    if (old_address != 0) {
-        const struct signal_action *old = signal_action(self, signal);
-        struct old_action answer = {old->handler, (uint32_t)old->mask, old->flags, old->restorer};
-        enum kerr error = user_write(old_address, &answer, sizeof(answer));
-        if (error != KERR_OK)
-            return user_access_failed(error);
-    }
-    if (new_address == 0)
-        return 0;
+    const struct signal_action *old = signal_action(self, signal);
+    const struct old_action answer = {old->handler, (uint32_t)old->mask, old->flags, old->restorer};
+    int32_t result = answer_prepare(old_address, sizeof(answer));
     struct signal_action action = {wish.handler, wish.flags, wish.restorer, wish.mask};
-    return set_action(self, signal, &action);
+    if (result == 0 && new_address != 0)
+        result = set_action(self, signal, &action);
+    if (result == 0)
+        answer_tell(old_address, &answer, sizeof(answer));
+    return result;
 }
 
 SYSTEM_CALL(48, signal)
@@ -139,13 +136,12 @@ static int32_t change_mask(struct process *self, uint32_t bytes, uint64_t all)
         if (result != 0)
             return result;
     }
-    if (old_address != 0) {
-        enum kerr error = user_write(old_address, &old, bytes);
-        if (error != KERR_OK)
-            return user_access_failed(error);
-    }
+    int32_t result = answer_prepare(old_address, bytes);
+    if (result != 0)
+        return result;
     if (new_address != 0)
         signal_set_blocked(self, (mask & all) | (old & ~all));
+    answer_tell(old_address, &old, bytes);
     return 0;
 }
 
@@ -214,7 +210,7 @@ static int32_t take_one_of(struct process *self, uint64_t ready)
     struct signal_info info;
     signal_describe(self, signal, &info);
     if (ARG2 != 0) {
-        enum kerr error = user_write(ARG2, &info, sizeof(info));
+        enum kerr error = user_replace(ARG2, &info, sizeof(info));
         if (error != KERR_OK)
             return user_access_failed(error);
     }
@@ -275,22 +271,13 @@ SYSTEM_CALL(186, sigaltstack)
         if (error != KERR_OK)
             return user_access_failed(error);
     }
+    int32_t result = answer_prepare(old_address, sizeof(old));
     signal_stack_get(self, esp, &old);
-    uint32_t old_flags = self->alternate_stack_flags;
-    if (new_address != 0) {
-        int32_t result = signal_stack_set(self, esp, &wish);
-        if (result != 0)
-            return result;
-    }
-    if (old_address == 0)
-        return 0;
-    enum kerr error = user_write(old_address, &old, sizeof(old));
-    if (error == KERR_OK)
-        return 0;
-    self->alternate_stack = old.start;
-    self->alternate_stack_bytes = old.bytes;
-    self->alternate_stack_flags = old_flags;
-    return user_access_failed(error);
+    if (result == 0 && new_address != 0)
+        result = signal_stack_set(self, esp, &wish);
+    if (result == 0)
+        answer_tell(old_address, &old, sizeof(old));
+    return result;
 }
 
 /* ---- sending ---- */

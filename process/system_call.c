@@ -75,6 +75,18 @@ int32_t user_access_failed(enum kerr error)
     }
 }
 
+int32_t answer_prepare(uint32_t address, uint32_t bytes)
+{
+    enum kerr error = address != 0 ? user_touch(address, bytes) : KERR_OK;
+    return error == KERR_OK ? 0 : user_access_failed(error);
+}
+
+void answer_tell(uint32_t address, const void *from, uint32_t bytes)
+{
+    enum kerr error = address != 0 ? user_write(address, from, bytes) : KERR_OK;
+    ASSERT(error == KERR_OK, "an answer can't be written where it was prepared");
+}
+
 static enum kerr system_call_init(const struct boot_info *boot)
 {
     (void)boot;

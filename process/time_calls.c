@@ -324,8 +324,8 @@ enum kerr time_sleep_interrupted(struct process *self, int32_t *result)
     struct timespec_64 long_form = {(int64_t)rest.seconds, (int32_t)rest.nanoseconds, 0};
     struct timespec_32 short_form = {(int32_t)rest.seconds, (int32_t)rest.nanoseconds};
     bool is_long = self->call == 407;
-    enum kerr error = is_long ? user_write(address, &long_form, sizeof(long_form))
-                              : user_write(address, &short_form, sizeof(short_form));
+    enum kerr error = is_long ? user_replace(address, &long_form, sizeof(long_form))
+                              : user_replace(address, &short_form, sizeof(short_form));
     if (error_goes_by(error))
         return error;
     if (error != KERR_OK)

@@ -173,7 +173,7 @@ int32_t tls_set(struct process *process, uint32_t address, enum tls_entry entry)
         desc.entry_number = find_free(process);
         if (desc.entry_number == 0)
             return -ESRCH;
-        error = user_write(address, &desc.entry_number, sizeof(desc.entry_number));
+        error = user_replace(address, &desc.entry_number, sizeof(desc.entry_number));
         if (error != KERR_OK)
             return user_access_failed(error);
     }

@@ -27,6 +27,12 @@ enum kerr user_touch(uint32_t to, uint32_t bytes)
     return KERR_OK;
 }
 
+enum kerr user_replace(uint32_t to, const void *from, uint32_t bytes)
+{
+    enum kerr error = user_touch(to, bytes);
+    return error == KERR_OK ? user_write(to, from, bytes) : error;
+}
+
 /* The next piece to fetch: a string may end just before a page that is not there. */
 static uint32_t piece_bytes(uint32_t from, uint32_t room)
 {

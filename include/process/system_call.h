@@ -55,6 +55,14 @@ int32_t error_number_of(enum kerr error);
  */
 int32_t user_access_failed(enum kerr error) must_check;
 
+/*
+ * An answer of BYTES bytes at ADDRESS (0: none is wanted) beside the result, as old values are. It
+ * may lie over what the call reads again when it is repeated. So it is prepared before anything
+ * changes, which returns 0 or what the call must return, and told when nothing can fail any more.
+ */
+int32_t answer_prepare(uint32_t address, uint32_t bytes) must_check;
+void answer_tell(uint32_t address, const void *from, uint32_t bytes);
+
 /* ERROR goes by: the call is to be repeated, by user_access_failed(). */
 static inline bool error_goes_by(enum kerr error)
 {

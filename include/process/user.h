@@ -51,6 +51,12 @@ kerr_t user_clear(uint32_t to, uint32_t bytes);
  */
 kerr_t user_touch(uint32_t to, uint32_t bytes);
 
+/*
+ * As user_write(), but on an error nothing has been written: for an answer that may lie over what the
+ * call reads again when it is repeated.
+ */
+kerr_t user_replace(uint32_t to, const void *from, uint32_t bytes);
+
 /* One word, at any alignment: cheaper. */
 static inline kerr_t user_read_word(uint32_t from, uint32_t *value)
 {

@@ -154,6 +154,24 @@ static void end(struct process *self)
 
 /* ---- running ---- */
 
+static uint32_t withheld_frames;
+
+void call_leave_frames(uint32_t count)
+{
+    uint32_t available = frame_available(&frame_pool);
+    withheld_frames = count < available ? available - count : 0;
+    EXPECT(frame_set_aside(&frame_pool, withheld_frames) == KERR_OK);
+}
+
+/* Returns true if there were any. */
+static bool give_frames(void)
+{
+    bool any = withheld_frames != 0;
+    frame_end_set_aside(&frame_pool, withheld_frames);
+    withheld_frames = 0;
+    return any;
+}
+
 static struct test_page *page_slept_on(const struct process *self)
 {
     for (unsigned i = 0; i < TEST_PAGES; i++)
@@ -186,8 +204,9 @@ static bool signal_comes_first(const struct process *self)
 }
 
 /* What leave() of process/schedule.c does for one process. False: SELF sleeps for good. */
-static bool run(const struct call_case *call, struct process *self, uint32_t *repetitions)
+static bool run(const struct call_case *call, struct process *self, struct outcome *outcome)
 {
+    uint32_t *repetitions = &outcome->repetitions;
     enum { REPETITIONS_MAX = 1000 };
     self->frame.eax = (uint32_t)trap_system_calls[call->number](&self->frame);
     call_look_after(self);
@@ -198,8 +217,11 @@ static bool run(const struct call_case *call, struct process *self, uint32_t *re
             if (!end_sleep(call, self))
                 return false;
         } else if (signal_comes_first(self)) {
+            give_frames(); /* for want of the handler's somebody would be ended at once */
             signal_deliver(self);
         } else if (call_is_repeated(self)) {
+            if (self->is_in_call == IN_CALL_THAT_LACKS)
+                outcome->lacked |= give_frames();
             call_repeat(self);
         } else {
             return true;
@@ -320,7 +342,8 @@ void call_run(const struct call_case *call, enum arena_kind kind, void (*prepare
     if (prepare != NULL)
         prepare();
     struct memory *shared = self->memory->references > 1 ? self->memory : NULL;
-    outcome->is_stuck = !run(call, self, &outcome->repetitions);
+    outcome->is_stuck = !run(call, self, outcome);
+    give_frames();
     for (unsigned i = 0; i < TEST_PAGES; i++)
         outcome->touched[i] = call_pager.pages[i].times_asked != 0;
     if (self->state == PROCESS_ENDING)

@@ -55,6 +55,7 @@ struct outcome {
     uint32_t memory[ARENA_PAGES]; /* sums */
     uint32_t state;               /* a sum over the record and what hangs on it */
     uint32_t descriptors, repetitions;
+    bool lacked; /* a frame (call_leave_frames()) */
 };
 
 /* For set_up: BYTES bytes at ADDRESS of the arena, or the text, or words, from the beginning. */
@@ -79,6 +80,9 @@ enum arena_kind { ARENA_SHARED, ARENA_PRIVATE };
  */
 void call_run(const struct call_case *call, enum arena_kind kind, void (*prepare)(void),
               struct outcome *outcome);
+
+/* For PREPARE: until it lacks one, the call can have no more than COUNT frames. */
+void call_leave_frames(uint32_t count);
 
 /* The name of system call NUMBER, or NULL. */
 const char *call_name(uint32_t number);

@@ -30,6 +30,16 @@ static void path_null(struct process *self)
     arena_text(PLACE(0), "/dev/null");
 }
 
+static void path_in_place(struct process *self)
+{
+    arena_text(ARG1, "/dev/null");
+}
+
+static void path_link(struct process *self)
+{
+    arena_text(ARG1, "/proc/self/exe");
+}
+
 static void path_directory(struct process *self)
 {
     (void)self;
@@ -82,8 +92,7 @@ static void old_select(struct process *self)
 
 static void a_handler(struct process *self)
 {
-    (void)self;
-    ARENA_WORDS(PLACE(0), HANDLER, SIGNAL_BIT, 0, SIGNAL_BIT, 0);
+    ARENA_WORDS(ARG2, HANDLER, SIGNAL_BIT, 0, SIGNAL_BIT, 0);
 }
 
 /* The signal has a handler, and a stack in the arena to run on. */
@@ -112,7 +121,7 @@ static void pending_signal(struct process *self)
 {
     self->signals_blocked = SIGNAL_BIT;
     signal_send(self, SIGNAL, 0);
-    ARENA_WORDS(PLACE(0), SIGNAL_BIT, 0);
+    ARENA_WORDS(ARG1, SIGNAL_BIT, 0);
 }
 
 static void blocked_signal_to_self(struct process *self)
@@ -136,14 +145,23 @@ static void an_empty_mask(struct process *self)
 
 static void an_alarm(struct process *self)
 {
-    (void)self;
-    ARENA_WORDS(PLACE(0), 1000, 0, 1000, 0);
+    ARENA_WORDS(ARG2, 1000, 0, 1000, 0);
+}
+
+static void a_mask(struct process *self)
+{
+    self->signals_blocked = (uint64_t)SIGNAL_BIT << 32 | SIGNAL_BIT;
+    ARENA_WORDS(ARG2, 1 << 3, 1 << 5);
+}
+
+static void a_limit(struct process *self)
+{
+    ARENA_WORDS(ARG3, 0, 0, 0x10000, 0);
 }
 
 static void a_stack(struct process *self)
 {
-    (void)self;
-    ARENA_WORDS(PLACE(0), HANDLER, 0, 8192);
+    ARENA_WORDS(ARG1, HANDLER, 0, 8192);
 }
 
 static void a_child_that_ended(struct process *self)
@@ -243,6 +261,9 @@ enum {
     ALL_OF_IT = MAPPED_PAGES * PAGE_BYTES,
 };
 #define HERE ((uint32_t)AT_FDCWD)
+
+/* What begins there has a word in the one page, the rest in the other. */
+#define ACROSS (ARENA + PAGE_BYTES - 4)
 
 #define CALL(call_number, ...) .number = (call_number), .arguments = {__VA_ARGS__}
 
@@ -366,6 +387,19 @@ static const struct call_case calls[] = {
     {CALL(421, PLACE(0), PLACE(1), PLACE(2), MASK_BYTES), .set_up = pending_signal},
     {CALL(422, WORD_PLACE(0), 0, 6, PLACE(2)), .set_up = a_word},
     {CALL(439, HERE, PLACE(0), 4), .set_up = path_null},
+
+    /* What is told lies where what was asked for is. */
+    {CALL(67, SIGNAL, ACROSS, ACROSS), .set_up = a_handler},
+    {CALL(85, ACROSS, ACROSS, 100), .set_up = path_link},
+    {CALL(104, 0, ACROSS, ACROSS), .set_up = an_alarm},
+    {CALL(120, CLONE_SOME, 0, PLACE(0), PLACE(0), PLACE(2)), .set_up = a_segment_of_a_number,
+     .flags = RESULT_VARIES | MEMORY_VARIES},
+    {CALL(174, SIGNAL, ACROSS, ACROSS, MASK_BYTES), .set_up = a_handler},
+    {CALL(175, 2, ACROSS, ACROSS, MASK_BYTES), .set_up = a_mask}, /* SIG_SETMASK */
+    {CALL(177, ACROSS, ACROSS, 0, MASK_BYTES), .set_up = pending_signal},
+    {CALL(186, ACROSS, ACROSS), .set_up = a_stack},
+    {CALL(195, ACROSS, ACROSS), .set_up = path_in_place},
+    {CALL(340, 0, LIMIT_CORE, ACROSS, ACROSS), .set_up = a_limit},
 };
 
 /* These get no address, or look at nothing there: pwrite64, as all that has an offset is read-only or
@@ -524,4 +558,41 @@ TEST("calls_absent", "each call, a page of it never comes: it can be ended, and 
 TEST("calls_absent", "each call, a page of it can't be had: an error or less, and nothing is lost")
 {
     for_each_page(run_with_failing_page);
+}
+
+/* ---- frames that are lacking ---- */
+
+static uint32_t frames_left;
+
+static void few_frames(void)
+{
+    call_leave_frames(frames_left);
+}
+
+/* The program is told that there is too little memory, and has lost nothing. */
+static bool is_refused(const struct call_case *call)
+{
+    bool told = outcome.result == -ENOMEM || outcome.result == -EAGAIN || outcome.result == -ENFILE;
+    if (told && outcome.descriptors > DIRECTORY_FD + 1)
+        complain(call, "no descriptor is left");
+    return told && outcome.result != reference.result;
+}
+
+/* What it reads again it must not have written over. */
+TEST("calls_absent",
+     "each call, each frame that it takes is lacking at first: the same result and memory")
+{
+    chosen_page = TEST_PAGES;
+    for (unsigned i = 0; i < ARRAY_LENGTH(calls); i++)
+        for (unsigned kind = ARENA_SHARED; kind <= ARENA_PRIVATE; kind++) {
+            bool is_refused_once = true;
+            call_run(&calls[i], (enum arena_kind)kind, NULL, &reference);
+            outcome.lacked = true;
+            for (frames_left = 0; outcome.lacked || is_refused_once; frames_left++) {
+                call_run(&calls[i], (enum arena_kind)kind, few_frames, &outcome);
+                is_refused_once = is_refused(&calls[i]);
+                if (outcome.lacked && !is_refused_once)
+                    expect_same(&calls[i]);
+            }
+        }
 }
