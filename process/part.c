@@ -6,30 +6,33 @@
 
 int32_t process_parts_begin(struct process *process)
 {
-    int32_t answer = 0;
-    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++)
-        if (part->begin != NULL && answer == 0)
-            answer = part->begin(process);
-    return answer;
+    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++) {
+        int32_t answer = part->begin != NULL ? part->begin(process) : 0;
+        if (answer != 0)
+            return answer;
+    }
+    return 0;
 }
 
 int32_t process_parts_fork(struct process *parent, struct process *child,
                            const struct clone_wish *wish)
 {
-    int32_t answer = 0;
-    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++)
-        if (part->fork != NULL && answer == 0)
-            answer = part->fork(parent, child, wish);
-    return answer;
+    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++) {
+        int32_t answer = part->fork != NULL ? part->fork(parent, child, wish) : 0;
+        if (answer != 0)
+            return answer;
+    }
+    return 0;
 }
 
 enum kerr process_parts_prepare_exec(struct process *process)
 {
-    enum kerr error = KERR_OK;
-    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++)
-        if (part->prepare_exec != NULL && error == KERR_OK)
-            error = part->prepare_exec(process);
-    return error;
+    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++) {
+        enum kerr error = part->prepare_exec != NULL ? part->prepare_exec(process) : KERR_OK;
+        if (error != KERR_OK)
+            return error;
+    }
+    return KERR_OK;
 }
 
 void process_parts_exec(struct process *process)
@@ -57,9 +60,10 @@ uint32_t process_parts_footprint(const struct process *process)
 
 const char *process_parts_audit(const struct process *process)
 {
-    const char *broken = NULL;
-    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++)
-        if (part->audit != NULL && broken == NULL)
-            broken = part->audit(process);
-    return broken;
+    for (const struct process_part *part = process_parts_first; part < process_parts_end; part++) {
+        const char *broken = part->audit != NULL ? part->audit(process) : NULL;
+        if (broken != NULL)
+            return broken;
+    }
+    return NULL;
 }

@@ -49,13 +49,12 @@ static int32_t build_child(struct process *child, struct process *parent,
 {
     copy_plain_fields(child, parent, wish);
     int32_t answer = process_parts_fork(parent, child, wish);
-    const uint32_t parent_tid = wish->flags & CLONE_PARENT_SETTID ? wish->parent_tid : 0;
-    if (answer == 0)
-        answer = answer_prepare(parent_tid, sizeof(child->pid));
+    if (answer == 0 && (wish->flags & CLONE_PARENT_SETTID))
+        answer = answer_prepare(wish->parent_tid, sizeof(child->pid));
     if (answer == 0 && (wish->flags & CLONE_CHILD_SETTID))
         answer = tell_child(child, wish->child_tid);
-    if (answer == 0)
-        answer_tell(parent_tid, &child->pid, sizeof(child->pid));
+    if (answer == 0 && (wish->flags & CLONE_PARENT_SETTID))
+        answer_tell(wish->parent_tid, &child->pid, sizeof(child->pid));
     return answer;
 }
 
