@@ -53,7 +53,7 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
     $(call unit_tests,vma vma_room vma_touch vma_random vma_change object pager space fork audit \
     audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
-TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions)
+TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions disk disk_trouble)
 TESTS_7 := $(call unit_tests,cache)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)
 TESTS_9 := $(call unit_tests,file pipe terminal)

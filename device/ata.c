@@ -206,10 +206,10 @@ static void report(const struct ata_channel *channel, const char *what)
     static const char *const operations[] = {"read", "write", "flush"};
     const struct block_request *request = channel->request;
     uint8_t status = ata_alternate_status(channel);
-    printk("%s: %s of sectors %llu + %u: %s (status %02x, error %02x)\n",
-           channel->drive->device.name, operations[request->operation],
-           request->operation == BLOCK_FLUSH ? 0 : block_disk_sector(request),
-           request->operation == BLOCK_FLUSH ? 0 : (unsigned)request->sectors, what, status,
+    printk("%s: %s", channel->drive->device.name, operations[request->operation]);
+    if (request->operation != BLOCK_FLUSH)
+        printk(" of sectors %llu + %u", block_disk_sector(request), (unsigned)request->sectors);
+    printk(": %s (status %02x, error %02x)\n", what, status,
            status & ATA_ERR ? ata_read(channel, ATA_ERROR) : 0);
 }
 
@@ -227,10 +227,13 @@ static void begin_reset(struct ata_channel *channel)
     channel->since = pit_stopwatch();
 }
 
-/* A try has failed; the drive can take commands, or will be found not to. */
+/*
+ * A try has failed; the drive can take commands, or will be found not to. A flush is not tried again:
+ * a drive goes on behind what it could not write, and the next flush would call that well done.
+ */
 static void try_again(struct ata_channel *channel)
 {
-    if (++channel->tries < ATA_TRIES) {
+    if (++channel->tries < ATA_TRIES && channel->request->operation != BLOCK_FLUSH) {
         channel->drive->device.counts.retries++;
         try_request(channel);
     } else {

@@ -133,7 +133,8 @@ static inline bool block_may_write(const struct block_request *request)
  *   the frames hold; KERR_READ_ONLY: a write or a flush, and the device is not open for writing.
  *   Refused, nothing has changed and `done` is not called
  *   `status`, when it is done: KERR_OK; KERR_IO; KERR_READ_ONLY and KERR_BAD_RANGE (the
- *   driver's own check of the same rules)
+ *   driver's own check of the same rules). Of a flush KERR_IO means that something of what was written
+ *   before may be lost, and nobody knows what
  */
 kerr_t block_submit(struct block_request *request);
 

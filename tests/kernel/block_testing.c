@@ -5,8 +5,16 @@
 #include "block_testing.h"
 
 #include <arch/i386/entry.h>
+#include <kernel/option.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
+
+OPTION(testdisk, "testdisk", OPTION_TEXT);
+
+struct block_device *test_disk_named(void)
+{
+    return testdisk_option.is_given ? block_find(testdisk_option.text) : NULL;
+}
 
 static void test_disk_start(struct block_device *device)
 {

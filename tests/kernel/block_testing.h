@@ -30,6 +30,9 @@ void test_disk_init(struct test_disk *disk, uint32_t polls);
 void test_request(struct block_request *request, struct block_device *device,
                   enum block_operation operation, uint64_t sector, uint32_t sectors);
 
+/* The disk that `testdisk=NAME` names, the only one that tests may write; NULL: none. */
+struct block_device *test_disk_named(void);
+
 /* COUNT frames in a row; false: the test has failed, there are none. */
 bool must_check test_frames_take(frame_t *first, uint32_t count);
 void test_frames_give(frame_t first, uint32_t count);

@@ -56,10 +56,15 @@ judge_ktap() {
 
 # KERNEL passes its self-tests on the machine that ARGUMENTS describe.
 boot_tests() { # KERNEL "MORE COMMAND LINE" QEMU-ARGUMENTS...
+    boot_some_tests "$1" "test $2" "${@:3}"
+}
+
+# The same of those that the COMMAND LINE chooses.
+boot_some_tests() { # KERNEL "COMMAND LINE" QEMU-ARGUMENTS...
     local kernel=$1 options=$2 log
     shift 2
     log=$(mktemp "$queue_dir/XXXXXX.img")
-    make_floppy "$kernel" "test $options"
+    make_floppy "$kernel" "$options"
     wants_status $STATUS_PASS qemu "${floppy[@]}" "${with_serial[@]}" "$@" | tee "$log"
     judge_ktap < "$log"
 }

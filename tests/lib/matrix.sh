@@ -47,11 +47,20 @@ matrix_rows() { # WHEN
 }
 
 matrix_row() { # EMULATOR CPU MACHINE FIRMWARE MEDIUM MIB "MORE"
-    local emulator=$1 firmware=$4 more=$7
+    local emulator=$1 firmware=$4 medium=$5 more=$7
     image=$(mktemp "$queue_dir/XXXXXX.img") log=$image.log.img
-    make_test_iso "$more"
+    if [[ $medium = disks-* ]]; then
+        disks_make "${medium#disks-}"
+        tools/floppy build/droste-checked.elf "$image" "test=disk testdisk=hd${medium#disks-} $more"
+    else
+        make_test_iso "$more"
+    fi
     "matrix_$emulator" "${@:2:5}"
     tr -d '\r' < "$log" | judge_ktap
+    if [[ $medium = disks-* ]]; then
+        disks_judge a b
+        [ "$emulator" = v86 ] || disks_judge c d
+    fi
     if [[ $more =~ ^mode=([0-9]+x[0-9]+)x([0-9]+)$ ]]; then
         found_in "$log" "framebuffer: ${BASH_REMATCH[1]}, ${BASH_REMATCH[2]} bits.*: in use"
     elif [[ $firmware = uefi* ]]; then
@@ -74,6 +83,7 @@ matrix_qemu() { # CPU MACHINE FIRMWARE MEDIUM MIB
     case $medium in
     cd) arguments+=(-boot d -cdrom "$image") ;;
     disk) arguments+=(-boot c -drive "format=raw,snapshot=on,file=$image") ;;
+    disks-*) "disks_of_${machine/isapc/pc}" ;;
     usb-*) arguments+=(-device "${medium#usb-},id=controller"
         -drive "if=none,id=stick,format=raw,snapshot=on,file=$image"
         -device usb-storage,bus=controller.0,drive=stick,bootindex=0) ;;
@@ -95,10 +105,20 @@ add_flash() { # CODE VARIABLES
 # off: where there is no sound card, opening one overflows a buffer of Debian's Bochs, now and then.
 matrix_bochs() { # CPU MACHINE FIRMWARE MEDIUM MIB
     local cpu=$1 medium=$4 memory=$5 disk status=0
+    local letter plugs=(ata0-master ata0-slave ata1-master ata1-slave)
     disk="ata0-master: type=cdrom, path=$image, status=inserted"
     if [ "$medium" = disk ]; then
         truncate -s %1032192 "$image" # whole cylinders of 16 heads by 63 sectors
         disk="ata0-master: type=disk, path=$image, mode=volatile"
+    elif [[ $medium = disks-* ]]; then
+        disk="floppya: 1_44=$image, status=inserted
+pci: enabled=$([ "$2" = isa ] && echo 0 || echo 1), chipset=i440fx
+ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15"
+        for letter in "${DISK_LETTERS[@]}"; do
+            disk+=$'\n'"${plugs[0]}: type=disk, path=$image.$letter.img, mode=flat, cylinders=2, heads=16, spt=63"
+            plugs=("${plugs[@]:1}")
+        done
+        medium=floppy
     fi
     cat > "$image.rc.img" << END
 megs: $memory
@@ -125,5 +145,7 @@ END
 }
 
 matrix_v86() { # CPU MACHINE FIRMWARE MEDIUM MIB
-    limited node tests/v86/run.mjs $V86_DIRECTORY "$4" "$image" "$5" | tee "$log"
+    local medium=$4 disks=()
+    [[ $medium = disks-* ]] && medium=floppy disks=("$image.a.img" "$image.b.img")
+    limited node tests/v86/run.mjs $V86_DIRECTORY "$medium" "$image" "$5" "${disks[@]}" | tee "$log"
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// node tests/v86/run.mjs DIRECTORY cd|disk|floppy IMAGE MIB: boot IMAGE in v86, the serial line goes
-// to standard output. DIRECTORY is where npm has put the package v86.
+// node tests/v86/run.mjs DIRECTORY cd|disk|floppy IMAGE MIB [DISK [SECOND DISK]]: boot IMAGE in v86, the
+// serial line goes to standard output. DIRECTORY is where npm has put the package v86. What is written
+// to DISKs, which are on the first channel, is in their files at the end.
 //
 // The package holds no BIOS: Debian's seabios has one. v86 answers no shutdown, so the end is the
 // line that the kernel prints before it halts for good (kernel/machine.c).
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync, writeFileSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [directory, medium, image, mib] = process.argv.slice(2);
+const [directory, medium, image, mib, ...disks] = process.argv.slice(2);
 const build = resolve(directory, "node_modules/v86/build");
 const { V86 } = await import(pathToFileURL(`${build}/libv86.mjs`));
 
@@ -23,6 +24,9 @@ const media = {
     floppy: { fda: file(image), boot_order: 0x1 },
 };
 
+const plugs = ["hda", "hdb"];
+const contents = disks.map(file);
+
 const emulator = new V86({
     wasm_path: `${build}/v86.wasm`,
     bios: file("/usr/share/seabios/bios.bin"),
@@ -31,6 +35,7 @@ const emulator = new V86({
     disable_speaker: true,
     autostart: true,
     ...media[medium],
+    ...Object.fromEntries(contents.map((content, i) => [plugs[i], content])),
 });
 
 let line = "";
@@ -39,6 +44,9 @@ emulator.add_listener("serial0-output-byte", (byte) => {
     line += character;
     if (character !== "\n") return;
     writeSync(1, line);
-    if (line.startsWith("The machine is halted")) process.exit(0);
+    if (line.startsWith("The machine is halted")) {
+        disks.forEach((disk, i) => writeFileSync(disk, new Uint8Array(contents[i].buffer)));
+        process.exit(0);
+    }
     line = "";
 });
