@@ -208,7 +208,8 @@ static void report(const struct ata_channel *channel, const char *what)
     uint8_t status = ata_alternate_status(channel);
     printk("%s: %s", channel->drive->device.name, operations[request->operation]);
     if (request->operation != BLOCK_FLUSH)
-        printk(" of sectors %llu + %u", block_disk_sector(request), (unsigned)request->sectors);
+        printk(" of sectors %llu + %u", (unsigned long long)block_disk_sector(request),
+               (unsigned)request->sectors);
     printk(": %s (status %02x, error %02x)\n", what, status,
            status & ATA_ERR ? ata_read(channel, ATA_ERROR) : 0);
 }

@@ -63,6 +63,8 @@ static bool is_plugged(const struct ata_channel *channel)
 static bool simple_command(const struct ata_channel *channel, enum ata_command command,
                            uint8_t count, uint8_t *status)
 {
+    if (!wait_not_busy(channel, status))
+        return false;
     ata_write(channel, ATA_COUNT, count);
     ata_write(channel, ATA_COMMAND, command);
     ata_pause(channel);

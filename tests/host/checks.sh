@@ -55,6 +55,7 @@ host_checks() {
     check host-panics host_self_tests -p tests/panics.txt
     check host-random $host/asan/random -n 3000
     check host-random-long $host/asan/random -n 150 -l 2000 -s 100000
+    check host-ata $host/asan/ata_test
     check host-allocation-failures $host/asan/failures
     check host-mutants tests/host/mutants
     check host-exhaustive host_exhaustive 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The same C on the host (docs/testing.md): the kernel's layers 1-5 over a model of the machine.
+# The same C on the host (docs/testing.md): the kernel's layers 1-6 over a model of the machine.
 #
 # Included by the Makefile, whose lists of sources it uses. Four builds of the same objects:
 #   asan    gcc, address and undefined-behaviour sanitizers     unit tests, random sequences
@@ -13,13 +13,13 @@ HOST_BASE := 0x200000000000
 # Layer 0 as far as it is not the CPU's own. kernel/test.c keeps its state when a machine restarts.
 HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c kernel/string.c kernel/format.c \
     kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c kernel/channel.c kernel/rbtree.c prompt/line.c \
-    prompt/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5)
-HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c, \
+    prompt/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5) $(SRC_6)
+HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c %/disk_test.c, \
     $(call unit_tests,boot_info memmap string format options rbtree) \
-    $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5))
+    $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5) $(TESTS_6))
 HOST_OWN   := $(wildcard tests/host/*.c) tests/host/probe.S
 HOST_MODEL := tests/host/ram.c tests/host/machine.c tests/host/machine_life.c tests/host/platform.c \
-    tests/host/probe.S
+    tests/host/ports.c tests/host/probe.S
 
 HOST_CFLAGS := -std=gnu11 -g -fPIC -fno-omit-frame-pointer -DCHECKED=1 \
     -DADDRESS_SPACE_BASE=$(HOST_BASE) '-Dregparm(n)=' -Wall -Wextra -Wshadow -Wstrict-prototypes \
@@ -80,6 +80,7 @@ HOST_FUZZERS    := fuzz_operations fuzz_boot_info fuzz_text fuzz_elf
 $(foreach b,asan cov,\
     $(eval $(call host_program,$(b),self_tests,$(HOST_TESTS) tests/host/self_tests.c))\
     $(eval $(call host_program,$(b),random,kernel/test.c tests/host/random.c $(HOST_OPERATIONS)))\
+    $(eval $(call host_program,$(b),ata_test,tests/host/ata_model.c tests/host/ata_test.c))\
     $(eval $(call host_program,$(b),failures,tests/host/failures.c $(HOST_AUDIT))))
 $(eval $(call host_program,asan,model_test,tests/host/model_test.c,-lcmocka))
 $(foreach b,asan cov,\
@@ -92,7 +93,7 @@ $(foreach b,fuzz cov,$(foreach fuzzer,$(HOST_FUZZERS),$(eval $(call host_program
 
 #: make host           the same C on the host, over a model of the machine (a part of `make test`)
 #: make fuzz           the fuzzers alone, each for FUZZ_SECONDS=600
-#: make coverage       which lines of layers 1-5 the host's tests reach
+#: make coverage       which lines of layers 1-6 the host's tests reach
 host: setup-test
 	$(Q)tests/host/run
 
@@ -103,10 +104,10 @@ fuzz: setup-test
 coverage: setup-test
 	$(Q)tests/host/coverage
 
-host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures) \
+host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures ata_test) \
     $(HOST)/fast/exhaustive $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS))
 
 host-coverage-programs: \
-    $(addprefix $(HOST)/cov/,layers_test self_tests random failures $(HOST_FUZZERS))
+    $(addprefix $(HOST)/cov/,layers_test self_tests random failures ata_test $(HOST_FUZZERS))
 
 -include $(wildcard $(foreach b,asan fast fuzz cov,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d))

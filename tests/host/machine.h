@@ -16,6 +16,8 @@
 #include <kernel/boot_info.h>
 #include <kernel/fault.h>
 
+struct trap_frame;
+
 struct machine_options {
     uint32_t ram_bytes;
     bool pse, pge;
@@ -105,6 +107,9 @@ extern struct machine_counters machine_counters;
 /* A panic ends the process, unless somebody waits for it. Returns the text, or NULL if there was
  * none while RUN was running. */
 const char *machine_expect_panic(void (*run)(void));
+
+/* Who answers VECTOR; NULL: nobody. */
+void (*machine_trap_handler(unsigned vector))(struct trap_frame *frame);
 
 /* Printing: to standard output, or kept back (the last panic is always printed). */
 enum machine_output { OUTPUT_SHOWN, OUTPUT_HIDDEN };

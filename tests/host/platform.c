@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host model. What layers 1-5 want from layer 0 and the host gives in another way: panic, console,
+ * Host model. What layers 1-6 want from layer 0 and the host gives in another way: panic, console,
  * traps, the double-fault task (there is none), and allocations that fail when they are told to.
  */
 #include "machine.h"
@@ -111,9 +111,14 @@ void panic_trap(const struct trap_frame *frame, const char *format, ...)
     end_in_panic(frame);
 }
 
-/* ---- traps: the breakpoint ---- */
+/* ---- traps: the breakpoint is the host's, interrupts come from tests ---- */
 
-static trap_handler_t *breakpoint_handler;
+static trap_handler_t *handlers[VECTOR_COUNT];
+
+trap_handler_t *machine_trap_handler(unsigned vector)
+{
+    return handlers[vector];
+}
 
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
@@ -121,19 +126,18 @@ static void on_trap(int signal, siginfo_t *info, void *context)
     struct trap_frame frame = {.vector = VECTOR_BREAKPOINT, .eip = (uint32_t)registers[REG_RIP]};
     (void)signal;
     (void)info;
-    if (breakpoint_handler != NULL)
-        breakpoint_handler(&frame);
+    if (handlers[VECTOR_BREAKPOINT] != NULL)
+        handlers[VECTOR_BREAKPOINT](&frame);
 }
 
 trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler)
 {
     static const struct sigaction action = {.sa_sigaction = on_trap,
                                             .sa_flags = SA_SIGINFO | SA_NODEFER};
-    trap_handler_t *former = breakpoint_handler;
-    if (vector == VECTOR_BREAKPOINT) {
-        breakpoint_handler = handler;
+    trap_handler_t *former = handlers[vector];
+    handlers[vector] = handler;
+    if (vector == VECTOR_BREAKPOINT)
         sigaction(SIGTRAP, &action, NULL);
-    }
     return former;
 }
 
