@@ -1,80 +1,194 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. System calls about names and descriptors: open, close, dup, pipe, fcntl, access and the
- * working directory.
+ * Layer 9. System calls about descriptors: open, close, dup, pipe, fcntl, ioctl.
  *
- * The tree of names is read-only: what would change it is EROFS.
- * Source: Linux manual pages open(2), dup(2), pipe(2), fcntl(2), access(2), chdir(2), readlink(2).
+ * To open a file may make it, or cut it to nothing: both are done when all else that can fail is there,
+ * the descriptor included, so that a call that is repeated finds nothing half done.
+ * Source: Linux manual pages open(2), dup(2), pipe(2), fcntl(2).
  */
 #include <kernel/string.h>
 
-#include "open_file.h"
+#include "locks.h"
+#include "path.h"
 
 /* ---- open ---- */
 
-/* May NODE, which is there, be opened so? */
-static int32_t open_refusal(const struct node *node, uint32_t flags)
+static bool is_wanted_new(uint32_t flags)
 {
-    uint32_t type = node->mode & S_IFMT;
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-    if (type == S_IFLNK && !(flags & O_PATH))
-        return -ELOOP;
+    return (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+}
+
+static bool wants_to_write(uint32_t flags)
+{
+    return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+}
+
+const struct file_operations *file_operations_of(const struct inode *inode)
+{
+    const struct device_file *device;
+    if (inode->file_operations != NULL)
+        return inode->file_operations;
+    switch (inode_type(inode)) {
+    case S_IFREG:
+        return &regular_operations;
+    case S_IFDIR:
+        return &directory_operations;
+    case S_IFCHR:
+    case S_IFBLK:
+        device = device_file_find(inode->status.mode, inode->status.device);
+        return device != NULL ? device->operations : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* May INODE, a regular file, be opened or cut for writing? */
+int32_t file_refuse_writing(const struct inode *inode)
+{
+    if (inode->mount->flags & MOUNT_READ_ONLY)
+        return -EROFS;
+    return inode->executions > 0 ? -ETXTBSY : 0;
+}
+
+/* May INODE, which is there, be opened so? */
+static int32_t refuse_open(const struct inode *inode, uint32_t flags)
+{
+    uint32_t type = inode_type(inode);
+    if (is_wanted_new(flags))
+        return -EEXIST;
+    if ((flags & O_CREAT) && type == S_IFDIR)
+        return -EISDIR;
     if ((flags & O_DIRECTORY) && type != S_IFDIR)
         return -ENOTDIR;
     if (flags & O_PATH)
         return 0;
-    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-        return -EEXIST;
-    if (type == S_IFDIR && (writes || (flags & O_CREAT)))
+    if (type == S_IFLNK)
+        return -ELOOP;
+    if (type == S_IFDIR)
+        return wants_to_write(flags) ? -EISDIR : 0;
+    if (type != S_IFREG)
+        return (inode->mount->flags & MOUNT_NO_DEVICES) && type != S_IFIFO ? -EACCES : 0;
+    if (inode->status.bytes > INT32_MAX && !(flags & O_LARGEFILE))
+        return -EOVERFLOW;
+    return wants_to_write(flags) ? file_refuse_writing(inode) : 0;
+}
+
+/* A file that PATH leads to, and that is made: *INODE, one reference. */
+static int32_t make_regular(struct process *self, const struct path *path, uint32_t mode,
+                            struct inode **inode)
+{
+    const struct inode_wish wish = {.mode = S_IFREG | (mode & MODE_BITS & ~files_of(self)->mask)};
+    if (path->has_slash)
         return -EISDIR;
-    return type == S_IFREG && writes ? -EROFS : 0;
+    return path_create(path, &wish, inode);
 }
 
-/* The end of a path that is not there: it would have to be made. */
-static int32_t creation_refusal(uint32_t flags, int32_t error)
+static enum descriptor_end end_at_exec(uint32_t flags)
 {
-    return error == -ENOENT && (flags & O_CREAT) && !(flags & O_PATH) ? -EROFS : error;
+    return flags & O_CLOEXEC ? DESCRIPTOR_CLOSE_ON_EXEC : DESCRIPTOR_STAYS;
 }
 
-static int32_t open_path(struct process *self, int32_t directory, uint32_t path, uint32_t flags)
+/* INODE, or a file to be made at PATH (INODE NULL), behind FILE, which has none yet. */
+static int32_t attach(struct process *self, const struct path *path, struct inode *inode,
+                      uint32_t flags, uint32_t mode, struct file *file)
 {
-    const uint32_t kept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_LARGEFILE |
-                          O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_PATH;
-    const struct node *node;
-    struct file *file;
-    uint32_t descriptor;
-    bool keep_link = (flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
-    if ((flags & O_TMPFILE) == O_TMPFILE)
-        return (flags & O_ACCMODE) == O_RDONLY ? -EINVAL : -EROFS;
-    int32_t result =
-        path_find_user(self, directory, path, keep_link ? LINKS_KEEP : LINKS_FOLLOW, &node);
-    if (result != 0)
-        return creation_refusal(flags, result);
-    result = open_refusal(node, flags);
+    const struct file_operations *operations = NULL;
+    static const struct file_operations path_operations = {.seek = SEEK_NEVER};
+    struct inode *made = NULL;
+    int32_t result = 0;
+    if (inode != NULL && (flags & O_TRUNC) && inode_type(inode) == S_IFREG)
+        result = file_resize(self, inode, 0);
+    else if (inode == NULL)
+        result = make_regular(self, path, mode, &made);
     if (result != 0)
         return result;
-    enum kerr error = file_create(node->operations, node, flags & kept, &file);
-    if (error != KERR_OK)
-        return file_allocation_failed(error);
-    result = descriptor_add(self, file, 0,
-                            flags & O_CLOEXEC ? DESCRIPTOR_CLOSE_ON_EXEC : DESCRIPTOR_STAYS,
-                            &descriptor);
-    return result != 0 ? result : (int32_t)descriptor;
+    inode = inode != NULL ? inode : made;
+    operations = flags & O_PATH ? &path_operations : file_operations_of(inode);
+    if (operations != NULL)
+        file_attach(file, operations, inode);
+    inode_put(made);
+    return operations != NULL ? 0 : -ENXIO;
+}
+
+/* Open what PATH leads to. */
+static int32_t open_at(struct process *self, const struct path *path, uint32_t flags, uint32_t mode)
+{
+    const uint32_t kept = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT |
+                          O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_PATH;
+    struct file *file = NULL;
+    uint32_t descriptor;
+    int32_t result = path->inode != NULL ? refuse_open(path->inode, flags)
+                     : flags & O_CREAT   ? 0
+                                         : -ENOENT;
+    if (result == 0 && path_refuse_slash(path) != 0)
+        result = flags & O_CREAT ? -EISDIR : -ENOTDIR;
+    if (result == 0)
+        result = descriptor_prepare(self, 0, &descriptor);
+    if (result != 0)
+        return result;
+    if (path->inode != NULL && inode_type(path->inode) == S_IFIFO && !(flags & O_PATH)) {
+        result = fifo_open(self, path->inode, flags & kept, &file);
+    } else {
+        enum kerr error = file_create(NULL, NULL, flags & kept, &file);
+        if (error != KERR_OK)
+            return file_allocation_failed(error);
+        result = attach(self, path, path->inode, flags, mode, file);
+        if (result != 0)
+            file_put(file);
+    }
+    if (result != 0)
+        return result;
+    descriptor_set(self, descriptor, file, end_at_exec(flags));
+    return (int32_t)descriptor;
+}
+
+/* A file without a name, in the directory that PATH leads to. */
+static int32_t open_nameless(struct process *self, struct path *path, uint32_t flags, uint32_t mode)
+{
+    struct path nameless = {.directory = path->inode};
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        return -EINVAL;
+    if (path->inode == NULL)
+        return -ENOENT;
+    if (!inode_is_directory(path->inode))
+        return -ENOTDIR;
+    return open_at(self, &nameless, (flags & ~(uint32_t)(O_TMPFILE | O_EXCL)) | O_CREAT, mode);
+}
+
+static int32_t open_path(struct process *self, int32_t directory, uint32_t address, uint32_t flags,
+                         uint32_t mode)
+{
+    const uint32_t of_path = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    struct path path;
+    if (flags & O_PATH)
+        flags &= of_path;
+    if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+        return -EINVAL;
+    bool is_nameless = (flags & O_TMPFILE) == O_TMPFILE;
+    bool keep_link = (flags & O_NOFOLLOW) || is_wanted_new(flags);
+    int32_t result =
+        path_walk_user(self, directory, address, keep_link ? LINKS_KEEP : LINKS_FOLLOW, 0, &path);
+    if (result != 0)
+        return result;
+    result =
+        is_nameless ? open_nameless(self, &path, flags, mode) : open_at(self, &path, flags, mode);
+    path_put(&path);
+    return result;
 }
 
 SYSTEM_CALL(5, open)
 {
-    return open_path(self, AT_FDCWD, ARG1, ARG2);
+    return open_path(self, AT_FDCWD, ARG1, ARG2, ARG3);
 }
 
 SYSTEM_CALL(8, creat)
 {
-    return open_path(self, AT_FDCWD, ARG1, O_CREAT | O_WRONLY | O_TRUNC);
+    return open_path(self, AT_FDCWD, ARG1, O_CREAT | O_WRONLY | O_TRUNC, ARG2);
 }
 
 SYSTEM_CALL(295, openat)
 {
-    return open_path(self, (int32_t)ARG1, ARG2, ARG3);
+    return open_path(self, (int32_t)ARG1, ARG2, ARG3, ARG4);
 }
 
 SYSTEM_CALL(6, close)
@@ -146,8 +260,7 @@ SYSTEM_CALL(330, dup3)
         return -EINVAL;
     if (file == NULL)
         return -EBADF;
-    return duplicate_to(self, file, ARG2,
-                        ARG3 & O_CLOEXEC ? DESCRIPTOR_CLOSE_ON_EXEC : DESCRIPTOR_STAYS);
+    return duplicate_to(self, file, ARG2, end_at_exec(ARG3));
 }
 
 /* ---- pipe ---- */
@@ -156,7 +269,7 @@ static int32_t make_pipe(struct process *self, uint32_t address, uint32_t flags)
 {
     struct file *reader, *writer;
     uint32_t ends[2];
-    enum descriptor_end at_exec = flags & O_CLOEXEC ? DESCRIPTOR_CLOSE_ON_EXEC : DESCRIPTOR_STAYS;
+    enum descriptor_end at_exec = end_at_exec(flags);
     if ((flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK)) != 0)
         return -EINVAL;
     enum kerr error = pipe_create(flags & O_NONBLOCK, &reader, &writer);
@@ -255,7 +368,7 @@ static int32_t fcntl(struct process *self)
     case F_GETPIPE_SZ:
         return pipe_capacity(file);
     default:
-        return -EINVAL;
+        return lock_is_command(ARG2) ? lock_command(self, file, ARG2, argument) : -EINVAL;
     }
 }
 
@@ -280,15 +393,6 @@ static int32_t set_nonblocking(struct file *file, uint32_t address)
     return set_flags(file, wanted ? file->flags | O_NONBLOCK : file->flags & ~(uint32_t)O_NONBLOCK);
 }
 
-/* What is left to be read of a file with an offset. */
-static int32_t tell_readable(const struct file *file, uint32_t address)
-{
-    uint32_t bytes =
-        file->offset < file->node->bytes ? file->node->bytes - (uint32_t)file->offset : 0;
-    enum kerr error = user_write(address, &bytes, sizeof(bytes));
-    return error == KERR_OK ? 0 : user_access_failed(error);
-}
-
 SYSTEM_CALL(54, ioctl)
 {
     struct file *file = file_at(self, ARG1);
@@ -301,155 +405,7 @@ SYSTEM_CALL(54, ioctl)
         return set_close_on_exec(self, ARG1, DESCRIPTOR_STAYS);
     case FIONBIO:
         return set_nonblocking(file, ARG3);
-    case FIONREAD:
-        if (file->node != NULL && file->node->object != NULL)
-            return tell_readable(file, ARG3);
-        break;
     }
     return file->operations->ioctl != NULL ? file->operations->ioctl(self, file, ARG2, ARG3)
                                            : -ENOTTY;
-}
-
-/* ---- access ---- */
-
-enum access_mode { F_OK = 0, X_OK = 1, W_OK = 2, R_OK = 4 };
-
-/* Everybody is the superuser here: only a file system or a missing x can refuse. */
-static int32_t check_access(uint32_t node_mode, uint32_t wanted)
-{
-    uint32_t type = node_mode & S_IFMT;
-    if ((wanted & W_OK) && (type == S_IFREG || type == S_IFDIR))
-        return -EROFS;
-    return (wanted & X_OK) && type != S_IFDIR && !(node_mode & 0111) ? -EACCES : 0;
-}
-
-static int32_t access_at(struct process *self, int32_t directory, uint32_t path, uint32_t wanted,
-                         uint32_t flags)
-{
-    enum { KNOWN_FLAGS = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH };
-    struct file_status status;
-    if ((wanted & ~(uint32_t)(R_OK | W_OK | X_OK)) != 0 || (flags & ~(uint32_t)KNOWN_FLAGS) != 0)
-        return -EINVAL;
-    int32_t result = file_status_at(self, directory, path, flags, &status);
-    return result != 0 ? result : check_access(status.mode, wanted);
-}
-
-SYSTEM_CALL(33, access)
-{
-    return access_at(self, AT_FDCWD, ARG1, ARG2, 0);
-}
-
-SYSTEM_CALL(307, faccessat)
-{
-    return access_at(self, (int32_t)ARG1, ARG2, ARG3, 0);
-}
-
-SYSTEM_CALL(439, faccessat2)
-{
-    return access_at(self, (int32_t)ARG1, ARG2, ARG3, ARG4);
-}
-
-/* ---- links ---- */
-
-static int32_t read_link(struct process *self, int32_t directory, uint32_t path, uint32_t buffer,
-                         uint32_t bytes)
-{
-    const struct node *node;
-    if ((int32_t)bytes <= 0)
-        return -EINVAL;
-    int32_t result = path_find_user(self, directory, path, LINKS_KEEP, &node);
-    if (result != 0)
-        return result;
-    if ((node->mode & S_IFMT) != S_IFLNK)
-        return -EINVAL;
-    node = node_link_target(self);
-    if (node == NULL)
-        return -ENOENT;
-    uint32_t length = (uint32_t)strlen(node->path);
-    length = length < bytes ? length : bytes;
-    enum kerr error = user_replace(buffer, node->path, length); /* the path may lie there */
-    return error == KERR_OK ? (int32_t)length : user_access_failed(error);
-}
-
-SYSTEM_CALL(85, readlink)
-{
-    return read_link(self, AT_FDCWD, ARG1, ARG2, ARG3);
-}
-
-SYSTEM_CALL(305, readlinkat)
-{
-    return read_link(self, (int32_t)ARG1, ARG2, ARG3, ARG4);
-}
-
-/* ---- the working directory, and the mask ---- */
-
-static int32_t set_directory(struct process *self, const struct node *node)
-{
-    if (node == NULL || (node->mode & S_IFMT) != S_IFDIR)
-        return -ENOTDIR;
-    enum kerr error = files_copy_for_write(self);
-    if (error != KERR_OK)
-        return file_allocation_failed(error);
-    files_of(self)->directory = node;
-    return 0;
-}
-
-SYSTEM_CALL(12, chdir)
-{
-    const struct node *node;
-    int32_t result = path_find_user(self, AT_FDCWD, ARG1, LINKS_FOLLOW, &node);
-    return result != 0 ? result : set_directory(self, node);
-}
-
-SYSTEM_CALL(133, fchdir)
-{
-    const struct file *file = file_at(self, ARG1);
-    return file == NULL ? -EBADF : set_directory(self, file->node);
-}
-
-SYSTEM_CALL(183, getcwd)
-{
-    const char *path = files_of(self)->directory->path;
-    uint32_t bytes = (uint32_t)strlen(path) + 1;
-    if (bytes > ARG2)
-        return -ERANGE;
-    enum kerr error = user_write(ARG1, path, bytes);
-    return error == KERR_OK ? (int32_t)bytes : user_access_failed(error);
-}
-
-SYSTEM_CALL(60, umask)
-{
-    enum { MASK_BITS = 0777 };
-    uint32_t old = files_of(self)->mask, new = ARG1 &MASK_BITS;
-    if (new == old)
-        return (int32_t)old;
-    enum kerr error = files_copy_for_write(self);
-    if (error != KERR_OK)
-        return file_allocation_failed(error);
-    files_of(self)->mask = new;
-    return (int32_t)old;
-}
-
-/* ---- nothing is ever to be written back ---- */
-
-SYSTEM_CALL(36, sync)
-{
-    return 0;
-}
-
-static int32_t synchronise(const struct file *file)
-{
-    if (file == NULL || (file->flags & O_PATH))
-        return -EBADF;
-    return file->operations->seek == SEEK_ANYWHERE ? 0 : -EINVAL;
-}
-
-SYSTEM_CALL(118, fsync)
-{
-    return synchronise(file_at(self, ARG1));
-}
-
-SYSTEM_CALL(148, fdatasync)
-{
-    return synchronise(file_at(self, ARG1));
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. System calls that tell what a file is: the stat family, directories, offsets.
+ * Layer 9. System calls that tell what a file is: the stat family, access, directories, offsets.
  *
- * The three layouts of the i386 ABI are filled from one small structure. Times are 0, the owner is
- * the superuser, and each file has one name.
- * Source: Linux manual pages stat(2), statx(2), getdents(2), lseek(2), statfs(2); the layouts are
+ * The three layouts of the i386 ABI are filled from one structure.
+ * Source: Linux manual pages stat(2), statx(2), access(2), getdents(2), lseek(2); the layouts are
  * those of the i386 ABI.
  */
 #include <kernel/string.h>
 
-#include "open_file.h"
+#include "path.h"
 
-enum { BLOCK_BYTES = 4096, SECTOR_BYTES = 512, DEVICE_OF_FILES = 1, DEVICE_OF_PIPES = 2 };
+enum { BLOCK_BYTES = 4096, PIPE_DEVICE = 0xFFFF };
+
+/* What is told of a file. */
+struct file_status {
+    struct inode_status status;
+    uint32_t device, number; /* its mount's, and the inode's */
+};
 
 struct stat {
     uint32_t device, inode;
@@ -32,47 +37,28 @@ struct stat64 {
 };
 _Static_assert(sizeof(struct stat64) == 96, "as the i386 ABI has it");
 
+struct statx_time {
+    uint32_t seconds, seconds_high, nanoseconds, unused;
+};
+
 struct statx {
     uint32_t mask, block_bytes, attributes, attributes_high;
     uint32_t links, user, group;
     uint16_t mode, pad;
     uint32_t inode, inode_high, bytes, bytes_high, sectors, sectors_high;
     uint32_t attributes_mask, attributes_mask_high;
-    uint32_t times[16];
+    struct statx_time accessed, born, changed, modified;
     uint32_t special_major, special_minor, device_major, device_minor;
     uint32_t unused[28];
 };
 _Static_assert(sizeof(struct statx) == 256, "as statx(2) has it");
 
-static uint32_t sectors_of(const struct file_status *status)
-{
-    return (status->bytes + SECTOR_BYTES - 1) / SECTOR_BYTES;
-}
-
-static uint32_t links_of(const struct file_status *status)
-{
-    return (status->mode & S_IFMT) == S_IFDIR ? 2 : 1;
-}
-
-static uint32_t home_device(const struct file_status *status)
-{
-    return (status->mode & S_IFMT) == S_IFIFO ? DEVICE_OF_PIPES : DEVICE_OF_FILES;
-}
-
-static struct file_status status_of_node(const struct node *node)
-{
-    return (struct file_status){
-        .mode = node->mode, .device = node->device, .inode = node->inode, .bytes = node->bytes};
-}
-
-static struct file_status status_of_file(const struct file *file)
-{
-    if (file->node != NULL)
-        return status_of_node(file->node);
-    return (struct file_status){.mode = S_IFIFO | 0600, .inode = pipe_inode(file)};
-}
-
 /* ---- finding ---- */
+
+static void status_of_inode(const struct inode *inode, struct file_status *status)
+{
+    *status = (struct file_status){inode->status, inode->mount->device, inode->number};
+}
 
 static int32_t status_of_descriptor(const struct process *self, uint32_t descriptor,
                                     struct file_status *status)
@@ -80,33 +66,26 @@ static int32_t status_of_descriptor(const struct process *self, uint32_t descrip
     const struct file *file = file_at(self, descriptor);
     if (file == NULL)
         return -EBADF;
-    *status = status_of_file(file);
+    if (file->inode != NULL)
+        status_of_inode(file->inode, status);
+    else
+        *status = (struct file_status){
+            {.mode = S_IFIFO | 0600, .links = 1}, PIPE_DEVICE, pipe_number(file)};
     return 0;
 }
 
-int32_t file_status_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
-                       struct file_status *status)
+static int32_t status_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
+                         struct file_status *status)
 {
-    const struct node *node, *base;
-    const char *text;
-    int32_t result = path_read(path, &text);
+    struct inode *inode;
+    int32_t result = path_find_at(self, directory, path, flags, &inode);
     if (result != 0)
         return result;
-    if (text[0] == '\0' && (flags & AT_EMPTY_PATH)) {
-        if (directory != AT_FDCWD)
-            return status_of_descriptor(self, (uint32_t)directory, status);
-        *status = status_of_node(files_of(self)->directory);
-        return 0;
-    }
-    if (text[0] == '\0')
-        return -ENOENT;
-    result = path_base(self, directory, text, &base);
-    if (result == 0)
-        result = path_find(self, base, text,
-                           flags & AT_SYMLINK_NOFOLLOW ? LINKS_KEEP : LINKS_FOLLOW, &node);
-    if (result == 0)
-        *status = status_of_node(node);
-    return result;
+    if (inode == NULL) /* the descriptor of a pipe without a name */
+        return status_of_descriptor(self, (uint32_t)directory, status);
+    status_of_inode(inode, status);
+    inode_put(inode);
+    return 0;
 }
 
 /* ---- telling ---- */
@@ -117,46 +96,83 @@ static int32_t tell(uint32_t address, const void *structure, uint32_t bytes)
     return error == KERR_OK ? 0 : user_access_failed(error);
 }
 
-static int32_t tell_stat(const struct file_status *status, uint32_t address)
+static void put_times(uint32_t times[6], const struct inode_status *status)
 {
-    const struct stat stat = {.device = home_device(status),
-                              .inode = status->inode,
-                              .mode = (uint16_t)status->mode,
-                              .links = (uint16_t)links_of(status),
-                              .special_device = status->device,
-                              .bytes = status->bytes,
-                              .block_bytes = BLOCK_BYTES,
-                              .sectors = sectors_of(status)};
+    const struct time *const from[] = {&status->accessed, &status->modified, &status->changed};
+    for (unsigned i = 0; i < ARRAY_LENGTH(from); i++) {
+        times[2 * i] = (uint32_t)from[i]->seconds;
+        times[2 * i + 1] = from[i]->nanoseconds;
+    }
+}
+
+static int32_t tell_stat(const struct file_status *file, uint32_t address)
+{
+    const struct inode_status *status = &file->status;
+    struct stat stat = {.device = file->device,
+                        .inode = file->number,
+                        .mode = (uint16_t)status->mode,
+                        .links = (uint16_t)status->links,
+                        .user = (uint16_t)status->user,
+                        .group = (uint16_t)status->group,
+                        .special_device = status->device,
+                        .bytes = (uint32_t)status->bytes,
+                        .block_bytes = BLOCK_BYTES,
+                        .sectors = (uint32_t)status->sectors};
+    if (status->bytes > INT32_MAX || status->links > UINT16_MAX)
+        return -EOVERFLOW;
+    put_times(stat.times, status);
     return tell(address, &stat, sizeof(stat));
 }
 
-static int32_t tell_stat64(const struct file_status *status, uint32_t address)
+static int32_t tell_stat64(const struct file_status *file, uint32_t address)
 {
-    const struct stat64 stat = {.device = home_device(status),
-                                .inode_low = status->inode,
-                                .mode = status->mode,
-                                .links = links_of(status),
-                                .special_device = status->device,
-                                .bytes = status->bytes,
-                                .block_bytes = BLOCK_BYTES,
-                                .sectors = sectors_of(status),
-                                .inode = status->inode};
+    const struct inode_status *status = &file->status;
+    struct stat64 stat = {.device = file->device,
+                          .inode_low = file->number,
+                          .mode = status->mode,
+                          .links = status->links,
+                          .user = status->user,
+                          .group = status->group,
+                          .special_device = status->device,
+                          .bytes = (uint32_t)status->bytes,
+                          .bytes_high = (uint32_t)(status->bytes >> 32),
+                          .block_bytes = BLOCK_BYTES,
+                          .sectors = (uint32_t)status->sectors,
+                          .sectors_high = (uint32_t)(status->sectors >> 32),
+                          .inode = file->number};
+    put_times(stat.times, status);
     return tell(address, &stat, sizeof(stat));
 }
 
-static int32_t tell_statx(const struct file_status *status, uint32_t address)
+static struct statx_time statx_time(struct time time)
 {
-    enum { STATX_BASIC_STATS = 0x7FF, MINOR_BITS = 8 };
-    const struct statx statx = {.mask = STATX_BASIC_STATS,
+    return (struct statx_time){(uint32_t)time.seconds, (uint32_t)(time.seconds >> 32),
+                               time.nanoseconds, 0};
+}
+
+static int32_t tell_statx(const struct file_status *file, uint32_t address)
+{
+    enum { STATX_BASIC_STATS = 0x7FF, STATX_BTIME = 0x800, MINOR_BITS = 8 };
+    const struct inode_status *status = &file->status;
+    const struct statx statx = {.mask = STATX_BASIC_STATS | STATX_BTIME,
                                 .block_bytes = BLOCK_BYTES,
-                                .links = links_of(status),
+                                .links = status->links,
+                                .user = status->user,
+                                .group = status->group,
                                 .mode = (uint16_t)status->mode,
-                                .inode = status->inode,
-                                .bytes = status->bytes,
-                                .sectors = sectors_of(status),
+                                .inode = file->number,
+                                .bytes = (uint32_t)status->bytes,
+                                .bytes_high = (uint32_t)(status->bytes >> 32),
+                                .sectors = (uint32_t)status->sectors,
+                                .sectors_high = (uint32_t)(status->sectors >> 32),
+                                .accessed = statx_time(status->accessed),
+                                .born = statx_time(status->born),
+                                .changed = statx_time(status->changed),
+                                .modified = statx_time(status->modified),
                                 .special_major = status->device >> MINOR_BITS,
                                 .special_minor = status->device & ((1u << MINOR_BITS) - 1),
-                                .device_minor = home_device(status)};
+                                .device_major = file->device >> MINOR_BITS,
+                                .device_minor = file->device & ((1u << MINOR_BITS) - 1)};
     return tell(address, &statx, sizeof(statx));
 }
 
@@ -166,7 +182,7 @@ static int32_t stat_at(struct process *self, int32_t directory, uint32_t path, u
                        teller_t *teller, uint32_t address)
 {
     struct file_status status;
-    int32_t result = file_status_at(self, directory, path, flags, &status);
+    int32_t result = status_at(self, directory, path, flags, &status);
     return result != 0 ? result : teller(&status, address);
 }
 
@@ -227,101 +243,95 @@ SYSTEM_CALL(383, statx)
     return stat_at(self, (int32_t)ARG1, ARG2, ARG3, tell_statx, ARG5);
 }
 
-/* ---- directories ---- */
+/* ---- access ---- */
 
-enum { ENTRY_NAME_OFFSET = 19, ENTRY_ALIGNMENT = 8 };
+enum access_mode { F_OK = 0, X_OK = 1, W_OK = 2, R_OK = 4 };
 
-/* The entry of a directory in getdents64(2), with the longest name. */
-struct directory_entry {
-    uint32_t inode, inode_high, next, next_high; /* offset of the entry behind it */
-    uint16_t bytes;
-    uint8_t type; /* file_mode >> 12 */
-    char name[NAME_BYTES_MAX + 1];
-};
-_Static_assert(offsetof(struct directory_entry, name) == ENTRY_NAME_OFFSET, "as the ABI has it");
-
-/* Entry NUMBER of DIRECTORY, after "." and "..": its name and node; NULL behind the last. */
-static const struct node *nth_entry(const struct node *directory, uint32_t number,
-                                    const char **name)
+/* Everybody is the superuser here: only a file system or a missing x can refuse. */
+static int32_t refuse_access(const struct inode *inode, uint32_t wanted)
 {
-    if (number < 2) {
-        *name = number == 0 ? "." : "..";
-        return number == 0 ? directory : directory->parent;
-    }
-    const struct node *node = node_child(directory, number - 2);
-    if (node != NULL)
-        *name = node->name;
-    return node;
+    uint32_t type = inode_type(inode);
+    bool is_held = type == S_IFREG || type == S_IFDIR || type == S_IFLNK;
+    if ((wanted & X_OK) && type != S_IFDIR &&
+        (!(inode->status.mode & S_IXANY) ||
+         (type == S_IFREG && (inode->mount->flags & MOUNT_NO_EXECUTION))))
+        return -EACCES;
+    return (wanted & W_OK) && is_held && (inode->mount->flags & MOUNT_READ_ONLY) ? -EROFS : 0;
 }
 
-static void fill_entry(struct directory_entry *entry, const struct node *node, const char *name,
-                       uint32_t number)
+static int32_t access_at(struct process *self, int32_t directory, uint32_t path, uint32_t wanted,
+                         uint32_t flags)
 {
-    enum { MODE_TO_TYPE = 12 };
-    size_t name_bytes = strlen(name) + 1;
-    memset(entry, 0, sizeof(*entry));
-    entry->inode = node->inode;
-    entry->next = number + 1;
-    entry->bytes = (uint16_t)((ENTRY_NAME_OFFSET + name_bytes + ENTRY_ALIGNMENT - 1) /
-                              ENTRY_ALIGNMENT * ENTRY_ALIGNMENT);
-    entry->type = (uint8_t)((node->mode & S_IFMT) >> MODE_TO_TYPE);
-    memcpy(entry->name, name, name_bytes);
+    enum { KNOWN_FLAGS = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH };
+    struct inode *inode;
+    if ((wanted & ~(uint32_t)(R_OK | W_OK | X_OK)) != 0 || (flags & ~(uint32_t)KNOWN_FLAGS) != 0)
+        return -EINVAL;
+    int32_t result = path_find_at(self, directory, path, flags, &inode);
+    if (result == 0 && inode != NULL)
+        result = refuse_access(inode, wanted);
+    inode_put(inode);
+    return result;
 }
 
-SYSTEM_CALL(220, getdents64)
+SYSTEM_CALL(33, access)
 {
-    struct file *file = file_at(self, ARG1);
-    uint32_t done = progress_of(self, PROGRESS_BYTES); /* FILE is behind what they tell */
-    uint32_t address = ARG2 + done, left = ARG3 - done;
-    struct directory_entry entry;
-    const char *name;
-    const struct node *node;
-    if (file == NULL || (file->flags & O_PATH))
-        return -EBADF;
-    if (file->node == NULL || (file->node->mode & S_IFMT) != S_IFDIR)
-        return -ENOTDIR;
-    while (file->offset < UINT32_MAX &&
-           (node = nth_entry(file->node, (uint32_t)file->offset, &name)) != NULL) {
-        fill_entry(&entry, node, name, (uint32_t)file->offset);
-        if (entry.bytes > left)
-            return address == ARG2 ? -EINVAL : (int32_t)(address - ARG2);
-        enum kerr error = user_write(address, &entry, entry.bytes);
-        if (address != ARG2 && error_goes_by(error))
-            progress_note(self, PROGRESS_BYTES, address - ARG2);
-        else if (address != ARG2 && error != KERR_OK)
-            return (int32_t)(address - ARG2);
-        if (error != KERR_OK)
-            return user_access_failed(error);
-        address += entry.bytes;
-        left -= entry.bytes;
-        file->offset++;
-    }
-    return (int32_t)(address - ARG2);
+    return access_at(self, AT_FDCWD, ARG1, ARG2, 0);
+}
+
+SYSTEM_CALL(307, faccessat)
+{
+    return access_at(self, (int32_t)ARG1, ARG2, ARG3, 0);
+}
+
+SYSTEM_CALL(439, faccessat2)
+{
+    return access_at(self, (int32_t)ARG1, ARG2, ARG3, ARG4);
 }
 
 /* ---- offsets ---- */
 
 enum seek_from { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE };
 
+/* The first byte from OFFSET on that is data, or of a hole; at the end of the file there is one. */
+static int32_t seek_content(struct inode *inode, int64_t offset, uint32_t whence, int64_t *position)
+{
+    uint64_t bytes = inode->status.bytes;
+    uint32_t page = (uint32_t)((uint64_t)offset >> PAGE_SHIFT), found = page;
+    if (offset < 0 || (uint64_t)offset >= bytes)
+        return -ENXIO;
+    if (inode->operations->find_page != NULL) {
+        enum kerr error = inode->operations->find_page(
+            inode, page, whence == SEEK_DATA ? CONTENT_DATA : CONTENT_HOLE, &found);
+        if (error != KERR_OK)
+            return file_failed(error);
+    } else if (whence == SEEK_HOLE) {
+        found = UINT32_MAX;
+    }
+    uint64_t place = found == page ? (uint64_t)offset : (uint64_t)found << PAGE_SHIFT;
+    if (place >= bytes && whence == SEEK_DATA)
+        return -ENXIO;
+    *position = (int64_t)(place < bytes ? place : bytes);
+    return 0;
+}
+
 /* Where OFFSET, counted as WHENCE says, lies in FILE: *POSITION. */
 static int32_t seek_position(const struct file *file, int64_t offset, uint32_t whence,
                              int64_t *position)
 {
-    int64_t bytes = file->node->bytes;
-    bool is_directory = (file->node->mode & S_IFMT) == S_IFDIR;
+    int64_t bytes = file->inode != NULL ? (int64_t)file->inode->status.bytes : 0;
+    bool is_directory = file->inode != NULL && inode_is_directory(file->inode);
     if (whence > SEEK_HOLE || (is_directory && whence > SEEK_CUR))
         return -EINVAL;
-    if (whence == SEEK_DATA || whence == SEEK_HOLE) {
-        if (offset < 0 || offset >= bytes)
-            return -ENXIO;
-        *position = whence == SEEK_DATA ? offset : bytes;
-        return 0;
-    }
+    if (whence == SEEK_DATA || whence == SEEK_HOLE)
+        return file_is_regular(file) ? seek_content(file->inode, offset, whence, position)
+                                     : -EINVAL;
     int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)file->offset : bytes;
     *position = (int64_t)((uint64_t)from + (uint64_t)offset);
     if (offset > 0 && *position < from)
         return -EOVERFLOW;
-    return *position < 0 ? -EINVAL : 0;
+    if (*position < 0)
+        return -EINVAL;
+    return 0;
 }
 
 static int32_t seek(struct process *self, int64_t offset, uint32_t whence, int64_t *position)
@@ -361,78 +371,4 @@ SYSTEM_CALL(140, _llseek)
     if (error_goes_by(error)) /* repeated, it counts from where this one did */
         file->offset = before;
     return error == KERR_OK ? 0 : user_access_failed(error);
-}
-
-/* ---- the file system ---- */
-
-/* The names of fields are those of the oldest layout, which has 32 bits for each. */
-struct statfs {
-    uint32_t type, block_bytes, blocks, free_blocks, available_blocks, files, free_files;
-    uint32_t identity[2], name_bytes_max, fragment_bytes, flags, spare[4];
-};
-_Static_assert(sizeof(struct statfs) == 64, "as the i386 ABI has it");
-
-struct statfs64 {
-    uint32_t type, block_bytes;
-    uint64_t blocks, free_blocks, available_blocks, files, free_files;
-    uint32_t identity[2], name_bytes_max, fragment_bytes, flags, spare[4];
-} __attribute__((packed));
-_Static_assert(sizeof(struct statfs64) == 84, "as the i386 ABI has it");
-
-/* One file system holds all there is: it is full, and nothing comes or goes. */
-static struct statfs file_system(void)
-{
-    enum { RAMFS_MAGIC = 0x858458F6, ST_RDONLY = 1, ST_VALID = 0x20 };
-    struct statfs status = {.type = (uint32_t)RAMFS_MAGIC,
-                            .block_bytes = BLOCK_BYTES,
-                            .name_bytes_max = NAME_BYTES_MAX,
-                            .fragment_bytes = BLOCK_BYTES,
-                            .flags = ST_RDONLY | ST_VALID};
-    const struct node *node;
-    while ((node = node_in_row(status.files++)) != NULL) /* and one more, the root */
-        status.blocks += (node->bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    return status;
-}
-
-static int32_t tell_file_system(uint32_t address)
-{
-    const struct statfs status = file_system();
-    return tell(address, &status, sizeof(status));
-}
-
-static int32_t tell_file_system64(uint32_t bytes, uint32_t address)
-{
-    const struct statfs from = file_system();
-    const struct statfs64 status = {.type = from.type,
-                                    .block_bytes = from.block_bytes,
-                                    .blocks = from.blocks,
-                                    .files = from.files,
-                                    .name_bytes_max = from.name_bytes_max,
-                                    .fragment_bytes = from.fragment_bytes,
-                                    .flags = from.flags};
-    return bytes == sizeof(status) ? tell(address, &status, sizeof(status)) : -EINVAL;
-}
-
-SYSTEM_CALL(99, statfs)
-{
-    const struct node *node;
-    int32_t result = path_find_user(self, AT_FDCWD, ARG1, LINKS_FOLLOW, &node);
-    return result != 0 ? result : tell_file_system(ARG2);
-}
-
-SYSTEM_CALL(100, fstatfs)
-{
-    return file_at(self, ARG1) == NULL ? -EBADF : tell_file_system(ARG2);
-}
-
-SYSTEM_CALL(268, statfs64)
-{
-    const struct node *node;
-    int32_t result = path_find_user(self, AT_FDCWD, ARG1, LINKS_FOLLOW, &node);
-    return result != 0 ? result : tell_file_system64(ARG2, ARG3);
-}
-
-SYSTEM_CALL(269, fstatfs64)
-{
-    return file_at(self, ARG1) == NULL ? -EBADF : tell_file_system64(ARG2, ARG3);
 }

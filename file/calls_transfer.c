@@ -9,6 +9,7 @@
  */
 #include <arch/i386/entry.h>
 #include <mm/frame.h>
+#include <mm/zero.h>
 
 #include "open_file.h"
 
@@ -127,11 +128,15 @@ static int32_t read_pieces(struct user_piece *pieces, uint32_t address, uint32_t
     return 0;
 }
 
-static int32_t transfer_pieces(struct process *self, enum file_access access)
+/* At POSITION; NULL: at the file's offset. */
+static int32_t transfer_pieces(struct process *self, enum file_access access, uint64_t *position)
 {
     static struct user_piece pieces[PIECES_MAX];
     struct file *file = file_at(self, ARG1);
-    struct transfer transfer = {.next_piece = pieces, .flags = TRANSFER_OF_PIECES};
+    struct transfer transfer = {.next_piece = pieces,
+                                .flags = TRANSFER_OF_PIECES |
+                                         (position != NULL ? TRANSFER_AT_POSITION : 0),
+                                .position = position};
     if (file == NULL || !(file->access & access))
         return -EBADF;
     int32_t result = read_pieces(pieces, ARG2, ARG3, &transfer.bytes);
@@ -144,58 +149,117 @@ static int32_t transfer_pieces(struct process *self, enum file_access access)
 
 SYSTEM_CALL(145, readv)
 {
-    return transfer_pieces(self, FILE_READ);
+    return transfer_pieces(self, FILE_READ, NULL);
 }
 
 SYSTEM_CALL(146, writev)
 {
-    return transfer_pieces(self, FILE_WRITE);
+    return transfer_pieces(self, FILE_WRITE, NULL);
+}
+
+/* preadv() and pwritev(): the offset is in ARG4 and ARG5. */
+static int32_t transfer_pieces_at(struct process *self, enum file_access access)
+{
+    uint64_t position = (uint64_t)ARG5 << 32 | ARG4;
+    const struct file *file = file_at(self, ARG1);
+    if ((int64_t)position < 0)
+        return -EINVAL;
+    if (file == NULL)
+        return -EBADF;
+    if (file->operations->seek == SEEK_NEVER)
+        return -ESPIPE;
+    return transfer_pieces(self, access, &position);
+}
+
+SYSTEM_CALL(333, preadv)
+{
+    return transfer_pieces_at(self, FILE_READ);
+}
+
+SYSTEM_CALL(334, pwritev)
+{
+    return transfer_pieces_at(self, FILE_WRITE);
+}
+
+/* The offset -1 is the file's own; no flag is known. */
+static int32_t transfer_pieces_with_flags(struct process *self, enum file_access access)
+{
+    if (ARG6 != 0)
+        return -EOPNOTSUPP;
+    return (ARG4 & ARG5) == UINT32_MAX ? transfer_pieces(self, access, NULL)
+                                       : transfer_pieces_at(self, access);
+}
+
+SYSTEM_CALL(378, preadv2)
+{
+    return transfer_pieces_with_flags(self, FILE_READ);
+}
+
+SYSTEM_CALL(379, pwritev2)
+{
+    return transfer_pieces_with_flags(self, FILE_WRITE);
 }
 
 /* ---- from file to file ---- */
 
-/* Write BYTES bytes of the page that OFFSET lies in to TO. Returns as its write operation. */
-static int32_t send_page(struct process *self, struct file *to, const struct node *from,
-                         uint32_t offset, uint32_t bytes, enum transfer_flags flags)
+/* Write BYTES bytes of FRAME, a page of a file, from IN_PAGE on, to TO. As its write operation. */
+static int32_t send_page(struct process *self, struct file *to, frame_t frame, uint32_t in_page,
+                         uint32_t bytes, enum transfer_flags flags)
 {
-    frame_t frame;
-    enum kerr error = object_find_frame(from->object, offset / PAGE_BYTES, &frame);
-    ASSERT(error == KERR_OK, "page %u of %s has no frame", offset / PAGE_BYTES, from->path);
-    uint8_t *page = temp_map(TEMP_FRAME, frame);
-    struct transfer transfer = transfer_of_kernel(page + offset % PAGE_BYTES, bytes);
+    uint8_t *page = temp_map(TEMP_SENDFILE, frame);
+    struct transfer transfer = transfer_of_kernel(page + in_page, bytes);
     transfer.flags = TRANSFER_OF_KERNEL | flags;
     int32_t result = to->operations->write(self, to, &transfer);
-    temp_unmap(TEMP_FRAME);
+    temp_unmap(TEMP_SENDFILE);
     return result;
 }
 
+/* The page of FROM that OFFSET lies in. */
+static enum kerr find_page(struct inode *from, uint64_t offset, frame_t *frame)
+{
+    enum kerr error =
+        from->operations->page(from, (uint32_t)(offset >> PAGE_SHIFT), PAGE_TO_READ, frame);
+    if (error != KERR_NOT_FOUND)
+        return error;
+    *frame = zero_frame; /* a hole */
+    return KERR_OK;
+}
+
+/* Nothing of the page was taken; RESULT says why. */
+static int32_t send_page_again(struct process *self, struct file *to, frame_t frame,
+                               uint32_t in_page, uint32_t bytes, int32_t result)
+{
+    if (result == -EAGAIN && (!(to->flags & O_NONBLOCK) || file_is_regular(to)))
+        return send_page(self, to, frame, in_page, bytes, 0);
+    return result == -ENOMEM ? process_out_of_memory() : result;
+}
+
 /*
- * Send up to BYTES bytes of the module FROM, from POSITION on, as far as it goes now, and a piece
+ * Send up to BYTES bytes of the regular file FROM, from POSITION on, as far as it goes now, and a piece
  * at the most: *SENT. A write that takes less than it was given wants to go on later.
  *   returns 0; or, when nothing was sent, what the call must return: never 0
  */
-static int32_t send_module(struct process *self, struct file *to, const struct node *from,
-                           uint64_t position, uint32_t bytes, uint32_t *sent)
+static int32_t send_pages(struct process *self, struct file *to, struct inode *from,
+                          uint64_t position, uint32_t bytes, uint32_t *sent)
 {
     *sent = 0;
     bytes = bytes < CALL_PIECE_BYTES ? bytes : CALL_PIECE_BYTES;
-    while (*sent < bytes && position + *sent < from->bytes) {
-        uint32_t offset = (uint32_t)position + *sent;
-        uint32_t part = PAGE_BYTES - offset % PAGE_BYTES;
+    while (*sent < bytes && position + *sent < from->status.bytes) {
+        uint64_t offset = position + *sent, left = from->status.bytes - offset;
+        uint32_t part = PAGE_BYTES - (uint32_t)offset % PAGE_BYTES;
         part = part < bytes - *sent ? part : bytes - *sent;
-        part = part < from->bytes - offset ? part : from->bytes - offset;
-        int32_t result = send_page(self, to, from, offset, part, TRANSFER_NEVER_SLEEPS);
-        if (result > 0) {
-            *sent += (uint32_t)result;
-            if ((uint32_t)result < part)
-                return 0;
-            continue;
-        }
-        if (*sent > 0)
+        part = part < left ? part : (uint32_t)left;
+        uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
+        frame_t frame;
+        enum kerr error = find_page(from, offset, &frame);
+        if (error != KERR_OK)
+            return *sent > 0 ? 0 : file_failed(error);
+        int32_t result = send_page(self, to, frame, in_page, part, TRANSFER_NEVER_SLEEPS);
+        if (result <= 0)
+            return *sent > 0 ? 0 : send_page_again(self, to, frame, in_page, part, result);
+        *sent += (uint32_t)result;
+        if ((uint32_t)result < part)
             return 0;
-        if (result == -EAGAIN && !(to->flags & O_NONBLOCK))
-            return send_page(self, to, from, offset, part, 0);
-        return result == -ENOMEM ? process_out_of_memory() : result;
     }
     return 0;
 }
@@ -208,7 +272,7 @@ static int32_t find_sendfile_files(struct process *self, struct file **to, struc
     if (*from == NULL || !((*from)->access & FILE_READ) || *to == NULL ||
         !((*to)->access & FILE_WRITE))
         return -EBADF;
-    if ((*from)->node == NULL || (*from)->node->object == NULL || ((*to)->flags & O_APPEND))
+    if (!file_is_regular(*from) || ((*to)->flags & O_APPEND))
         return -EINVAL;
     return (int32_t)ARG4 < 0 ? -EINVAL : 0;
 }
@@ -234,7 +298,7 @@ static int32_t sendfile(struct process *self, uint32_t offset_bytes)
         position = from->offset;
     if ((int64_t)position < 0)
         return -EINVAL;
-    result = send_module(self, to, from->node, position, ARG4 - before, &sent);
+    result = send_pages(self, to, from->inode, position, ARG4 - before, &sent);
     if (result != 0)
         return result;
     position += sent;
@@ -244,7 +308,7 @@ static int32_t sendfile(struct process *self, uint32_t offset_bytes)
         error = user_write(ARG3, &position, offset_bytes);
     if (error != KERR_OK)
         return -EFAULT;
-    if (sent > 0 && before + sent < ARG4 && position < from->node->bytes)
+    if (sent > 0 && before + sent < ARG4 && position < from->inode->status.bytes)
         return call_continue(self, PROGRESS_BYTES, before + sent);
     return (int32_t)(before + sent);
 }

@@ -10,7 +10,7 @@
 #include <kernel/string.h>
 #include <mm/heap.h>
 
-#include "open_file.h"
+#include "path.h"
 
 enum {
     FILES_MAX = 0x20000,
@@ -24,8 +24,8 @@ static uint32_t file_count, slot_count;
 
 /* ---- files ---- */
 
-enum kerr file_create(const struct file_operations *operations, const struct node *node,
-                      uint32_t flags, struct file **file)
+enum kerr file_create(const struct file_operations *operations, struct inode *inode, uint32_t flags,
+                      struct file **file)
 {
     static const uint8_t access[O_ACCMODE + 1] = {
         [O_RDONLY] = FILE_READ, [O_WRONLY] = FILE_WRITE, [O_RDWR] = FILE_READ | FILE_WRITE};
@@ -37,20 +37,34 @@ enum kerr file_create(const struct file_operations *operations, const struct nod
         return error;
     file_count++;
     *file = block;
-    **file = (struct file){.operations = operations,
-                           .access = flags & O_PATH ? 0u : access[flags & O_ACCMODE],
-                           .node = node,
-                           .flags = flags,
-                           .references = 1};
+    **file = (struct file){
+        .access = flags & O_PATH ? 0u : access[flags & O_ACCMODE], .flags = flags, .references = 1};
+    file_attach(*file, operations, inode);
     return KERR_OK;
+}
+
+void file_attach(struct file *file, const struct file_operations *operations, struct inode *inode)
+{
+    file->operations = operations;
+    file->inode = inode;
+    if (inode == NULL)
+        return;
+    inode_get(inode);
+    inode->writers += (file->access & FILE_WRITE) != 0;
 }
 
 void file_put(struct file *file)
 {
     if (--file->references > 0)
         return;
-    if (file->operations->release != NULL)
+    if (file->operations != NULL && file->operations->release != NULL)
         file->operations->release(file);
+    if (file->inode != NULL) {
+        if (!list_is_empty(&file->inode->locks))
+            locks_end_with_file(file);
+        file->inode->writers -= (file->access & FILE_WRITE) != 0;
+        inode_put(file->inode);
+    }
     file_count--;
     kfree(file);
 }
@@ -89,7 +103,11 @@ static kerr_t create_table(struct files **files)
 {
     struct file *terminal;
     struct files *table;
-    enum kerr error = file_create(&terminal_operations, &terminal_node, O_RDWR, &terminal);
+    struct inode *console;
+    if (path_find(mount_root->root, "/dev/console", LINKS_FOLLOW, &console) != 0)
+        return KERR_NOT_FOUND;
+    enum kerr error = file_create(&terminal_operations, console, O_RDWR, &terminal);
+    inode_put(console);
     if (error != KERR_OK)
         return error;
     error = table_resize(NULL, SLOTS_AT_FIRST, &table);
@@ -101,7 +119,8 @@ static kerr_t create_table(struct files **files)
     table->references = 1;
     table->first_free = STANDARD_FILES;
     table->mask = MASK_AT_FIRST;
-    table->directory = &root_node;
+    table->directory = mount_root->root;
+    inode_get(table->directory);
     terminal->references = STANDARD_FILES;
     for (uint32_t i = 0; i < STANDARD_FILES; i++)
         table->slots[i].file = terminal;
@@ -117,6 +136,7 @@ static void table_put(struct files *files)
     for (uint32_t i = 0; i < files->capacity; i++)
         if (files->slots[i].file != NULL)
             file_put(files->slots[i].file);
+    inode_put(files->directory);
     slot_count -= files->capacity;
     kfree(files);
 }
@@ -133,6 +153,7 @@ enum kerr files_copy_for_write(struct process *self)
     memcpy(copy, old, table_bytes(old->capacity));
     copy->references = 1;
     copy->capacity = capacity;
+    inode_get(copy->directory);
     for (uint32_t i = 0; i < old->capacity; i++)
         if (copy->slots[i].file != NULL)
             copy->slots[i].file->references++;
@@ -141,14 +162,23 @@ enum kerr files_copy_for_write(struct process *self)
     return KERR_OK;
 }
 
-/* Close a descriptor of a table that nobody shares. */
-static void close_slot(struct files *files, uint32_t descriptor)
+/* PROCESS has a descriptor fewer for FILE, which loses a reference: its locks of the inode go. */
+static void put_from(const struct process *process, struct file *file)
 {
+    if (file->inode != NULL && !list_is_empty(&file->inode->locks))
+        locks_end_with_process(file->inode, process);
+    file_put(file);
+}
+
+/* Close a descriptor of PROCESS, whose table nobody shares. */
+static void close_slot(const struct process *process, uint32_t descriptor)
+{
+    struct files *files = files_of(process);
     struct file *file = files->slots[descriptor].file;
     files->slots[descriptor] = (struct descriptor){0};
     if (descriptor < files->first_free)
         files->first_free = descriptor;
-    file_put(file);
+    put_from(process, file);
 }
 
 static bool closes_any_on_exec(const struct files *files)
@@ -193,13 +223,26 @@ static void exec_part(struct process *process)
     struct files *files = files_of(process);
     for (uint32_t i = 0; i < files->capacity; i++)
         if (files->slots[i].at_exec == DESCRIPTOR_CLOSE_ON_EXEC)
-            close_slot(files, i);
+            close_slot(process, i);
+}
+
+/* All locks of PROCESS are of inodes that it has open. */
+static void drop_locks(const struct process *process, const struct files *files)
+{
+    for (uint32_t i = 0; i < files->capacity; i++) {
+        const struct file *file = files->slots[i].file;
+        if (file != NULL && file->inode != NULL && !list_is_empty(&file->inode->locks))
+            locks_end_with_process(file->inode, process);
+    }
 }
 
 static void drop_part(struct process *process)
 {
-    if (files_of(process) != NULL)
-        table_put(files_of(process));
+    struct files *files = files_of(process);
+    if (files != NULL) {
+        drop_locks(process, files);
+        table_put(files);
+    }
     process_set_state(process, FILES_PLACE, NULL);
 }
 
@@ -262,24 +305,33 @@ static uint32_t find_free(const struct files *files, uint32_t first)
     return found;
 }
 
+int32_t descriptor_prepare(struct process *self, uint32_t first, uint32_t *descriptor)
+{
+    *descriptor = find_free(files_of(self), first);
+    if (*descriptor >= descriptor_limit(self))
+        return -EMFILE;
+    enum kerr error = reach(self, *descriptor);
+    return error == KERR_OK ? 0 : file_allocation_failed(error);
+}
+
+void descriptor_set(struct process *self, uint32_t descriptor, struct file *file,
+                    enum descriptor_end at_exec)
+{
+    struct files *files = files_of(self);
+    files->slots[descriptor] = (struct descriptor){file, at_exec};
+    if (descriptor == files->first_free)
+        files->first_free = descriptor + 1;
+}
+
 int32_t descriptor_add(struct process *self, struct file *file, uint32_t first,
                        enum descriptor_end at_exec, uint32_t *descriptor)
 {
-    uint32_t found = find_free(files_of(self), first);
-    if (found >= descriptor_limit(self)) {
+    int32_t result = descriptor_prepare(self, first, descriptor);
+    if (result != 0)
         file_put(file);
-        return -EMFILE;
-    }
-    enum kerr error = reach(self, found);
-    if (error != KERR_OK) {
-        file_put(file);
-        return file_allocation_failed(error);
-    }
-    files_of(self)->slots[found] = (struct descriptor){file, at_exec};
-    if (first <= files_of(self)->first_free)
-        files_of(self)->first_free = found + 1;
-    *descriptor = found;
-    return 0;
+    else
+        descriptor_set(self, *descriptor, file, at_exec);
+    return result;
 }
 
 int32_t descriptor_replace(struct process *self, uint32_t descriptor, struct file *file,
@@ -292,7 +344,7 @@ int32_t descriptor_replace(struct process *self, uint32_t descriptor, struct fil
     }
     struct descriptor *slot = &files_of(self)->slots[descriptor];
     if (slot->file != NULL)
-        file_put(slot->file);
+        put_from(self, slot->file);
     *slot = (struct descriptor){file, at_exec};
     return 0;
 }
@@ -304,6 +356,6 @@ int32_t descriptor_close(struct process *self, uint32_t descriptor)
     enum kerr error = files_copy_for_write(self);
     if (error != KERR_OK)
         return file_allocation_failed(error);
-    close_slot(files_of(self), descriptor);
+    close_slot(self, descriptor);
     return 0;
 }

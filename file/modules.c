@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. The modules of the boot loader as read-only files.
+ * Layer 9. The modules of the boot loader become files of the root.
  *
  * A module is a run of frames that the loader has filled: its object takes them over as they are,
  * so that a program can be mapped straight onto them. That needs whole frames: one that begins in
@@ -9,7 +9,6 @@
  * Its name is the last part of the first word of the module string.
  */
 #include <arch/i386/entry.h>
-#include <device/ramdisk.h>
 #include <kernel/boot_info.h>
 #include <kernel/layer.h>
 #include <kernel/printk.h>
@@ -18,64 +17,7 @@
 #include <mm/heap.h>
 
 #include "open_file.h"
-
-enum { FIRST_MODULE_INODE = 100 };
-
-static struct node nodes[BOOT_MODULES_MAX];
-static char paths[BOOT_MODULES_MAX][1 + BOOT_MODULE_NAME_BYTES];
-static uint32_t node_count;
-
-const struct node *module_node(uint32_t number)
-{
-    return number < node_count ? &nodes[number] : NULL;
-}
-
-const struct node *module_of_object(const struct object *object)
-{
-    for (uint32_t i = 0; i < node_count; i++)
-        if (nodes[i].object == object)
-            return &nodes[i];
-    return NULL;
-}
-
-/* ---- reading ---- */
-
-static int32_t module_read(struct process *self, struct file *file, struct transfer *transfer)
-{
-    const struct node *node = file->node;
-    uint32_t before = transfer_begin(self, transfer), done = 0;
-    enum kerr error = KERR_OK;
-    uint64_t *position = transfer_position(file, transfer);
-    if (transfer->flags & TRANSFER_AT_POSITION) /* an argument of the call: it has not moved on */
-        *position += before;
-    if (*position >= node->bytes)
-        return (int32_t)before;
-    uint32_t start = (uint32_t)*position;
-    uint32_t end = transfer->bytes < node->bytes - start ? start + transfer->bytes : node->bytes;
-    while (start + done < end && done < CALL_PIECE_BYTES && error == KERR_OK) {
-        frame_t frame;
-        uint32_t offset = start + done, in_page = offset % PAGE_BYTES, left = end - offset;
-        uint32_t bytes =
-            transfer_step(transfer, left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page);
-        error = object_find_frame(node->object, offset / PAGE_BYTES, &frame);
-        ASSERT(error == KERR_OK, "page %u of %s has no frame", offset / PAGE_BYTES, node->path);
-        /* The copy may fault: the fault path has temporary pages of its own. */
-        const uint8_t *page = temp_map(TEMP_FRAME, frame);
-        error = transfer_to_user(transfer, page + in_page, bytes);
-        temp_unmap(TEMP_FRAME);
-        if (error == KERR_OK)
-            done += bytes;
-    }
-    *position += done;
-    if (error != KERR_OK)
-        return transfer_failed(self, transfer, error, before + done);
-    return start + done < end ? transfer_goes_on(self, transfer, before + done)
-                              : (int32_t)(before + done);
-}
-
-const struct file_operations module_operations = {.read = module_read, .seek = SEEK_ANYWHERE};
-
-/* ---- taking over what the loader left ---- */
+#include "tmpfs.h"
 
 static uint32_t pages_of(const struct boot_module *module)
 {
@@ -159,63 +101,55 @@ static void clear_tail(const struct boot_module *module)
     temp_unmap(TEMP_FRAME);
 }
 
-/* "bin/hello one two" -> "/hello" */
-static void name_module(char *path, const struct boot_module *module, uint32_t number)
+/* "bin/hello one two" -> "hello" */
+static void name_module(char *name, const char *string, uint32_t number)
 {
-    size_t length;
-    const char *file = boot_module_file(module, &length);
-    if (length == 0)
-        format_text(path, sizeof(paths[0]), "/module%u", number);
+    size_t start = 0, end = 0;
+    while (string[end] == ' ')
+        start = ++end;
+    for (; string[end] != ' ' && string[end] != '\0'; end++)
+        if (string[end] == '/')
+            start = end + 1;
+    if (start == end)
+        format_text(name, BOOT_MODULE_NAME_BYTES, "module%u", number);
     else
-        format_text(path, sizeof(paths[0]), "/%.*s", (int)length, file);
+        format_text(name, BOOT_MODULE_NAME_BYTES, "%.*s", (int)(end - start), string + start);
 }
 
-/* MODULE becomes a file with the object OBJECT, unless there is one of that name. */
-static void add_node(const struct boot_module *module, struct object *object)
+/* OBJECT, whose reference is taken over, becomes the file of MODULE, the one of NUMBER, unless there is
+ * one of that name. */
+static enum kerr add_file(const struct boot_module *module, struct object *object, uint32_t number)
 {
-    char *path = paths[node_count];
-    name_module(path, module, node_count);
-    for (uint32_t i = 0; i < node_count; i++)
-        if (strcmp(nodes[i].path, path) == 0) {
-            printk("files: a second module named %s is not seen\n", path);
-            return;
-        }
-    nodes[node_count] = (struct node){.name = path + 1,
-                                      .parent = &root_node,
-                                      .operations = &module_operations,
-                                      .mode = S_IFREG | 0555,
-                                      .inode = FIRST_MODULE_INODE + node_count,
-                                      .bytes = module->bytes,
-                                      .object = object,
-                                      .path = path};
-    node_count++;
-}
-
-/* The modules that are files. Returns how many. */
-static uint32_t choose(const struct boot_info *boot, const struct boot_module **modules)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < boot->module_count; i++)
-        if (!ramdisk_is_module(&boot->modules[i]))
-            modules[count++] = &boot->modules[i];
-    return count;
+    static const struct inode_wish wish = {.mode = S_IFREG | 0755};
+    char name[BOOT_MODULE_NAME_BYTES];
+    struct inode *inode;
+    name_module(name, module->name, number);
+    enum kerr error = inode_make(mount_root->root, name, &wish, &inode);
+    if (error == KERR_EXISTS) {
+        printk("files: a second file named /%s is not seen\n", name);
+        return KERR_OK; /* its frames stay the loader's */
+    }
+    if (error != KERR_OK)
+        return error;
+    tmpfs_adopt(inode, object, module->bytes);
+    inode_put(inode);
+    return KERR_OK;
 }
 
 /* All that must be copied is copied before the first byte behind a module is cleared. */
 static enum kerr files_init(const struct boot_info *boot)
 {
-    const struct boot_module *modules[BOOT_MODULES_MAX];
-    const uint32_t count = choose(boot, modules);
+    const uint32_t count = boot->module_count;
     frame_t first[BOOT_MODULES_MAX];
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
-        const struct boot_module *module = modules[i];
+        const struct boot_module *module = &boot->modules[i];
         first[i] = paddr_to_frame(module->start);
         if (!can_stay(boot, module))
             error = copy_module(module, &first[i]);
     }
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
-        const struct boot_module *module = modules[i];
+        const struct boot_module *module = &boot->modules[i];
         struct object *object;
         if (first[i].n == paddr_to_frame(module->start).n)
             clear_tail(module);
@@ -224,9 +158,9 @@ static enum kerr files_init(const struct boot_info *boot)
             continue;
         if (can_stay(boot, module))
             frame_end_claim_of_file(first[i]);
-        add_node(module, object);
+        error = add_file(module, object, i);
     }
     return error;
 }
 
-LAYER(09a, "files", files_init);
+LAYER(09c, "files", files_init);

@@ -11,6 +11,7 @@
 #define FILE_OPEN_FILE_H
 
 #include <file/file.h>
+#include <file/inode.h>
 #include <process/part.h>
 #include <process/repeat.h>
 #include <process/system_call.h>
@@ -26,6 +27,7 @@ enum open_flags {
     O_TRUNC = 01000,
     O_APPEND = 02000,
     O_NONBLOCK = 04000,
+    O_DSYNC = 010000,
     O_ASYNC = 020000,
     O_DIRECT = 040000,
     O_LARGEFILE = 0100000,
@@ -33,6 +35,7 @@ enum open_flags {
     O_NOFOLLOW = 0400000,
     O_NOATIME = 01000000,
     O_CLOEXEC = 02000000,
+    O_SYNC = 04000000 | O_DSYNC,
     O_PATH = 010000000,
     O_TMPFILE = 020000000 | O_DIRECTORY,
 };
@@ -50,15 +53,6 @@ enum poll_events {
     POLLWRBAND = 0x200,
     POLL_READABLE = POLLIN | POLLRDNORM,
     POLL_WRITABLE = POLLOUT | POLLWRNORM,
-};
-
-enum file_mode {
-    S_IFMT = 0170000,
-    S_IFIFO = 0010000,
-    S_IFCHR = 0020000,
-    S_IFDIR = 0040000,
-    S_IFREG = 0100000,
-    S_IFLNK = 0120000,
 };
 
 /* Requests of ioctl(2) that concern more than the terminal. */
@@ -242,10 +236,10 @@ struct file {
     const struct file_operations *operations;
     uint32_t access; /* enum file_access */
     struct pipe *pipe;
-    const struct node *node; /* NULL: a pipe */
-    uint32_t flags;          /* enum open_flags, as F_GETFL reports them */
-    uint32_t references;     /* descriptors, in all tables */
-    uint64_t offset;         /* below 2^63 */
+    struct inode *inode; /* one reference; NULL: a pipe without a name */
+    uint32_t flags;      /* enum open_flags, as F_GETFL reports them */
+    uint32_t references; /* descriptors, in all tables */
+    uint64_t offset;     /* below 2^63 */
 };
 
 /* Where TRANSFER begins in FILE, and what it moves on. */
@@ -255,12 +249,24 @@ static inline uint64_t *transfer_position(struct file *file, const struct transf
 }
 
 /*
- * A file of NODE (NULL: none) with one reference, opened with FLAGS.
+ * A file of INODE (NULL: none), which gets a reference more, with one reference, opened with FLAGS.
  *   returns KERR_OK, KERR_NO_MEMORY, KERR_NO_ROOM (there are too many)
  */
-kerr_t file_create(const struct file_operations *operations, const struct node *node,
-                   uint32_t flags, struct file **file);
+kerr_t file_create(const struct file_operations *operations, struct inode *inode, uint32_t flags,
+                   struct file **file);
 void file_put(struct file *file);
+
+/* FILE, which was created without, is one of INODE from here on. */
+void file_attach(struct file *file, const struct file_operations *operations, struct inode *inode);
+
+/* The operations of a file of INODE: its own, or those of its type. NULL: it has none (ENXIO). */
+const struct file_operations *file_operations_of(const struct inode *inode);
+
+/* FILE is a regular file: it has pages, and an end. */
+static inline bool file_is_regular(const struct file *file)
+{
+    return file->inode != NULL && inode_type(file->inode) == S_IFREG;
+}
 
 /* What a call returns that could not allocate. */
 static inline int32_t file_allocation_failed(enum kerr error)
@@ -281,15 +287,15 @@ struct descriptor {
 struct files {
     uint32_t references;
     uint32_t capacity;
-    uint32_t first_free;          /* no descriptor below is free */
-    uint32_t mask;                /* umask */
-    const struct node *directory; /* the working directory */
+    uint32_t first_free;     /* no descriptor below is free */
+    uint32_t mask;           /* umask */
+    struct inode *directory; /* the working directory, one reference */
     struct descriptor slots[];
 };
 
 /* Where layer 9 keeps something for each process (process/part.h). A layer above goes on at the
  * end. */
-enum { FILES_PLACE, WAIT_COPY_PLACE, FILE_PLACES_END };
+enum { FILES_PLACE, WAIT_COPY_PLACE, PROGRAM_PLACE, FILE_PLACES_END };
 _Static_assert((int)FILE_PLACES_END <= PROCESS_STATES, "places in a process's record");
 
 static inline struct files *files_of(const struct process *process)
@@ -314,6 +320,12 @@ kerr_t files_copy_for_write(struct process *self);
 int32_t descriptor_add(struct process *self, struct file *file, uint32_t first,
                        enum descriptor_end at_exec, uint32_t *descriptor);
 
+/* The same in two steps, for what must not fail any more once something is done: the first finds the
+ * descriptor, the second gives it to FILE. */
+int32_t descriptor_prepare(struct process *self, uint32_t first, uint32_t *descriptor);
+void descriptor_set(struct process *self, uint32_t descriptor, struct file *file,
+                    enum descriptor_end at_exec);
+
 /* Let DESCRIPTOR, below the limit, name FILE, whose reference is taken over; what it named before
  * is closed. */
 int32_t descriptor_replace(struct process *self, uint32_t descriptor, struct file *file,
@@ -323,55 +335,6 @@ int32_t descriptor_close(struct process *self, uint32_t descriptor);
 
 /* The first descriptor that SELF may not have. */
 uint32_t descriptor_limit(const struct process *self);
-
-/* ---- names ---- */
-
-/* A name in the tree of files: all of them stand there from boot on. */
-struct node {
-    const char *name;
-    const struct node *parent; /* the root: itself */
-    const struct file_operations *operations;
-    uint32_t mode;   /* enum file_mode and permissions, as stat(2) reports them */
-    uint32_t device; /* of a device: its number */
-    uint32_t inode;
-    uint32_t bytes;
-    struct object *object; /* of a module: its pages */
-    const char *path;      /* of directories and modules, from the root on */
-};
-
-extern const struct node root_node;
-extern const struct node terminal_node;
-
-/* The modules, from modules.c. */
-const struct node *module_node(uint32_t number); /* NULL: there are not so many */
-const struct node *module_of_object(const struct object *object);
-
-/* All nodes but the root, in one row; NULL behind the last. */
-const struct node *node_in_row(uint32_t number);
-
-/* Child NUMBER of DIRECTORY, or NULL. */
-const struct node *node_child(const struct node *directory, uint32_t number);
-
-/* Where the one symbolic link, /proc/self/exe, leads for SELF, or NULL. */
-const struct node *node_link_target(const struct process *self);
-
-enum path_links { LINKS_FOLLOW, LINKS_KEEP }; /* at the end of a path */
-
-/* PATH, seen from BASE. Returns 0, -ENOENT, -ENOTDIR, -ENAMETOOLONG. */
-int32_t path_find(const struct process *self, const struct node *base, const char *path,
-                  enum path_links links, const struct node **node);
-
-/*
- * A path of a program: the text at ADDRESS, valid until the next one is read; where it begins: the
- * directory that DESCRIPTOR names (AT_FDCWD: the working directory); and both with the node that it
- * leads to. Return 0, or what the call must return, which is never 0.
- */
-enum { AT_FDCWD = -100, PATH_BYTES_MAX = 4096, NAME_BYTES_MAX = 255 };
-int32_t path_read(uint32_t address, const char **path);
-int32_t path_base(const struct process *self, int32_t descriptor, const char *path,
-                  const struct node **base);
-int32_t path_find_user(struct process *self, int32_t descriptor, uint32_t address,
-                       enum path_links links, const struct node **node);
 
 /* ---- status ---- */
 
@@ -383,27 +346,59 @@ enum at_flags {
     AT_STATX_SYNC_TYPE = 0x6000, /* a mask */
 };
 
-/* What the calls of the stat family tell of a file. */
-struct file_status {
-    uint32_t mode, device, inode, bytes;
-};
-
-/*
- * The status of the file at a path of SELF's (path_find_user()), or, with AT_EMPTY_PATH and an
- * empty path, of DIRECTORY itself. Returns 0, or what the call must return, which is never 0.
- */
-int32_t file_status_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
-                       struct file_status *status);
-
 /* ---- kinds ---- */
 
-extern const struct file_operations module_operations, directory_operations, null_operations,
+extern const struct file_operations regular_operations, directory_operations, null_operations,
     zero_operations, terminal_operations, pipe_read_operations, pipe_write_operations;
+
+/* A device as a file: what a node with its type and number does, in any file system. */
+struct device_file {
+    const char *name; /* in /dev */
+    uint32_t mode;    /* S_IFCHR or S_IFBLK, and rights */
+    uint32_t number;  /* as Linux has it: major << 8 | minor */
+    const struct file_operations *operations;
+    struct list link;
+};
+
+/* DEVICE, which lives for good, is there from here on; before /dev is mounted, or after. */
+kerr_t device_file_add(struct device_file *device);
+
+/* The device that MODE's type and NUMBER name, or NULL; all of them. */
+const struct device_file *device_file_find(uint32_t mode, uint32_t number);
+const struct device_file *device_file_next(const struct device_file *device);
+
+/* ---- regular files ---- */
+
+/* No file is longer: as long as an object can be. */
+#define FILE_BYTES_MAX (UINT64_C(0x100000) * PAGE_BYTES)
+
+/*
+ * BYTES bytes of INODE, a regular file, from OFFSET on to the kernel's TO; behind the end are zeros. As
+ * inode_operations.page().
+ */
+kerr_t regular_read_kernel(struct inode *inode, uint64_t offset, void *to, uint32_t bytes);
+
+/* The same from the kernel's FROM; the file grows. What was written before an error stays. */
+kerr_t regular_write_kernel(struct inode *inode, uint64_t offset, const void *from, uint32_t bytes);
+
+/* The path of INODE as a link of /proc says it, or "(deleted)": TEXT has PATH_BYTES_MAX bytes. As
+ * inode_path(). */
+kerr_t file_path_text(struct inode *inode, char *text, uint32_t *bytes);
+
+/* The file was read: its time of access moves as with relatime. */
+void file_was_read(struct file *file);
 
 /* Both ends of a new pipe. Returns as file_create(). */
 kerr_t pipe_create(uint32_t flags, struct file **reader, struct file **writer);
 
-uint32_t pipe_inode(const struct file *file);
+/* The number of its inode, as fstat() tells it of a pipe without a name. */
+uint32_t pipe_number(const struct file *file);
+
+/*
+ * Open INODE, a FIFO: *FILE. Waits for the other end, as fifo(7) says.
+ *   returns 0; -ENXIO; or what else the call must return, which is never 0
+ */
+int32_t fifo_open(struct process *self, struct inode *inode, uint32_t flags, struct file **file);
 
 /* As F_GETPIPE_SZ and F_SETPIPE_SZ of fcntl(2). */
 int32_t pipe_capacity(const struct file *file);
@@ -426,5 +421,13 @@ static inline void poll_wake(void)
 enum { WAIT_FOR_EVER = 0xFFFFFFFF, WAIT_TICKS_MAX = 1 << 29 };
 bool wait_is_over(const struct process *self, uint32_t ticks);
 int32_t wait_sleep(struct process *self, const void *channel, uint32_t ticks) must_check;
+
+/* ---- locks ---- */
+
+/* PROCESS closes a descriptor of INODE, or ends: its locks of it go. */
+void locks_end_with_process(struct inode *inode, const struct process *process);
+
+/* The last descriptor of FILE is gone: its locks go. */
+void locks_end_with_file(const struct file *file);
 
 #endif

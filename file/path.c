@@ -1,161 +1,273 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. Names of files: a tree that is complete at boot.
+ * Layer 9. Paths: from a text to an inode, as path_resolution(7) says (path.h).
  *
- *   /                    the modules of the boot loader, by name
- *   /dev                 null, zero, console, tty
- *   /proc/self/exe       the program's own file, a symbolic link
- *
- * Nothing can be created, removed or renamed. Paths are walked as in path_resolution(7).
+ * A walk reads its text out of a buffer; the text of a symbolic link is put before what is left of
+ * it there. It holds a reference to the directory that it is in, and to nothing else. When a file
+ * system must wait, the walk is given up, and the call repeats it: what was looked up is in the core.
  */
+#include "path.h"
+
+#include <kernel/channel.h>
 #include <kernel/string.h>
-#include <mm/vma.h>
 
-#include "open_file.h"
+enum { LINKS_MAX = 40, WALK_ROOM = 4 * PATH_BYTES_MAX };
 
-/* Numbers of devices as Linux has them: major << 8 | minor. */
-enum { DEVICE_NULL = 0x103, DEVICE_ZERO = 0x105, DEVICE_TTY = 0x500, DEVICE_CONSOLE = 0x501 };
+/* ---- what operations answer ---- */
 
-enum { INODE_ROOT = 1, INODE_DEV, INODE_PROC };
-
-static const struct node dev_node, proc_node, self_node;
-
-const struct node root_node = {.name = "",
-                               .parent = &root_node,
-                               .operations = &directory_operations,
-                               .mode = S_IFDIR | 0555,
-                               .inode = INODE_ROOT,
-                               .path = "/"};
-
-static const struct node dev_node = {.name = "dev",
-                                     .parent = &root_node,
-                                     .operations = &directory_operations,
-                                     .mode = S_IFDIR | 0555,
-                                     .inode = INODE_DEV,
-                                     .path = "/dev"};
-
-static const struct node proc_node = {.name = "proc",
-                                      .parent = &root_node,
-                                      .operations = &directory_operations,
-                                      .mode = S_IFDIR | 0555,
-                                      .inode = INODE_PROC,
-                                      .path = "/proc"};
-
-static const struct node self_node = {.name = "self",
-                                      .parent = &proc_node,
-                                      .operations = &directory_operations,
-                                      .mode = S_IFDIR | 0555,
-                                      .inode = INODE_PROC + 1,
-                                      .path = "/proc/self"};
-
-static const struct node exe_node = {
-    .name = "exe", .parent = &self_node, .mode = S_IFLNK | 0777, .inode = INODE_PROC + 2};
-
-static const struct node null_node = {.name = "null",
-                                      .parent = &dev_node,
-                                      .operations = &null_operations,
-                                      .mode = S_IFCHR | 0666,
-                                      .device = DEVICE_NULL,
-                                      .inode = INODE_PROC + 3};
-
-static const struct node zero_node = {.name = "zero",
-                                      .parent = &dev_node,
-                                      .operations = &zero_operations,
-                                      .mode = S_IFCHR | 0666,
-                                      .device = DEVICE_ZERO,
-                                      .inode = INODE_PROC + 4};
-
-const struct node terminal_node = {.name = "console",
-                                   .parent = &dev_node,
-                                   .operations = &terminal_operations,
-                                   .mode = S_IFCHR | 0620,
-                                   .device = DEVICE_CONSOLE,
-                                   .inode = INODE_PROC + 5};
-
-static const struct node tty_node = {.name = "tty",
-                                     .parent = &dev_node,
-                                     .operations = &terminal_operations,
-                                     .mode = S_IFCHR | 0666,
-                                     .device = DEVICE_TTY,
-                                     .inode = INODE_PROC + 6};
-
-static const struct node *const nodes[] = {&dev_node,  &proc_node, &self_node,     &exe_node,
-                                           &null_node, &zero_node, &terminal_node, &tty_node};
-
-/* First those above, then the modules. */
-const struct node *node_in_row(uint32_t number)
+int32_t file_failed(enum kerr error)
 {
-    return number < ARRAY_LENGTH(nodes) ? nodes[number] : module_node(number - ARRAY_LENGTH(nodes));
-}
-
-const struct node *node_child(const struct node *directory, uint32_t number)
-{
-    const struct node *node;
-    for (uint32_t i = 0; (node = node_in_row(i)) != NULL; i++)
-        if (node->parent == directory && number-- == 0)
-            return node;
-    return NULL;
-}
-
-/* The program of SELF is the module whose pages its memory shows lowest. */
-const struct node *node_link_target(const struct process *self)
-{
-    if (self == NULL || self->memory == NULL)
-        return NULL;
-    for (const struct vma *region = vma_first(&self->memory->space); region != NULL;
-         region = vma_next(region)) {
-        const struct node *module =
-            region->object != NULL ? module_of_object(region->object) : NULL;
-        if (module != NULL)
-            return module;
+    switch (error) {
+    case KERR_NO_MEMORY:
+        return process_current != NULL ? process_out_of_memory() : -ENOMEM;
+    case KERR_MUST_WAIT:
+        return user_access_failed(error);
+    case KERR_NO_ROOM:
+        return -ENFILE;
+    case KERR_UNSUPPORTED:
+        return -EPERM;
+    default:
+        return error_number_of(error);
     }
-    return NULL;
 }
 
-/* The child of DIRECTORY whose name is the LENGTH characters at NAME. */
-static const struct node *find_child(const struct node *directory, const char *name, size_t length)
+bool file_polls(enum kerr error)
 {
-    const struct node *node;
-    if (length == 1 && name[0] == '.')
-        return directory;
-    if (length == 2 && name[0] == '.' && name[1] == '.')
-        return directory->parent;
-    for (uint32_t i = 0; (node = node_in_row(i)) != NULL; i++)
-        if (node->parent == directory && strlen(node->name) == length &&
-            memcmp(node->name, name, length) == 0)
-            return node;
-    return NULL;
+    if (error != KERR_MUST_WAIT || process_current != NULL)
+        return false;
+    channel_poll();
+    return true;
 }
 
-int32_t path_find(const struct process *self, const struct node *base, const char *path,
-                  enum path_links links, const struct node **node)
+/* ---- steps ---- */
+
+struct walk {
+    struct inode *at; /* a directory, or what is in the way; one reference */
+    char *rest;       /* in the buffer below; what comes next */
+    unsigned links;   /* symbolic links so far */
+};
+
+/* From its end: what is left of the text. A second walk of a call has a buffer of its own. */
+static char buffers[2][WALK_ROOM];
+
+static void go_to(struct walk *walk, struct inode *inode)
 {
-    const struct node *at = path[0] == '/' ? &root_node : base;
-    if (path[0] == '\0')
-        return -ENOENT;
-    while (*path != '\0') {
-        size_t length = 0;
-        if ((at->mode & S_IFMT) != S_IFDIR)
-            return -ENOTDIR;
-        while (*path == '/')
-            path++;
-        while (path[length] != '/' && path[length] != '\0')
-            length++;
-        if (length == 0)
-            break;
-        if (length > NAME_BYTES_MAX)
-            return -ENAMETOOLONG;
-        at = find_child(at, path, length);
-        path += length;
-        if (at != NULL && (at->mode & S_IFMT) == S_IFLNK &&
-            (*path != '\0' || links == LINKS_FOLLOW))
-            at = node_link_target(self);
-        if (at == NULL)
-            return -ENOENT;
+    inode_put(walk->at);
+    walk->at = inode;
+}
+
+/* What is mounted on INODE, if anything is: that root, instead of INODE. */
+static struct inode *cross_down(struct inode *inode)
+{
+    while (inode->covered_by != NULL) {
+        struct inode *root = inode->covered_by->root;
+        inode_get(root);
+        inode_put(inode);
+        inode = root;
     }
-    *node = at;
+    return inode;
+}
+
+static void go_up(struct walk *walk)
+{
+    struct inode *inode = walk->at;
+    while (inode == inode->mount->root && inode->mount->covered != NULL)
+        inode = inode->mount->covered;
+    struct inode *parent = inode->parent != NULL ? inode->parent : inode;
+    inode_get(parent);
+    go_to(walk, cross_down(parent));
+}
+
+/* *INODE: NAME in the directory that the walk is in; NULL: nothing. */
+static int32_t look_up(const struct walk *walk, struct name name, struct inode **inode)
+{
+    enum kerr error;
+    *inode = NULL;
+    do
+        error = walk->at->operations->lookup(walk->at, name, inode);
+    while (file_polls(error));
+    if (error == KERR_NOT_FOUND)
+        return 0;
+    if (error != KERR_OK)
+        return file_failed(error);
+    inode_set_parent(*inode, walk->at);
+    *inode = cross_down(*inode);
     return 0;
 }
+
+/* Put the text of LINK before the rest. */
+static int32_t read_link(struct walk *walk, struct inode *link, const char *buffer)
+{
+    static char target[PATH_BYTES_MAX];
+    uint32_t bytes = 0;
+    enum kerr error;
+    if (++walk->links > LINKS_MAX)
+        return -ELOOP;
+    do
+        error = link->operations->read_link(link, target, &bytes);
+    while (file_polls(error));
+    if (error != KERR_OK)
+        return file_failed(error);
+    if (bytes == 0)
+        return -ENOENT;
+    if (bytes > (uint32_t)(walk->rest - buffer))
+        return -ENAMETOOLONG;
+    walk->rest -= bytes;
+    memcpy(walk->rest, target, bytes);
+    if (walk->rest[0] == '/') {
+        inode_get(mount_root->root);
+        go_to(walk, cross_down(mount_root->root));
+    }
+    return 0;
+}
+
+/* LINK, whose reference is taken over, is followed. */
+static int32_t follow(struct walk *walk, struct inode *link, const char *buffer)
+{
+    int32_t result;
+    if (link->operations->follow != NULL) {
+        struct inode *target;
+        enum kerr error = link->operations->follow(link, &target);
+        result = error != KERR_OK ? file_failed(error) : ++walk->links > LINKS_MAX ? -ELOOP : 0;
+        if (error == KERR_OK)
+            go_to(walk, target);
+    } else {
+        result = read_link(walk, link, buffer);
+    }
+    inode_put(link);
+    return result;
+}
+
+/* ---- the walk ---- */
+
+static bool is_dots(struct name name, uint32_t dots)
+{
+    return name.length == dots && memcmp(name.text, "..", dots) == 0;
+}
+
+/* The next name of the rest, of 0 bytes at its end; *IS_LAST: nothing but slashes is behind it. */
+static struct name next_name(struct walk *walk, bool *is_last, bool *has_slash)
+{
+    struct name name;
+    while (*walk->rest == '/')
+        walk->rest++;
+    name = (struct name){walk->rest, 0};
+    while (*walk->rest != '/' && *walk->rest != '\0')
+        walk->rest++;
+    name.length = (uint32_t)(walk->rest - name.text);
+    *has_slash = *walk->rest == '/';
+    const char *behind = walk->rest;
+    while (*behind == '/')
+        behind++;
+    *is_last = *behind == '\0';
+    return name;
+}
+
+/* The walk ends where it is, without a name. */
+static int32_t end_at(struct walk *walk, enum path_last last, struct path *path)
+{
+    *path = (struct path){.inode = walk->at, .last = last};
+    walk->at = NULL;
+    return 0;
+}
+
+/* The walk ends at NAME, which is INODE, or nothing. */
+static int32_t end_with_name(struct walk *walk, struct name name, struct inode *inode,
+                             bool has_slash, struct path *path)
+{
+    *path = (struct path){walk->at, name, inode, PATH_NAME, has_slash};
+    walk->at = NULL;
+    return 0;
+}
+
+static int32_t walk_on(struct walk *walk, const char *buffer, enum path_links links,
+                       struct path *path)
+{
+    enum path_last last = PATH_ROOT;
+    for (;;) {
+        bool is_last, has_slash;
+        struct inode *inode;
+        if (*walk->rest != '\0' && !inode_is_directory(walk->at))
+            return -ENOTDIR;
+        struct name name = next_name(walk, &is_last, &has_slash);
+        if (name.length == 0)
+            return end_at(walk, last, path);
+        if (name.length > NAME_BYTES_MAX)
+            return -ENAMETOOLONG;
+        last = is_dots(name, 1) ? PATH_DOT : is_dots(name, 2) ? PATH_DOTS : PATH_LINK;
+        if (last == PATH_DOTS)
+            go_up(walk);
+        if (last != PATH_LINK)
+            continue;
+        int32_t result = look_up(walk, name, &inode);
+        if (result != 0)
+            return result;
+        bool is_link = inode != NULL && inode_type(inode) == S_IFLNK;
+        if (is_link && (!is_last || has_slash || links == LINKS_FOLLOW))
+            result = follow(walk, inode, buffer);
+        else if (is_last)
+            return end_with_name(walk, name, inode, has_slash, path);
+        else if (inode == NULL)
+            return -ENOENT;
+        else
+            go_to(walk, inode);
+        if (result != 0)
+            return result;
+    }
+}
+
+int32_t path_walk(struct inode *base, const char *text, enum path_links links, unsigned number,
+                  struct path *path)
+{
+    char *buffer = buffers[number];
+    size_t bytes = strlen(text) + 1;
+    *path = (struct path){0};
+    if (bytes == 1)
+        return -ENOENT;
+    struct walk walk = {.at = text[0] == '/' ? mount_root->root : base,
+                        .rest = buffer + WALK_ROOM - bytes};
+    memcpy(walk.rest, text, bytes);
+    inode_get(walk.at);
+    walk.at = cross_down(walk.at);
+    int32_t result = walk_on(&walk, buffer, links, path);
+    inode_put(walk.at);
+    return result;
+}
+
+void path_put(struct path *path)
+{
+    inode_put(path->inode);
+    inode_put(path->directory);
+}
+
+int32_t path_refuse_slash(const struct path *path)
+{
+    return path->inode != NULL && path->has_slash && !inode_is_directory(path->inode) ? -ENOTDIR
+                                                                                      : 0;
+}
+
+/* Of PATH, which the walk has found with RESULT, the inode alone. */
+static int32_t take_inode(struct path *path, int32_t result, struct inode **inode)
+{
+    if (result == 0)
+        result = path->inode == NULL ? -ENOENT : path_refuse_slash(path);
+    *inode = NULL;
+    if (result == 0) {
+        *inode = path->inode;
+        path->inode = NULL;
+    }
+    path_put(path);
+    return result;
+}
+
+int32_t path_find(struct inode *base, const char *text, enum path_links links, struct inode **inode)
+{
+    struct path path;
+    int32_t result = path_walk(base, text, links, 0, &path);
+    return take_inode(&path, result, inode);
+}
+
+/* ---- paths of programs ---- */
 
 int32_t path_read(uint32_t address, const char **path)
 {
@@ -170,75 +282,68 @@ int32_t path_read(uint32_t address, const char **path)
     return 0;
 }
 
-int32_t path_base(const struct process *self, int32_t descriptor, const char *path,
-                  const struct node **base)
+int32_t path_base(const struct process *self, int32_t descriptor, const char *text,
+                  struct inode **base)
 {
     *base = files_of(self)->directory;
-    if (descriptor == AT_FDCWD || path[0] == '/')
+    if (descriptor == AT_FDCWD || text[0] == '/')
         return 0;
     const struct file *file = file_at(self, (uint32_t)descriptor);
     if (file == NULL)
         return -EBADF;
-    *base = file->node;
-    return file->node != NULL && (file->node->mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
+    *base = file->inode;
+    return file->inode != NULL && inode_is_directory(file->inode) ? 0 : -ENOTDIR;
+}
+
+int32_t path_walk_user(struct process *self, int32_t descriptor, uint32_t address,
+                       enum path_links links, unsigned number, struct path *path)
+{
+    struct inode *base;
+    const char *text;
+    *path = (struct path){0};
+    int32_t result = path_read(address, &text);
+    if (result != 0)
+        return result;
+    if (text[0] == '\0')
+        return -ENOENT;
+    result = path_base(self, descriptor, text, &base);
+    return result != 0 ? result : path_walk(base, text, links, number, path);
 }
 
 int32_t path_find_user(struct process *self, int32_t descriptor, uint32_t address,
-                       enum path_links links, const struct node **node)
+                       enum path_links links, struct inode **inode)
 {
-    const struct node *base;
-    const char *path;
-    int32_t result = path_read(address, &path);
-    if (result != 0)
-        return result;
-    if (path[0] == '\0')
-        return -ENOENT;
-    result = path_base(self, descriptor, path, &base);
-    return result != 0 ? result : path_find(self, base, path, links, node);
+    struct path path;
+    int32_t result = path_walk_user(self, descriptor, address, links, 0, &path);
+    return take_inode(&path, result, inode);
 }
 
-/* ---- for execve and mmap ---- */
-
-int32_t file_find(const char *path, struct object **object, uint32_t *bytes)
+int32_t path_inode_of_descriptor(const struct process *self, int32_t descriptor,
+                                 struct inode **inode)
 {
-    const struct process *self = process_current;
-    const struct node *node;
-    const struct node *base = self != NULL ? files_of(self)->directory : &root_node;
-    int32_t result = path_find(self, base, path, LINKS_FOLLOW, &node);
-    if (result < 0)
-        return result;
-    if (node->object == NULL)
-        return -EACCES;
-    object_get(node->object);
-    *object = node->object;
-    *bytes = node->bytes;
+    const struct file *file = file_at(self, (uint32_t)descriptor);
+    *inode = NULL;
+    if (descriptor != AT_FDCWD && file == NULL)
+        return -EBADF;
+    *inode = descriptor == AT_FDCWD ? files_of(self)->directory : file->inode;
+    if (*inode != NULL)
+        inode_get(*inode);
     return 0;
 }
 
-const char *file_object_name(const struct object *object)
+int32_t path_find_at(struct process *self, int32_t descriptor, uint32_t address, uint32_t flags,
+                     struct inode **inode)
 {
-    const struct node *module = module_of_object(object);
-    return module != NULL ? module->path : "";
-}
-
-uint32_t file_object_inode(const struct object *object)
-{
-    const struct node *module = module_of_object(object);
-    return module != NULL ? module->inode : 0;
-}
-
-int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum file_map map,
-                         struct object **object, bool *is_writable)
-{
-    const struct file *file = file_at(self, descriptor);
-    if (file == NULL || (file->flags & O_PATH))
-        return -EBADF;
-    if (!(file->access & FILE_READ) ||
-        (map == FILE_MAP_SHARED_WRITE && !(file->access & FILE_WRITE)))
-        return -EACCES;
-    *is_writable = (file->access & FILE_WRITE) != 0;
-    *object = file->node != NULL ? file->node->object : NULL;
-    if (*object != NULL)
-        object_get(*object);
-    return *object != NULL || file->operations == &zero_operations ? 0 : -ENODEV;
+    const char *text;
+    struct inode *base;
+    *inode = NULL;
+    int32_t result = path_read(address, &text);
+    if (result != 0)
+        return result;
+    if (text[0] == '\0')
+        return flags & AT_EMPTY_PATH ? path_inode_of_descriptor(self, descriptor, inode) : -ENOENT;
+    result = path_base(self, descriptor, text, &base);
+    if (result != 0)
+        return result;
+    return path_find(base, text, flags & AT_SYMLINK_NOFOLLOW ? LINKS_KEEP : LINKS_FOLLOW, inode);
 }

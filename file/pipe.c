@@ -31,10 +31,12 @@ enum waiters { READERS_WAIT = 1, WRITERS_WAIT = 2, POLLERS_WAIT = 4 };
 struct pipe {
     uint32_t taken, put; /* bytes so far; the place in the ring is their remainder */
     uint32_t capacity;
-    uint32_t waiters;   /* enum waiters: readers sleep on &taken, writers on &put */
-    uint32_t open_ends; /* enum file_access: which of the two files are open */
+    uint32_t waiters;          /* enum waiters: readers sleep on &taken, writers on &put */
+    uint32_t readers, writers; /* files that are open */
+    uint32_t opens[2];         /* of a FIFO: how often it was opened to be read, to be written */
+    struct inode *inode;       /* of a FIFO, which its files have open; NULL: it has no name */
     uint32_t page_count;
-    uint32_t inode;
+    uint32_t number; /* without a name: its inode's, as fstat() says it */
     uint8_t *spare;
     uint8_t *pages[PAGES_PER_PIPE];
 };
@@ -148,7 +150,7 @@ static int32_t pipe_read_empty(const struct process *self, const struct file *fi
     struct pipe *pipe = file->pipe;
     if (unlikely(self->progress.kind == PROGRESS_BYTES)) /* somebody else has read the rest */
         return (int32_t)self->progress.value;
-    if (transfer->bytes == 0 || !(pipe->open_ends & FILE_WRITE))
+    if (transfer->bytes == 0 || pipe->writers == 0)
         return 0;
     if ((file->flags & O_NONBLOCK) || (transfer->flags & TRANSFER_NEVER_SLEEPS))
         return -EAGAIN;
@@ -267,7 +269,7 @@ static __attribute__((noinline)) int32_t pipe_write_any(struct process *self, st
     uint32_t before = transfer_begin(self, transfer), done = before;
     if (transfer->bytes == 0)
         return (int32_t)done;
-    if (!(pipe->open_ends & FILE_READ)) {
+    if (pipe->readers == 0) {
         signal_send(self, SIGPIPE, self->pid);
         return done > 0 ? (int32_t)done : -EPIPE;
     }
@@ -292,7 +294,7 @@ static int32_t pipe_write(struct process *self, struct file *file, struct transf
     uint8_t *page = *page_slot(pipe, put);
     if (unlikely(page == NULL || bytes > PAGE_BYTES - in_page ||
                  put + bytes - pipe->taken > pipe->capacity || self->progress.kind != 0 ||
-                 !(pipe->open_ends & FILE_READ) || !transfer_is_plain(transfer)) ||
+                 pipe->readers == 0 || !transfer_is_plain(transfer)) ||
         unlikely(user_copy(page + in_page, transfer_place(transfer), bytes) != FAULT_RESOLVED))
         return pipe_write_any(self, file, transfer);
     pipe->put = put + bytes;
@@ -306,16 +308,14 @@ static uint32_t poll_reader(struct file *file)
 {
     struct pipe *pipe = file->pipe;
     pipe->waiters |= POLLERS_WAIT;
-    return (pipe_used(pipe) > 0 ? POLL_READABLE : 0u) |
-           (pipe->open_ends & FILE_WRITE ? 0u : POLLHUP);
+    return (pipe_used(pipe) > 0 ? POLL_READABLE : 0u) | (pipe->writers > 0 ? 0u : POLLHUP);
 }
 
 static uint32_t poll_writer(struct file *file)
 {
     struct pipe *pipe = file->pipe;
     pipe->waiters |= POLLERS_WAIT;
-    return (room(pipe) >= PIPE_BUF ? POLL_WRITABLE : 0u) |
-           (pipe->open_ends & FILE_READ ? 0u : POLLERR);
+    return (room(pipe) >= PIPE_BUF ? POLL_WRITABLE : 0u) | (pipe->readers > 0 ? 0u : POLLERR);
 }
 
 static int32_t pipe_ioctl(struct process *self, struct file *file, uint32_t request,
@@ -329,83 +329,192 @@ static int32_t pipe_ioctl(struct process *self, struct file *file, uint32_t requ
     return error == KERR_OK ? 0 : user_access_failed(error);
 }
 
-/* One end is closed; the other learns of it, or was the last. */
-static void close_end(struct file *file, enum file_access end)
+static void pipe_end(struct pipe *pipe)
 {
-    struct pipe *pipe = file->pipe;
-    pipe->open_ends &= ~(uint32_t)end;
-    if (pipe->open_ends != 0) {
-        wake(pipe, READERS_WAIT | WRITERS_WAIT | POLLERS_WAIT);
-        return;
-    }
     for (unsigned i = 0; i < PAGES_PER_PIPE; i++)
         free_page(pipe, pipe->pages[i]);
     free_page(pipe, pipe->spare);
+    if (pipe->inode != NULL)
+        pipe->inode->pipe = NULL;
     pipe_count--;
     kfree(pipe);
 }
 
-static void close_reader(struct file *file)
+/* A file is closed; the other end learns of it, or was none. */
+static void pipe_release(struct file *file)
 {
-    close_end(file, FILE_READ);
+    struct pipe *pipe = file->pipe;
+    pipe->readers -= (file->access & FILE_READ) != 0;
+    pipe->writers -= (file->access & FILE_WRITE) != 0;
+    if (pipe->readers + pipe->writers == 0)
+        pipe_end(pipe);
+    else if (pipe->readers == 0 || pipe->writers == 0)
+        wake(pipe, READERS_WAIT | WRITERS_WAIT | POLLERS_WAIT);
 }
 
-static void close_writer(struct file *file)
-{
-    close_end(file, FILE_WRITE);
-}
-
-/* Each end that is open stands for its part. */
+/* Each file that is open stands for its part. */
 static uint32_t pipe_footprint(const struct file *file)
 {
-    uint32_t ends = file->pipe->open_ends == (FILE_READ | FILE_WRITE) ? 2 : 1;
-    return (uint32_t)sizeof(struct pipe) + file->pipe->page_count * PAGE_BYTES / ends;
+    uint32_t files = file->pipe->readers + file->pipe->writers;
+    return (uint32_t)sizeof(struct pipe) + file->pipe->page_count * PAGE_BYTES / files;
+}
+
+static uint32_t poll_both(struct file *file)
+{
+    return poll_reader(file) | poll_writer(file);
 }
 
 const struct file_operations pipe_read_operations = {.read = pipe_read,
                                                      .poll = poll_reader,
                                                      .ioctl = pipe_ioctl,
                                                      .footprint = pipe_footprint,
-                                                     .release = close_reader};
+                                                     .release = pipe_release};
 const struct file_operations pipe_write_operations = {.write = pipe_write,
                                                       .poll = poll_writer,
                                                       .ioctl = pipe_ioctl,
                                                       .footprint = pipe_footprint,
-                                                      .release = close_writer};
+                                                      .release = pipe_release};
+static const struct file_operations pipe_both_operations = {.read = pipe_read,
+                                                            .write = pipe_write,
+                                                            .poll = poll_both,
+                                                            .ioctl = pipe_ioctl,
+                                                            .footprint = pipe_footprint,
+                                                            .release = pipe_release};
 
-enum kerr pipe_create(uint32_t flags, struct file **reader, struct file **writer)
+/* ---- they begin ---- */
+
+static enum kerr make_pipe(struct pipe **pipe)
 {
-    static uint32_t last_inode = 0x10000;
+    static uint32_t last_number = 0x10000;
     void *block;
     if (pipe_count == PIPES_MAX)
         return KERR_NO_ROOM;
     enum kerr error = kmalloc(sizeof(struct pipe), &block);
     if (error != KERR_OK)
         return error;
-    struct pipe *pipe = block;
-    *pipe = (struct pipe){
-        .capacity = RING_BYTES, .open_ends = FILE_READ | FILE_WRITE, .inode = ++last_inode};
-    error = file_create(&pipe_read_operations, NULL, flags | O_RDONLY, reader);
-    if (error == KERR_OK) {
-        (*reader)->pipe = pipe;
-        error = file_create(&pipe_write_operations, NULL, flags | O_WRONLY, writer);
-        if (error == KERR_OK) {
-            (*writer)->pipe = pipe;
-            pipe_count++;
-            return KERR_OK;
-        }
-        pipe->open_ends = FILE_READ;
-        pipe_count++; /* closing the only end takes it back, and frees the pipe */
-        file_put(*reader);
+    *pipe = block;
+    **pipe = (struct pipe){.capacity = RING_BYTES, .number = ++last_number};
+    pipe_count++;
+    return KERR_OK;
+}
+
+/* A file of PIPE, to be used as FLAGS say. A pipe without one ends. */
+static enum kerr open_end(struct pipe *pipe, uint32_t flags, struct file **file)
+{
+    static const struct file_operations *const operations[] = {[O_RDONLY] = &pipe_read_operations,
+                                                               [O_WRONLY] = &pipe_write_operations,
+                                                               [O_RDWR] = &pipe_both_operations};
+    enum kerr error = file_create(operations[flags & O_ACCMODE], pipe->inode, flags, file);
+    if (error != KERR_OK) {
+        if (pipe->readers + pipe->writers == 0)
+            pipe_end(pipe);
         return error;
     }
-    kfree(pipe);
+    (*file)->pipe = pipe;
+    pipe->readers += ((*file)->access & FILE_READ) != 0;
+    pipe->writers += ((*file)->access & FILE_WRITE) != 0;
+    return KERR_OK;
+}
+
+enum kerr pipe_create(uint32_t flags, struct file **reader, struct file **writer)
+{
+    struct pipe *pipe;
+    enum kerr error = make_pipe(&pipe);
+    if (error == KERR_OK)
+        error = open_end(pipe, flags | O_RDONLY, reader);
+    if (error != KERR_OK)
+        return error;
+    error = open_end(pipe, flags | O_WRONLY, writer);
+    if (error != KERR_OK)
+        file_put(*reader);
     return error;
 }
 
-uint32_t pipe_inode(const struct file *file)
+/* ---- FIFOs ---- */
+
+/* An end that is open, and whose open() waits for the other. */
+struct opening {
+    struct call_holding holding;
+    struct file *file;
+    uint32_t seen; /* how often the other end had been opened by then */
+};
+
+static void drop_opening(struct call_holding *holding)
 {
-    return file->pipe->inode;
+    struct opening *opening = container_of(holding, struct opening, holding);
+    file_put(opening->file);
+    kfree(opening);
+}
+
+/* The end that the one with ACCESS waits for. */
+static uint32_t *other_opens(struct pipe *pipe, uint32_t access)
+{
+    return &pipe->opens[access == FILE_READ];
+}
+
+static bool other_is_open(const struct pipe *pipe, uint32_t access)
+{
+    return access == FILE_READ ? pipe->writers > 0 : pipe->readers > 0;
+}
+
+/* FILE, which is open, waits for the other end. */
+static int32_t wait_for_other(struct process *self, struct file *file)
+{
+    void *block;
+    enum kerr error = kmalloc(sizeof(struct opening), &block);
+    if (error != KERR_OK) {
+        file_put(file);
+        return file_allocation_failed(error);
+    }
+    struct opening *opening = block;
+    *opening = (struct opening){{drop_opening}, file, *other_opens(file->pipe, file->access)};
+    call_hold(self, &opening->holding);
+    return process_sleep(file->pipe->opens, 0);
+}
+
+/* The call is repeated, and has what it held. */
+static int32_t open_again(struct process *self, struct opening *opening, struct file **file)
+{
+    struct pipe *pipe = opening->file->pipe;
+    uint32_t access = opening->file->access;
+    if (*other_opens(pipe, access) == opening->seen && !other_is_open(pipe, access))
+        return process_sleep(pipe->opens, 0);
+    *file = opening->file;
+    call_take(self);
+    kfree(opening);
+    return 0;
+}
+
+int32_t fifo_open(struct process *self, struct inode *inode, uint32_t flags, struct file **file)
+{
+    enum kerr error = KERR_OK;
+    if (call_held(self) != NULL)
+        return open_again(self, container_of(call_held(self), struct opening, holding), file);
+    bool has_readers = inode->pipe != NULL && inode->pipe->readers > 0;
+    if ((flags & O_ACCMODE) == O_WRONLY && (flags & O_NONBLOCK) && !has_readers)
+        return -ENXIO;
+    if (inode->pipe == NULL) {
+        error = make_pipe(&inode->pipe);
+        if (error != KERR_OK)
+            return file_allocation_failed(error);
+        inode->pipe->inode = inode;
+    }
+    error = open_end(inode->pipe, flags, file);
+    if (error != KERR_OK)
+        return file_allocation_failed(error);
+    struct pipe *pipe = inode->pipe;
+    pipe->opens[0] += ((*file)->access & FILE_READ) != 0;
+    pipe->opens[1] += ((*file)->access & FILE_WRITE) != 0;
+    process_wake(pipe->opens);
+    wake(pipe, POLLERS_WAIT);
+    bool waits = (*file)->access != (FILE_READ | FILE_WRITE) && !(flags & O_NONBLOCK) &&
+                 !other_is_open(pipe, (*file)->access);
+    return waits ? wait_for_other(self, *file) : 0;
+}
+
+uint32_t pipe_number(const struct file *file)
+{
+    return file->pipe->number;
 }
 
 int32_t pipe_capacity(const struct file *file)

@@ -286,6 +286,18 @@ bool object_next_page(const struct object *object, uint32_t *page, uint32_t end,
     return false;
 }
 
+uint32_t object_find_next(const struct object *object, uint32_t page, enum object_content wanted)
+{
+    uint32_t word, found = page;
+    if (wanted == OBJECT_REAL)
+        return object_next_page(object, &found, object->pages, PAGE_HERE, &word) ? found
+                                                                                 : object->pages;
+    while (page < object->pages &&
+           object_next_page(object, &found, object->pages, PAGE_HERE, &word) && found == page)
+        found = ++page;
+    return page;
+}
+
 bool object_last_page(const struct object *object, uint32_t *page)
 {
     uint32_t word = object->root, found = 0;

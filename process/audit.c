@@ -247,7 +247,7 @@ static void check_objects(struct process_audit *audit)
         uint32_t owners = object->owner != NULL;
         audit->objects += object->kind == OBJECT_ANONYMOUS;
         audit->committed += object->committed;
-        if (object->references != owners && object->kind == OBJECT_ANONYMOUS)
+        if (object->references != owners && (owners != 0 || object->kind == OBJECT_ANONYMOUS))
             broken(audit, "an object has as many references as regions and owners", NULL);
     }
     for_each_reference(put_back);

@@ -14,6 +14,7 @@
 #include <process/client.h>
 #include <process/futex.h>
 #include <process/part.h>
+#include <process/repeat.h>
 #include <process/schedule.h>
 #include <process/signal.h>
 #include <process/user.h>
@@ -237,6 +238,7 @@ static void finish_exit(struct process *process)
     if (is_current)
         process_count_faults();
     clear_tid(process);
+    call_end(process, 0); /* what its call held is dropped */
     process_parts_drop(process);
     hand_children_on(process);
     process->state = PROCESS_ZOMBIE;

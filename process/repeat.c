@@ -37,8 +37,28 @@ void call_go_on_in(struct process *self, system_call_t *handler, enum progress_k
 /* What a call leaves behind that has come to its end. */
 static void forget(struct process *self)
 {
+    const uint32_t kind = self->progress.kind;
     self->is_in_call = IN_NO_CALL;
     self->goes_on_in = NULL;
+    self->progress.kind = PROGRESS_NONE;
+    if (kind == PROGRESS_HOLDS) {
+        struct call_holding *holding = (struct call_holding *)(uintptr_t)self->progress.value;
+        holding->drop(holding);
+    }
+}
+
+void call_hold(struct process *self, struct call_holding *holding)
+{
+    progress_note(self, PROGRESS_HOLDS, (uint32_t)(uintptr_t)holding);
+}
+
+struct call_holding *call_held(const struct process *self)
+{
+    return (struct call_holding *)(uintptr_t)progress_of(self, PROGRESS_HOLDS);
+}
+
+void call_take(struct process *self)
+{
     self->progress.kind = PROGRESS_NONE;
 }
 

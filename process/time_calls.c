@@ -43,12 +43,6 @@ static struct time add(struct time time, uint32_t nanoseconds)
     return time;
 }
 
-static bool is_before(struct time left, struct time right)
-{
-    return left.seconds < right.seconds ||
-           (left.seconds == right.seconds && left.nanoseconds < right.nanoseconds);
-}
-
 /* A tick that has waited for long can't be told from one that has not come: never go back. */
 struct time clock_monotonic(void)
 {
@@ -56,7 +50,7 @@ struct time clock_monotonic(void)
     uint32_t rest;
     uint64_t part = (uint64_t)pit_clocks_since_tick() * NS_PER_SECOND;
     struct time now = add(ticks_to_time(timer_ticks()), cpu_divide(part, PIT_INPUT_HZ, &rest));
-    if (is_before(last, now))
+    if (time_is_before(last, now))
         last = now;
     return last;
 }
@@ -261,7 +255,7 @@ static int32_t sleep_until(const struct process *self, uint32_t clock, struct ti
     int32_t result = read_clock(self, clock, &now);
     if (result != 0)
         return result;
-    if (!is_before(now, time))
+    if (!time_is_before(now, time))
         return 0;
     struct time rest = {time.seconds - now.seconds, time.nanoseconds};
     if (rest.nanoseconds < now.nanoseconds) {

@@ -55,10 +55,10 @@ enum kerr program_file_read(const struct program_file *file, uint32_t offset, vo
         uint32_t in_page = offset % PAGE_BYTES;
         uint32_t part = bytes < PAGE_BYTES - in_page ? bytes : PAGE_BYTES - in_page;
         frame_t frame;
-        enum kerr error = object_find_frame(file->object, offset / PAGE_BYTES, &frame);
+        enum kerr error = object_frame(file->object, offset / PAGE_BYTES, &frame);
 
         if (error != KERR_OK)
-            return KERR_BAD_RANGE;
+            return error;
         const uint8_t *page = temp_map(TEMP_FRAME, frame);
         memcpy(target, page + in_page, part);
         temp_unmap(TEMP_FRAME);
@@ -99,7 +99,7 @@ static void say_once_that_dynamic_programs_are_refused(const struct program_file
 
     if (!said)
         printk("%s is a dynamic program (it names an interpreter): only static ones run here\n",
-               file->name);
+               file->path);
     said = true;
 }
 
@@ -134,15 +134,22 @@ static int32_t check_segments(const struct program_file *file, const struct elf_
     return image->count > 0 ? 0 : -ENOEXEC;
 }
 
-int32_t elf_read(const struct program_file *file, struct elf_image *image)
+int32_t elf_read(const struct program_file *file, struct elf_image *image, enum kerr *error)
 {
     struct elf_header header;
 
-    if (program_file_read(file, 0, &header, sizeof(header)) != KERR_OK || !header_is_right(&header))
+    *error = program_file_read(file, 0, &header, sizeof(header));
+    if (*error == KERR_OK && header_is_right(&header))
+        *error =
+            program_file_read(file, header.program_headers, image->segments,
+                              header.program_header_count * (uint32_t)sizeof(image->segments[0]));
+    else if (*error == KERR_OK)
         return -ENOEXEC;
-    if (program_file_read(file, header.program_headers, image->segments,
-                          header.program_header_count * (uint32_t)sizeof(image->segments[0])) !=
-        KERR_OK)
+    if (*error == KERR_BAD_RANGE) { /* it is too short */
+        *error = KERR_OK;
+        return -ENOEXEC;
+    }
+    if (*error != KERR_OK)
         return -ENOEXEC;
     image->bias = header.type == TYPE_DYNAMIC ? USER_DYNAMIC_BASE : 0;
     image->entry = header.entry + image->bias;

@@ -11,11 +11,12 @@
 #include <mm/object.h>
 #include <process/memory.h>
 
-/* An open file: its pages, its length, its name for `maps` (lives for good). */
+/* An open file: its pages, its length, the name of its regions (lives for good), its path for people. */
 struct program_file {
     struct object *object;
     uint32_t bytes;
     const char *name;
+    const char *path;
 };
 
 /* Source: System V ABI, "ELF Header" and "Program Header"; its i386 supplement. */
@@ -48,13 +49,16 @@ struct elf_image {
 
 /*
  * BYTES bytes of FILE from OFFSET on, into the kernel's TO.
- *   returns KERR_OK, KERR_BAD_RANGE (the file is shorter)
+ *   returns KERR_OK, KERR_BAD_RANGE (the file is shorter), and as object_frame()
  */
 kerr_t program_file_read(const struct program_file *file, uint32_t offset, void *to,
                          uint32_t bytes);
 
-/* Read and check FILE's headers. Returns 0, -ENOEXEC, -EINVAL (segments that make no sense). */
-int32_t elf_read(const struct program_file *file, struct elf_image *image);
+/*
+ * Read and check FILE's headers. Returns 0, -ENOEXEC, -EINVAL (segments that make no sense). *ERROR is
+ * KERR_OK; or why the file can't be read now, and what is returned means nothing.
+ */
+int32_t elf_read(const struct program_file *file, struct elf_image *image, enum kerr *error);
 
 /*
  * Map the segments of IMAGE into MEMORY, empty and loaded, and clear what is to be zero. Where

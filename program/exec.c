@@ -23,7 +23,6 @@
 #include <program/exec.h>
 
 enum {
-    PATH_BYTES_MAX = 4096,
     SCRIPT_LINE_BYTES_MAX = 256,
     SCRIPT_DEPTH_MAX = 5,                 /* an interpreter may be a script in its turn */
     STACK_ROOM_BYTES = 128 * 1024,        /* of the stack's region, behind what is laid there */
@@ -32,6 +31,7 @@ enum {
 
 /* What is to run: found, and its headers read. One execve at a time, so one is enough. */
 struct program {
+    struct inode *inode; /* one reference, while it is looked at */
     struct program_file file;
     const struct exec_texts *texts;
     struct exec_texts script_texts; /* behind `texts` if it is a script */
@@ -132,11 +132,34 @@ static int32_t begin_script(const struct process *process, const char *path, cha
 
 static int32_t open_file(const char *path)
 {
-    int32_t result = file_find(path, &program.file.object, &program.file.bytes);
+    int32_t result = file_find_program(path, &program.inode);
 
-    if (result == 0)
-        program.file.name = file_object_name(program.file.object);
-    return result;
+    if (result != 0)
+        return result;
+    uint64_t bytes = program.inode->status.bytes;
+    program.file = (struct program_file){.object = program.inode->object,
+                                         .bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX,
+                                         .name = file_region_name,
+                                         .path = path};
+    return 0;
+}
+
+/* The file's first line, if it is a script: LINE, SCRIPT_LINE_BYTES_MAX bytes; else its headers. */
+static int32_t read_file(const struct process *process, char *line, bool *is_script)
+{
+    enum kerr error;
+    int32_t result = 0;
+    uint32_t bytes =
+        program.file.bytes < SCRIPT_LINE_BYTES_MAX ? program.file.bytes : SCRIPT_LINE_BYTES_MAX;
+
+    memset(line, 0, SCRIPT_LINE_BYTES_MAX);
+    do {
+        error = program_file_read(&program.file, 0, line, bytes);
+        *is_script = error == KERR_OK && line[0] == '#' && line[1] == '!';
+        if (error == KERR_OK && !*is_script)
+            result = elf_read(&program.file, &program.image, &error);
+    } while (file_polls(error));
+    return error == KERR_OK ? result : failed(process, error);
 }
 
 /* Find what runs if PATH is to; on failure nothing is held but the texts of a script. */
@@ -145,19 +168,16 @@ static int32_t find_program(const struct process *process, const char *path)
     char line[SCRIPT_LINE_BYTES_MAX], next[SCRIPT_LINE_BYTES_MAX];
 
     for (uint32_t depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
+        bool is_script;
         int32_t result = open_file(path);
         if (result != 0)
             return result;
-        uint32_t bytes =
-            program.file.bytes < SCRIPT_LINE_BYTES_MAX ? program.file.bytes : SCRIPT_LINE_BYTES_MAX;
-        memset(line, 0, sizeof(line));
-        bool is_script = program_file_read(&program.file, 0, line, bytes) == KERR_OK &&
-                         line[0] == '#' && line[1] == '!';
-        result = is_script ? begin_script(process, path, line, next)
-                           : elf_read(&program.file, &program.image);
+        result = read_file(process, line, &is_script);
         if (result == 0 && !is_script)
             return 0;
-        object_put(program.file.object);
+        if (result == 0)
+            result = begin_script(process, path, line, next);
+        inode_put(program.inode);
         if (result != 0)
             return result;
         path = next;
@@ -384,6 +404,7 @@ static void change_over(struct process *process, const char *path, struct memory
     if (old != NULL)
         memory_put(old);
     process_parts_exec(process);
+    file_set_program(process, program.inode);
     process->exit_signal = SIGCHLD;
     process->clear_tid = 0;
     reset_registers(&process->frame, program.image.entry, esp);
@@ -423,7 +444,7 @@ int32_t exec_program(struct process *process, const char *path, const struct exe
     int32_t result = find_program(process, path);
     if (result == 0) {
         result = begin_anew(process, path);
-        object_put(program.file.object);
+        inode_put(program.inode);
     }
     exec_texts_free(&program.script_texts);
     return result;

@@ -83,7 +83,7 @@ static int32_t wish_for_file(const struct map_request *request, struct vma_wish 
         return -EINVAL;
     if (type != MAP_PRIVATE)
         wish->flags |= VMA_SHARED;
-    wish->name = file_object_name(wish->object);
+    wish->name = file_region_name;
     wish->object_page = request->offset_page;
     return 0;
 }

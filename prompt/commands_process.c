@@ -119,16 +119,21 @@ static uint32_t total_pages(const struct space_use *use)
 static void print_mapping(const struct vma *region, const struct space_use *use)
 {
     uint32_t offset = region->object != NULL ? region->object_page << PAGE_SHIFT : 0;
-    uint32_t inode = region->object != NULL ? file_object_inode(region->object) : 0;
+    const struct inode *inode = region->object != NULL ? inode_of_object(region->object) : NULL;
+    char path[128];
+    const char *name = region->name == file_region_name
+                           ? file_path_of_object(region->object, path, sizeof(path))
+                           : region->name;
 
-    printk("%08x-%08x %c%c%c%c %08x 00:00 %-4u %7u %7u", (unsigned)vma_start(region).v,
+    printk("%08x-%08x %c%c%c%c %08x 00:%02x %-4u %7u %7u", (unsigned)vma_start(region).v,
            (unsigned)((region->last_page + 1) << PAGE_SHIFT),
            region->rights & RIGHTS_READ ? 'r' : '-', region->rights & RIGHTS_WRITE ? 'w' : '-',
            region->rights & RIGHTS_EXECUTE ? 'x' : '-', region->flags & VMA_SHARED ? 's' : 'p',
-           (unsigned)offset, (unsigned)inode, (unsigned)total_pages(use),
+           (unsigned)offset, inode != NULL ? (unsigned)inode->mount->device : 0,
+           inode != NULL ? (unsigned)inode->number : 0, (unsigned)total_pages(use),
            (unsigned)(total_pages(use) - use->pages[PAGE_PRIVATE]));
-    if (region->name != NULL && region->name[0] != '\0')
-        printk("  %s", region->name);
+    if (name != NULL && name[0] != '\0')
+        printk("  %s", name);
     printk("\n");
 }
 

@@ -4,12 +4,13 @@
  *
  * Open files. A process has a table of descriptors (struct files), shared by fork until one side
  * changes it; each descriptor names an open file (struct file), counted, with an offset; what it
- * does depends on its kind: a module of the boot loader, a pipe's end, the terminal, /dev/null,
- * /dev/zero, a directory of these.
+ * does depends on its kind: a regular file, a directory, a device, a pipe's end. What is behind
+ * names stands in file/inode.h.
  */
 #ifndef FILE_FILE_H
 #define FILE_FILE_H
 
+#include <file/inode.h>
 #include <mm/object.h>
 #include <process/process.h>
 
@@ -19,17 +20,34 @@ struct file;
 struct file *file_of(const struct process *process, uint32_t descriptor);
 
 /*
- * A file by PATH, seen by the current process, to be mapped or executed: a module.
- *   *object   its pages, one reference for the caller; *BYTES its length
- *   returns 0, -ENOENT, -ENOTDIR, -ENAMETOOLONG, -EACCES (not a regular file)
+ * A program's file by PATH, seen by the current process.
+ *   *inode   one reference for the caller; it has an object
+ *   returns 0, -ENOENT, -ENOTDIR, -ENAMETOOLONG, -ELOOP, -EACCES (not a regular file, or nobody may execute
+ *   it), -ETXTBSY (it is open for writing); or what the call must return
  */
-int32_t file_find(const char *path, struct object **object, uint32_t *bytes);
+int32_t file_find_program(const char *path, struct inode **inode);
 
-/* The name of the module whose pages OBJECT holds ("/NAME"), for `maps`; it lives for good. */
-const char *file_object_name(const struct object *object);
+/* PROCESS runs INODE from here on, or no file (NULL): it has a reference, and can't be written. */
+void file_set_program(struct process *process, struct inode *inode);
 
-/* Its inode number, as fstat() says it; 0: OBJECT is no module's. */
-uint32_t file_object_inode(const struct object *object);
+/* The file that PROCESS runs, or NULL; no reference. */
+struct inode *file_program_of(const struct process *process);
+
+/* The name of regions that show a file. Which one, its object says: file_path_of_object(). */
+extern const char file_region_name[];
+
+/* What an operation of INODE answered, as the call must return it: never 0. */
+int32_t file_failed(enum kerr error);
+
+/* In the kernel's own context: ERROR was KERR_MUST_WAIT, it has been waited for, and the operation is to
+ * be asked again. False in a system call, which is repeated. */
+bool file_polls(enum kerr error);
+
+/*
+ * The path of the file whose pages OBJECT holds, for people: "/bin/sh", or "(deleted)", or "" if it is no
+ * file's. In TEXT, BYTES bytes. May wait for a disk, in the kernel's own context.
+ */
+const char *file_path_of_object(const struct object *object, char *text, uint32_t bytes);
 
 /*
  * What mmap needs of DESCRIPTOR.

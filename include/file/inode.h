@@ -104,9 +104,7 @@ struct inode {
 };
 
 enum inode_flags {
-    INODE_DIRTY = 1,    /* `status` says more than the file system has written (see flush) */
-    INODE_DOOMED = 2,   /* no name, no user: to be evicted, as soon as that need not wait */
-    INODE_IN_TABLE = 4, /* by (mount, number) */
+    INODE_DIRTY = 1, /* `status` says more than the file system has written (see flush) */
 };
 
 /* What create() is to make. */
@@ -126,6 +124,7 @@ struct directory_entry {
 };
 
 enum inode_page { PAGE_TO_READ, PAGE_TO_WRITE };
+enum inode_content { CONTENT_DATA, CONTENT_HOLE };
 
 enum inode_flush {
     FLUSH_DATA,   /* fdatasync(): times may be missing */
@@ -172,6 +171,10 @@ struct inode_operations {
     /* TARGET, PATH_BYTES_MAX bytes of room; *BYTES, at most one less; no terminator needed. */
     enum kerr (*read_link)(struct inode *inode, char *target, uint32_t *bytes);
 
+    /* *TARGET: where INODE leads, whatever read_link() says; one reference for the caller. NULL: where
+     * read_link() says. (/proc/self/exe) KERR_NOT_FOUND. */
+    enum kerr (*follow)(struct inode *inode, struct inode **target);
+
     /* ---- of regular files ---- */
 
     /* The frame of PAGE, as it is to be seen, valid in this event; no reference.
@@ -189,6 +192,11 @@ struct inode_operations {
      * cleared, and the room given back. May do a piece only: KERR_AGAIN, asked again at once or later. */
     enum kerr (*resize)(struct inode *inode, uint64_t bytes);
 
+    /* *FOUND: the first page from PAGE on that is data, or a hole; or the object's end. NULL: all is
+     * data. (lseek) */
+    enum kerr (*find_page)(struct inode *inode, uint32_t page, enum inode_content wanted,
+                           uint32_t *found);
+
     /* Give pages [FIRST, LAST] room, so that to write them fails with no KERR_NO_SPACE; what they
      * hold stays. The length stays. KERR_AGAIN as above. */
     enum kerr (*reserve)(struct inode *inode, uint32_t first, uint32_t last);
@@ -200,10 +208,11 @@ struct inode_operations {
      * NULL: nothing to do. */
     enum kerr (*flush)(struct inode *inode, enum inode_flush what);
 
-    /* No users, no children, no regions. Without links the file ends: its room is given back. In any
-     * case its record is freed, after inode_remove(). KERR_MUST_WAIT, KERR_IO, KERR_AGAIN: it stays,
-     * and is asked again later. Of a file with links only if the file system is not KEEPS_INODES; what
-     * is dirty has been flushed. */
+    /* No users, no children; no regions either, unless the file system KEEPS_INODES: its objects live
+     * on without their inodes. Without links the file ends: its room is given back. In any case its
+     * record is freed, after inode_remove(). KERR_MUST_WAIT, KERR_IO, KERR_AGAIN: it stays, and is asked
+     * again later. Of a file with links only if the file system does not KEEP_INODES; what is dirty has
+     * been flushed. */
     enum kerr (*evict)(struct inode *inode);
 };
 
@@ -255,9 +264,39 @@ void inode_set_parent(struct inode *inode, struct inode *directory);
 /* Evict what is doomed and what must not wait any more. For whoever waits for room on a disk. */
 void inode_evict_doomed(void);
 
+/* INODE's status, if it is dirty, goes to its file system. As flush(). */
+kerr_t inode_flush_status(struct inode *inode);
+
+/* Evict INODE. KERR_BUSY: somebody uses it, or shows it; else as flush() and evict(). */
+kerr_t inode_leave(struct inode *inode);
+
+/* Evict all unused ones of MOUNT. As inode_leave(), for one of them. */
+kerr_t inode_leave_all(const struct mount *mount);
+
 /* Evict up to COUNT unused inodes, the oldest first, of file systems that find them again: for a
  * shortage of memory, which their records and the pages of their objects end. Returns how many. */
 uint32_t inode_trim(uint32_t count);
+
+/* The inode whose object OBJECT is; NULL: none has it, or not any more. */
+static inline struct inode *inode_of_object(const struct object *object)
+{
+    return object->owner;
+}
+
+/*
+ * The path of INODE from the root on, as getcwd() says it, at the end of BUFFER, BYTES bytes: *PATH.
+ *   returns KERR_OK; KERR_NOT_FOUND: no name leads there any more; KERR_NO_ROOM: BUFFER is too small; what
+ *   reading directories may answer
+ */
+kerr_t inode_path(struct inode *inode, char *buffer, uint32_t bytes, const char **path);
+
+/*
+ * Make a file in DIRECTORY, for the kernel: at boot, in /dev. What must wait is waited for.
+ *   *inode   one reference for the caller (INODE NULL: none)
+ *   returns KERR_OK, KERR_EXISTS, and as inode_operations.create()
+ */
+kerr_t inode_make(struct inode *directory, const char *name, const struct inode_wish *wish,
+                  struct inode **inode);
 
 /* All that are in the core, in no order; NULL at the end. */
 struct inode *inode_next(const struct inode *inode);
@@ -329,16 +368,22 @@ extern const struct file_system file_systems_first[], file_systems_end[];
 /* The root of the tree of names, from layer 9's start on: a tmpfs. One reference is the kernel's. */
 extern struct mount *mount_root;
 
+/* A tmpfs that is mounted nowhere, for files without names (memfd_create()). */
+extern struct mount *mount_nowhere;
+
 /*
  * Mount a file system of TYPE on DIRECTORY (NULL: nowhere; the caller has *MOUNT).
  *   SOURCE, OPTIONS: as mount(2)
- *   returns as file_system.mount(); KERR_BAD_VALUE also: no such TYPE; KERR_NO_MEMORY
+ *   returns as file_system.mount(); KERR_UNSUPPORTED: no such TYPE; KERR_NO_MEMORY
  */
 kerr_t mount_add(const char *type, const char *source, const char *options, uint32_t flags,
                  struct inode *directory, struct mount **mount);
 
 /* Undo it. KERR_BUSY: somebody uses it, or something is mounted in it. Else as unmount(). */
 kerr_t mount_remove(struct mount *mount);
+
+/* All of MOUNT is on the disk. As flush(). */
+kerr_t mount_sync(struct mount *mount);
 
 /* All mounts, in their order; NULL at the end. */
 struct mount *mount_next(const struct mount *mount);

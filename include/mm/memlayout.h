@@ -103,6 +103,7 @@ enum temp_page {
     TEMP_FAULT_OLD_TABLE, /* the shared table that is being copied */
     TEMP_TABLE,           /* paging: a new table, or one being torn down */
     TEMP_FRAME,           /* anyone's: zero a frame, look into one */
+    TEMP_SENDFILE,        /* what sendfile() reads, while the other file uses TEMP_FRAME */
     TEMP_REPORT,          /* panic report and prompt: walk what is there */
     TEMP_LEDGER_OLD,      /* checked builds: what an entry led to, and leads to now */
     TEMP_LEDGER_NEW,

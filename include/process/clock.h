@@ -14,6 +14,12 @@ struct time {
     uint32_t nanoseconds; /* below 10^9 */
 };
 
+static inline bool time_is_before(struct time left, struct time right)
+{
+    return left.seconds < right.seconds ||
+           (left.seconds == right.seconds && left.nanoseconds < right.nanoseconds);
+}
+
 /* Since the first process started; and since 1970, as the machine's clock says. */
 struct time clock_monotonic(void);
 struct time clock_real(void);

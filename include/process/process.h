@@ -70,6 +70,7 @@ enum progress_kind {
     PROGRESS_BYTES, /* so many bytes were moved: the call ends, and returns their number */
     PROGRESS_WAIT,  /* when a wait is over, in ticks, not 0: EINTR */
     PROGRESS_SLEPT, /* 1: it has slept: EINTR, or it begins anew (SA_RESTART) */
+    PROGRESS_HOLDS, /* the address of a struct call_holding: EINTR, or it begins anew */
     PROGRESS_STEPS, /* steps of a call that knows no EINTR: the handler runs when it is done */
 };
 struct progress {
@@ -88,7 +89,7 @@ struct fpu;          /* process/fpu.h: x87 and SSE state; NULL: never used */
 struct alarm;        /* process/alarm.c; NULL: none is set */
 struct signal_queue; /* process/signal_queue.c; NULL: nothing was ever queued */
 
-enum { PROCESS_STATES = 2 }; /* parts of layers above that keep something in the record */
+enum { PROCESS_STATES = 3 }; /* parts of layers above that keep something in the record */
 
 /* The call that a process is in, between two runs of its handler. */
 enum in_call {

@@ -39,6 +39,20 @@ static inline uint32_t progress_of(const struct process *self, enum progress_kin
 void progress_note(struct process *self, enum progress_kind kind, uint32_t value);
 
 /*
+ * What a call holds while it sleeps, and is lost when it ends before it has come so far: an end of a named
+ * pipe that waits for the other. In the record of whoever holds it.
+ */
+struct call_holding {
+    void (*drop)(struct call_holding *holding);
+};
+
+/* SELF's call holds HOLDING, until it is taken from it again or dropped. call_held(): what a call that is
+ * repeated holds, or NULL. */
+void call_hold(struct process *self, struct call_holding *holding);
+struct call_holding *call_held(const struct process *self);
+void call_take(struct process *self);
+
+/*
  * The current process, SELF, has done a piece of its call and is to go on: it notes VALUE, and
  * repeats the call after interrupts, keys, signals and the processes whose turn it is. The handler
  * returns what this returns.

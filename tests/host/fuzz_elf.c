@@ -78,7 +78,7 @@ static frame_t make_file(const uint8_t *data, uint32_t bytes, struct program_fil
     for (uint32_t offset = 0; offset < pages * PAGE_BYTES; offset += sizeof(uint32_t))
         machine_frame_write(FRAME(first.n + offset / PAGE_BYTES), offset % PAGE_BYTES / 4,
                             word_of(data, bytes, offset));
-    *file = (struct program_file){.bytes = bytes, .name = "fuzz"};
+    *file = (struct program_file){.bytes = bytes, .name = "fuzz", .path = "fuzz"};
     must(object_create_file(first, pages, &file->object) == KERR_OK);
     return first;
 }
@@ -127,7 +127,9 @@ static void execute(const struct program_file *file)
 {
     static struct elf_image image;
     static struct memory memory;
-    int32_t result = elf_read(file, &image);
+    enum kerr read_error;
+    int32_t result = elf_read(file, &image, &read_error);
+    must(read_error == KERR_OK);
     must(result == 0 || result == -ENOEXEC || result == -EINVAL);
     if (result != 0)
         return;

@@ -5,7 +5,7 @@
 #include "call_runner.h"
 
 #include <arch/i386/gdt.h>
-#include <file/open_file.h>
+#include <file/path.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
 #include <mm/frame.h>
@@ -96,15 +96,76 @@ static bool must_check fill_pipe(struct process *self, struct file *writer)
     return true;
 }
 
+/* What PATH leads to. */
+static bool must_check open_path(struct process *self, const char *path, uint32_t flags)
+{
+    struct inode *inode;
+    struct file *file;
+    if (path_find(mount_root->root, path, LINKS_FOLLOW, &inode) != 0)
+        return false;
+    bool made = file_create(file_operations_of(inode), inode, flags, &file) == KERR_OK;
+    inode_put(inode);
+    return made && add_file(self, file);
+}
+
+/* ---- files ---- */
+
+static struct mount *mount;
+
+static bool must_check make(const char *name, const struct inode_wish *wish)
+{
+    return inode_make(mount->root, name, wish, NULL) == KERR_OK;
+}
+
+static bool must_check fill_file(void)
+{
+    struct inode *inode;
+    uint8_t bytes[100];
+    if (path_find(mount->root, "a", LINKS_KEEP, &inode) != 0)
+        return false;
+    enum kerr error = KERR_OK;
+    for (uint32_t i = 0; i < FILE_HOLDS && error == KERR_OK; i += sizeof(bytes)) {
+        memset(bytes, (int)(i / sizeof(bytes)), sizeof(bytes));
+        error = regular_write_kernel(inode, i, bytes, sizeof(bytes));
+    }
+    inode_put(inode);
+    return error == KERR_OK;
+}
+
+static bool must_check mount_files(void)
+{
+    static const struct inode_wish file = {.mode = S_IFREG | 0644},
+                                   link = {.mode = S_IFLNK | 0777,
+                                           .target = "a",
+                                           .target_bytes = 1},
+                                   directory = {.mode = S_IFDIR | 0755};
+    struct inode *tmp;
+    if (path_find(mount_root->root, "/tmp", LINKS_FOLLOW, &tmp) != 0)
+        return false;
+    enum kerr error = mount_add("tmpfs", "test", "", 0, tmp, &mount);
+    inode_put(tmp);
+    return error == KERR_OK && make("a", &file) && make("l", &link) && make("d", &directory) &&
+           fill_file();
+}
+
+/* What a program has mounted upon it goes first. */
+static void unmount_files(void)
+{
+    struct mount *last = NULL;
+    for (struct mount *next = mount_next(NULL); next != NULL; next = mount_next(next))
+        last = next;
+    if (last != mount && last->covered != NULL)
+        EXPECT(mount_remove(last) == KERR_OK);
+    EXPECT(mount_remove(mount) == KERR_OK);
+}
+
 static bool must_check open_files(struct process *self)
 {
-    struct file *zero, *reader, *writer, *directory;
-    return file_create(&zero_operations, node_child(node_child(&root_node, 0), 1), O_RDWR, &zero) ==
-               KERR_OK &&
-           add_file(self, zero) && pipe_create(0, &reader, &writer) == KERR_OK &&
-           add_file(self, reader) && add_file(self, writer) && fill_pipe(self, writer) &&
-           file_create(&directory_operations, &root_node, O_RDONLY, &directory) == KERR_OK &&
-           add_file(self, directory);
+    struct file *reader, *writer;
+    return mount_files() && open_path(self, "/dev/zero", O_RDWR) &&
+           pipe_create(0, &reader, &writer) == KERR_OK && add_file(self, reader) &&
+           add_file(self, writer) && fill_pipe(self, writer) && open_path(self, "/", O_RDONLY) &&
+           open_path(self, "/tmp/a", O_RDWR);
 }
 
 static struct process *begin(const struct call_case *call)
@@ -267,12 +328,42 @@ static uint32_t sum_of_pipe(struct process *self, struct file *file, uint32_t su
     }
 }
 
+/* What INODE is, and holds; not when. */
+static uint32_t sum_of_inode(struct inode *inode, uint32_t sum)
+{
+    uint8_t bytes[128];
+    ADD(sum, inode->status.mode);
+    ADD(sum, inode->status.links);
+    ADD(sum, inode->status.user);
+    ADD(sum, inode->status.bytes);
+    for (uint64_t i = 0; inode_type(inode) == S_IFREG && i < inode->status.bytes;
+         i += sizeof(bytes)) {
+        EXPECT(regular_read_kernel(inode, i, bytes, sizeof(bytes)) == KERR_OK);
+        ADD(sum, bytes);
+    }
+    return sum;
+}
+
+static uint32_t sum_of_mount(uint32_t sum)
+{
+    struct directory_entry entry = {.cursor = 2};
+    while (mount->root->operations->read_directory(mount->root, entry.cursor, &entry) == KERR_OK) {
+        struct inode *inode;
+        sum = sum_of(sum, entry.name.text, entry.name.length);
+        EXPECT(mount->root->operations->lookup(mount->root, entry.name, &inode) == KERR_OK);
+        sum = sum_of_inode(inode, sum);
+        inode_put(inode);
+    }
+    return sum;
+}
+
 static uint32_t sum_of_files(struct process *self, uint32_t sum, uint32_t *count)
 {
     const struct files *files = files_of(self);
     *count = 0;
     sum = sum_of(sum, (const void *)&files->directory, sizeof(void *));
     ADD(sum, files->mask);
+    sum = sum_of_mount(sum);
     for (uint32_t i = 0; i < files->capacity; i++) {
         struct file *file = files->slots[i].file;
         if (file == NULL)
@@ -351,6 +442,7 @@ void call_run(const struct call_case *call, enum arena_kind kind, void (*prepare
     else if (!outcome->is_stuck)
         tell(self, outcome);
     end(self);
+    unmount_files();
     space_switch(&boot_space);
     if (shared != NULL)
         memory_put(shared); /* set_up played another process that has it */

@@ -30,9 +30,13 @@ enum {
 #define PLACE(n)      (ARENA + (2u * (n) + 1) * PAGE_BYTES - 2)
 #define WORD_PLACE(n) (PLACE(n) + 2)
 
-/* The descriptors beside 0-2: /dev/zero, a pipe with bytes in it, and the root directory. */
-enum { ZERO_FD = 3, PIPE_READ_FD, PIPE_WRITE_FD, DIRECTORY_FD };
-enum { PIPE_HOLDS = 6000 };
+/*
+ * The descriptors beside 0-2: /dev/zero, a pipe with bytes in it, the root directory, and a file. On /tmp
+ * a tmpfs of the run's own is mounted; it holds that file, "a", the symbolic link "l" to it, and an empty
+ * directory, "d".
+ */
+enum { ZERO_FD = 3, PIPE_READ_FD, PIPE_WRITE_FD, DIRECTORY_FD, FILE_FD };
+enum { PIPE_HOLDS = 6000, FILE_HOLDS = 6000 };
 
 enum case_flags {
     RESULT_VARIES = 1, /* with time, or with the number of a child */

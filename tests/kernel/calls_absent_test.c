@@ -10,7 +10,7 @@
  */
 #include "call_runner.h"
 
-#include <file/open_file.h>
+#include <file/path.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
@@ -44,6 +44,75 @@ static void path_directory(struct process *self)
 {
     (void)self;
     arena_text(PLACE(0), "/dev");
+}
+
+static void path_file(struct process *self)
+{
+    (void)self;
+    arena_text(PLACE(0), "/tmp/a");
+}
+
+static void path_new(struct process *self)
+{
+    (void)self;
+    arena_text(PLACE(0), "/tmp/n");
+}
+
+static void path_of_link(struct process *self)
+{
+    (void)self;
+    arena_text(PLACE(0), "/tmp/l");
+}
+
+static void path_empty_directory(struct process *self)
+{
+    (void)self;
+    arena_text(PLACE(0), "/tmp/d");
+}
+
+static void path_file_and_new(struct process *self)
+{
+    (void)self;
+    arena_text(PLACE(0), "/tmp/a");
+    arena_text(PLACE(1), "/tmp/n");
+}
+
+static void path_file_and_times(struct process *self)
+{
+    path_file(self);
+    ARENA_WORDS(PLACE(1), 100, 5, 200, 6, 300, 7, 0, 0);
+}
+
+static void path_mount(struct process *self)
+{
+    (void)self;
+    arena_text(PLACE(0), "source");
+    arena_text(PLACE(1), "/tmp/d");
+    arena_text(PLACE(2), "tmpfs");
+    arena_text(PLACE(3), "size=1M");
+}
+
+static void path_mounted(struct process *self)
+{
+    struct mount *mount;
+    struct inode *directory;
+    path_empty_directory(self);
+    EXPECT(path_find(mount_root->root, "/tmp/d", LINKS_FOLLOW, &directory) == 0);
+    EXPECT(mount_add("tmpfs", "inner", "", 0, directory, &mount) == KERR_OK);
+    inode_put(directory);
+}
+
+/* A lock of bytes 10 to 29, for writing. */
+static void a_lock(struct process *self)
+{
+    (void)self;
+    ARENA_WORDS(PLACE(0), 1, 10, 20, 0);
+}
+
+static void a_lock_64(struct process *self)
+{
+    (void)self;
+    ARENA_WORDS(PLACE(0), 1, 10, 0, 20, 0, 0);
 }
 
 /* Two pieces, the second across the border of a page, the third in another place. */
@@ -274,19 +343,37 @@ static const struct call_case calls[] = {
     {CALL(3, PIPE_READ_FD, PLACE(0), 5500)},
     {CALL(4, PIPE_WRITE_FD, PLACE(0), 5500)},
     {CALL(4, PIPE_WRITE_FD, PLACE(0), 4000)},
+    {CALL(3, FILE_FD, PLACE(0), 5500)},
+    {CALL(4, FILE_FD, PLACE(0), 5500)},
     {CALL(5, PLACE(0), O_RDWR), .set_up = path_null},
     {CALL(7, UINT32_MAX, PLACE(0), 0), .set_up = a_child_that_ended, .flags = RESULT_VARIES},
     {CALL(8, PLACE(0), 0), .set_up = path_null},
+    {CALL(5, PLACE(0), O_RDWR | O_CREAT | O_EXCL, 0600), .set_up = path_new},
+    {CALL(5, PLACE(0), O_RDWR | O_TRUNC), .set_up = path_file},
+    {CALL(9, PLACE(0), PLACE(1)), .set_up = path_file_and_new},
+    {CALL(10, PLACE(0)), .set_up = path_file},
     {CALL(11, PLACE(0), PLACE(1), PLACE(2)), .set_up = arguments_of_execve},
     {CALL(12, PLACE(0)), .set_up = path_directory},
     {CALL(13, PLACE(0)), .flags = RESULT_VARIES | MEMORY_VARIES},
+    {CALL(14, PLACE(0), S_IFIFO | 0600), .set_up = path_new},
+    {CALL(15, PLACE(0), 0600), .set_up = path_file},
+    {CALL(16, PLACE(0), 7, 8), .set_up = path_of_link},
+    {CALL(21, PLACE(0), PLACE(1), PLACE(2), 0, PLACE(3)), .set_up = path_mount},
+    {CALL(22, PLACE(0)), .set_up = path_mounted},
+    {CALL(30, PLACE(0), PLACE(1)), .set_up = path_file_and_times},
     {CALL(33, PLACE(0), 4), .set_up = path_null},
+    {CALL(38, PLACE(0), PLACE(1)), .set_up = path_file_and_new},
+    {CALL(39, PLACE(0), 0755), .set_up = path_new},
+    {CALL(40, PLACE(0)), .set_up = path_empty_directory},
     {CALL(42, PLACE(0))},
     {CALL(43, PLACE(0)), .flags = RESULT_VARIES},
     {CALL(54, 0, 0x5401, PLACE(0))},                                 /* TCGETS */
     {CALL(54, 0, 0x5413, PLACE(0))},                                 /* TIOCGWINSZ */
     {CALL(54, PIPE_READ_FD, 0x541B, PLACE(0))},                      /* FIONREAD */
     {CALL(54, PIPE_READ_FD, 0x5421, PLACE(0)), .set_up = an_offset}, /* FIONBIO */
+    {CALL(52, PLACE(0), 0), .set_up = path_mounted},
+    {CALL(55, FILE_FD, 6, PLACE(0)), .set_up = a_lock}, /* SETLK */
+    {CALL(55, FILE_FD, 5, PLACE(0)), .set_up = a_lock}, /* GETLK */
     {CALL(67, SIGNAL, PLACE(0), PLACE(1)), .set_up = a_handler},
     {CALL(73, PLACE(0)), .set_up = pending_signal},
     {CALL(75, LIMIT_CORE, PLACE(0))},
@@ -294,8 +381,10 @@ static const struct call_case calls[] = {
     {CALL(77, 0, PLACE(0)), .flags = MEMORY_VARIES},
     {CALL(78, PLACE(0), PLACE(1)), .flags = MEMORY_VARIES},
     {CALL(82, PLACE(3)), .set_up = old_select},
-    {CALL(85, PLACE(0), PLACE(1), 100), .set_up = path_null},
+    {CALL(83, PLACE(0), PLACE(1)), .set_up = path_file_and_new},
+    {CALL(85, PLACE(0), PLACE(1), 100), .set_up = path_of_link},
     {CALL(90, PLACE(0)), .set_up = words_for_mmap},
+    {CALL(92, PLACE(0), 100), .set_up = path_file},
     {CALL(99, PLACE(0), PLACE(1)), .set_up = path_null},
     {CALL(100, ZERO_FD, PLACE(0))},
     {CALL(104, 0, PLACE(0), PLACE(1)), .set_up = an_alarm},
@@ -312,6 +401,7 @@ static const struct call_case calls[] = {
     {CALL(122, PLACE(0))},
     {CALL(126, 0, PLACE(0), PLACE(1)), .set_up = an_offset},
     {CALL(140, DIRECTORY_FD, 0, 5, PLACE(0), 1)},
+    {CALL(141, DIRECTORY_FD, PLACE(0), 4000)},
     {CALL(142, PIPE_WRITE_FD + 1, PLACE(0), PLACE(1), 0, PLACE(2)), .set_up = sets},
     {CALL(145, PIPE_READ_FD, PLACE(0), 2), .set_up = two_pieces},
     {CALL(146, PIPE_WRITE_FD, PLACE(0), 2), .set_up = two_pieces},
@@ -333,20 +423,27 @@ static const struct call_case calls[] = {
     {CALL(179, PLACE(0), MASK_BYTES), .set_up = an_empty_mask, .flags = MEMORY_VARIES,
      .slept = send_signal},
     {CALL(180, ZERO_FD, PLACE(0), 5000)},
+    {CALL(181, FILE_FD, PLACE(0), 5500, 3000)},
+    {CALL(182, PLACE(0), 7, 8), .set_up = path_file},
     {CALL(183, PLACE(0), 100)},
     {CALL(186, PLACE(0), PLACE(1)), .set_up = a_stack},
-    {CALL(187, PIPE_WRITE_FD, ZERO_FD, PLACE(0), 100), .set_up = an_offset},
+    {CALL(187, PIPE_WRITE_FD, FILE_FD, PLACE(0), 100), .set_up = an_offset},
     {CALL(191, LIMIT_STACK, PLACE(0))},
+    {CALL(193, PLACE(0), 100, 0), .set_up = path_file},
     {CALL(195, PLACE(0), PLACE(1)), .set_up = path_null},
     {CALL(196, PLACE(0), PLACE(1)), .set_up = path_null},
     {CALL(197, ZERO_FD, PLACE(0))},
+    {CALL(198, PLACE(0), 7, 8), .set_up = path_of_link},
     {CALL(209, PLACE(0), PLACE(1), PLACE(2))},
     {CALL(211, PLACE(0), PLACE(1), PLACE(2))},
+    {CALL(212, PLACE(0), 7, 8), .set_up = path_file},
     {CALL(218, ARENA, ALL_OF_IT, PLACE(0)), .flags = MEMORY_VARIES},
     {CALL(219, ARENA, ALL_OF_IT, 22)}, /* POPULATE_READ */
     {CALL(219, ARENA, ALL_OF_IT, 23)}, /* POPULATE_WRITE */
     {CALL(220, DIRECTORY_FD, PLACE(0), 4000)},
-    {CALL(239, PIPE_WRITE_FD, ZERO_FD, PLACE(0), 100), .set_up = an_offset},
+    {CALL(221, FILE_FD, 13, PLACE(0)), .set_up = a_lock_64},
+    {CALL(221, FILE_FD, 12, PLACE(0)), .set_up = a_lock_64},
+    {CALL(239, PIPE_WRITE_FD, FILE_FD, PLACE(0), 100), .set_up = an_offset},
     {CALL(240, WORD_PLACE(0), 0, 6, PLACE(2)), .set_up = a_word},
     {CALL(240, WORD_PLACE(0), 4, 1, 1, WORD_PLACE(1), 5), .set_up = a_word}, /* CMP_REQUEUE */
     {CALL(240, WORD_PLACE(0), 5, 1, 1, WORD_PLACE(1), 0x10001000),
@@ -361,32 +458,52 @@ static const struct call_case calls[] = {
      .slept = send_signal},
     {CALL(268, PLACE(0), 84, PLACE(1)), .set_up = path_null},
     {CALL(269, ZERO_FD, 84, PLACE(0))},
+    {CALL(271, PLACE(0), PLACE(1)), .set_up = path_file_and_times},
     {CALL(284, 0, 0, PLACE(0), 4, PLACE(1)), .set_up = a_child_that_ended, .flags = MEMORY_VARIES},
     {CALL(295, HERE, PLACE(0), O_RDWR), .set_up = path_null},
+    {CALL(295, HERE, PLACE(0), O_RDWR | O_CREAT, 0600), .set_up = path_new},
+    {CALL(296, HERE, PLACE(0), 0755), .set_up = path_new},
+    {CALL(297, HERE, PLACE(0), S_IFIFO | 0600), .set_up = path_new},
+    {CALL(298, HERE, PLACE(0), 7, 8, 0), .set_up = path_file},
+    {CALL(299, HERE, PLACE(0), PLACE(1)), .set_up = path_file_and_times},
     {CALL(300, HERE, PLACE(0), PLACE(1)), .set_up = path_null},
-    {CALL(305, HERE, PLACE(0), PLACE(1), 100), .set_up = path_null},
+    {CALL(301, HERE, PLACE(0), 0), .set_up = path_file},
+    {CALL(302, HERE, PLACE(0), HERE, PLACE(1)), .set_up = path_file_and_new},
+    {CALL(303, HERE, PLACE(0), HERE, PLACE(1), 0), .set_up = path_file_and_new},
+    {CALL(304, PLACE(0), HERE, PLACE(1)), .set_up = path_file_and_new},
+    {CALL(305, HERE, PLACE(0), PLACE(1), 100), .set_up = path_of_link},
+    {CALL(306, HERE, PLACE(0), 0600), .set_up = path_file},
     {CALL(307, HERE, PLACE(0), 4), .set_up = path_null},
     {CALL(308, PIPE_WRITE_FD + 1, PLACE(0), PLACE(1), 0, PLACE(2), PLACE(3)), .set_up = sets},
     {CALL(309, PLACE(0), 2, PLACE(1), PLACE(2), MASK_BYTES), .set_up = two_descriptors},
     {CALL(318, PLACE(0), PLACE(1))},
+    {CALL(320, HERE, PLACE(0), PLACE(1), 0), .set_up = path_file_and_times},
     {CALL(331, PLACE(0), O_CLOEXEC)},
+    {CALL(333, FILE_FD, PLACE(0), 2, 100), .set_up = two_pieces},
+    {CALL(334, FILE_FD, PLACE(0), 2, 100), .set_up = two_pieces},
     {CALL(335, 0, 0, SIGNAL, PLACE(0)), .set_up = blocked_signal_to_thread},
     {CALL(340, 0, LIMIT_CORE, PLACE(0), PLACE(1))},
     {CALL(347, 0, PLACE(0), 1, PLACE(1), 1), .set_up = peer_pieces},
     {CALL(348, 0, PLACE(0), 1, PLACE(1), 1), .set_up = peer_pieces},
+    {CALL(353, HERE, PLACE(0), HERE, PLACE(1), 1), .set_up = path_file_and_new},
     {CALL(355, PLACE(0), 5000), .flags = MEMORY_VARIES},
+    {CALL(356, PLACE(0), 1), .set_up = path_file},
     {CALL(376, ARENA, ALL_OF_IT, 0)},
+    {CALL(378, FILE_FD, PLACE(0), 2, 100), .set_up = two_pieces},
+    {CALL(379, FILE_FD, PLACE(0), 2, 100), .set_up = two_pieces},
     {CALL(383, HERE, PLACE(0), 0, 0x7FF, PLACE(1)), .set_up = path_null},
     {CALL(403, 1, PLACE(0)), .flags = MEMORY_VARIES},
     {CALL(406, 1, PLACE(0))},
     {CALL(407, 1, 0, PLACE(0), PLACE(1))},
     {CALL(407, 1, 0, PLACE(0), PLACE(1)), .set_up = long_sleep, .flags = MEMORY_VARIES,
      .slept = send_signal},
+    {CALL(412, HERE, PLACE(0), PLACE(1), 0), .set_up = path_file_and_times},
     {CALL(413, PIPE_WRITE_FD + 1, PLACE(0), PLACE(1), 0, PLACE(2), PLACE(3)), .set_up = sets},
     {CALL(414, PLACE(0), 2, PLACE(1), PLACE(2), MASK_BYTES), .set_up = two_descriptors},
     {CALL(421, PLACE(0), PLACE(1), PLACE(2), MASK_BYTES), .set_up = pending_signal},
     {CALL(422, WORD_PLACE(0), 0, 6, PLACE(2)), .set_up = a_word},
     {CALL(439, HERE, PLACE(0), 4), .set_up = path_null},
+    {CALL(452, HERE, PLACE(0), 0600, 0), .set_up = path_file},
 
     /* What is told lies where what was asked for is. */
     {CALL(67, SIGNAL, ACROSS, ACROSS), .set_up = a_handler},
@@ -402,14 +519,14 @@ static const struct call_case calls[] = {
     {CALL(340, 0, LIMIT_CORE, ACROSS, ACROSS), .set_up = a_limit},
 };
 
-/* These get no address, or look at nothing there: pwrite64, as all that has an offset is read-only or
- * swallows; set_robust_list, which is only accepted; getgroups, as there are none; mmap2, munmap and
- * their kind, which are about regions. */
+/* These get no address, or look at nothing there: set_robust_list, which is only accepted; getgroups, as
+ * there are none; mmap2, munmap and their kind, which are about regions. */
 static const uint16_t touch_nothing[] = {
-    2,   6,   19,  20,  23,  24,  27,  29,  36,  37,  41,  45,  46,  47,  48,  49,  50,  55,  57,
-    60,  63,  64,  65,  66,  70,  71,  72,  80,  88,  91,  118, 123, 125, 132, 133, 136, 138, 139,
-    144, 147, 148, 151, 153, 158, 164, 170, 181, 190, 192, 199, 200, 201, 202, 203, 204, 205, 208,
-    210, 213, 214, 215, 216, 221, 224, 238, 258, 270, 311, 330, 375, 384, 386, 436,
+    2,   6,   19,  20,  23,  24,  27,  29,  36,  37,  41,  45,  46,  47,  48,  49,  50,
+    57,  60,  63,  64,  65,  66,  70,  71,  72,  80,  88,  91,  93,  94,  95,  118, 123,
+    125, 132, 133, 136, 138, 139, 143, 144, 147, 148, 151, 153, 158, 164, 170, 190, 192,
+    194, 199, 200, 201, 202, 203, 204, 205, 207, 208, 210, 213, 214, 215, 216, 224, 225,
+    238, 250, 258, 270, 272, 311, 314, 324, 330, 344, 375, 384, 386, 436,
 };
 
 /* ---- how the pages arrive ---- */
@@ -515,7 +632,7 @@ static void run_with_failing_page(const struct call_case *call, enum arena_kind 
     else if (!told && !ended && !(call->flags & RESULT_VARIES) &&
              (outcome.result < 0 || outcome.result > reference.result))
         complain(call, "an error, or less");
-    if (told && outcome.descriptors > DIRECTORY_FD + 1)
+    if (told && outcome.descriptors > FILE_FD + 1)
         complain(call, "no descriptor is left");
 }
 
@@ -573,7 +690,7 @@ static void few_frames(void)
 static bool is_refused(const struct call_case *call)
 {
     bool told = outcome.result == -ENOMEM || outcome.result == -EAGAIN || outcome.result == -ENFILE;
-    if (told && outcome.descriptors > DIRECTORY_FD + 1)
+    if (told && outcome.descriptors > FILE_FD + 1)
         complain(call, "no descriptor is left");
     return told && outcome.result != reference.result;
 }

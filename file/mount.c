@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 9. File systems and where they are mounted (include/file/inode.h).
+ *
+ * A mount belongs to the directory that it covers: a walk that comes to that directory goes on at
+ * the mount's root, and ".." of the root goes on at the directory. A directory is covered once; what
+ * is mounted on a mount's root covers that root.
+ */
+#include <kernel/panic.h>
+#include <kernel/string.h>
+#include <mm/heap.h>
+
+#include "open_file.h"
+
+static struct list mounts = {&mounts, &mounts};
+static uint32_t devices; /* numbers of file systems that are on no device: 0, 1, ... */
+
+struct mount *mount_root, *mount_nowhere;
+
+struct mount *mount_next(const struct mount *mount)
+{
+    const struct list *next = mount == NULL ? mounts.next : mount->link.next;
+    return next == &mounts ? NULL : container_of(next, struct mount, link);
+}
+
+static const struct file_system *find_file_system(const char *type)
+{
+    for (const struct file_system *system = file_systems_first; system < file_systems_end; system++)
+        if (strcmp(system->name, type) == 0)
+            return system;
+    return NULL;
+}
+
+enum kerr mount_add(const char *type, const char *source, const char *options, uint32_t flags,
+                    struct inode *directory, struct mount **mount)
+{
+    const struct file_system *system = find_file_system(type);
+    void *block;
+    if (system == NULL)
+        return KERR_UNSUPPORTED;
+    enum kerr error = kmalloc(sizeof(**mount), &block);
+    if (error != KERR_OK)
+        return error;
+    struct mount *new = block;
+    *new = (struct mount){.file_system = system, .flags = flags, .device = ++devices};
+    text_copy(new->source, sizeof(new->source), source);
+    error = system->mount(new, options);
+    if (error != KERR_OK) {
+        kfree(new);
+        return error;
+    }
+    inode_set_parent(new->root, new->root);
+    list_add_last(&mounts, &new->link);
+    if (directory != NULL) {
+        inode_get(directory);
+        new->covered = directory;
+        directory->covered_by = new;
+    }
+    *mount = new;
+    return KERR_OK;
+}
+
+/* Somebody uses MOUNT, beside the mount itself. */
+static bool is_busy(const struct mount *mount)
+{
+    for (struct inode *inode = inode_next(NULL); inode != NULL; inode = inode_next(inode))
+        if (inode->mount == mount &&
+            (inode->references > (inode == mount->root) || inode->covered_by != NULL ||
+             (inode->object != NULL && inode->object->references > 1)))
+            return true;
+    return false;
+}
+
+enum kerr mount_remove(struct mount *mount)
+{
+    inode_evict_doomed();
+    if (mount == mount_root || mount == mount_nowhere || is_busy(mount))
+        return KERR_BUSY;
+    enum kerr error = inode_leave_all(mount);
+    if (error == KERR_OK)
+        error = mount->file_system->unmount(mount);
+    if (error != KERR_OK)
+        return error;
+    if (mount->covered != NULL) {
+        mount->covered->covered_by = NULL;
+        inode_put(mount->covered);
+    }
+    list_remove(&mount->link);
+    kfree(mount);
+    return KERR_OK;
+}
+
+/* ---- sync ---- */
+
+enum kerr mount_sync(struct mount *mount)
+{
+    enum kerr error = KERR_OK;
+    inode_evict_doomed();
+    if (mount->file_system->sync == NULL)
+        return KERR_OK;
+    for (struct inode *inode = inode_next(NULL); inode != NULL && error == KERR_OK;
+         inode = inode_next(inode))
+        if (inode->mount == mount)
+            error = inode_flush_status(inode);
+    return error == KERR_OK ? mount->file_system->sync(mount) : error;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 9. Regular files of every file system: their bytes are those of their pages, which
+ * read(), write(), mmap() and execve() see at once.
+ *
+ * A page at a time: it is brought (which may have to wait), then the bytes are copied (which may
+ * fail at the program's memory), then the file is told how far it reaches now. Long transfers are
+ * done in pieces.
+ * Source: Linux manual pages read(2), write(2), lseek(2).
+ */
+#include <arch/i386/entry.h>
+#include <kernel/string.h>
+#include <process/limits.h>
+#include <process/signal.h>
+
+#include "open_file.h"
+
+/* ---- reading ---- */
+
+/* BYTES bytes from OFFSET on, within one page. *IS_OF_FILE: the error is the file's, not the program's. */
+static enum kerr read_page(struct inode *inode, uint64_t offset, struct transfer *transfer,
+                           uint32_t bytes, bool *is_of_file)
+{
+    frame_t frame;
+    uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
+    *is_of_file = false;
+    enum kerr error =
+        inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT), PAGE_TO_READ, &frame);
+    if (error == KERR_NOT_FOUND)
+        return transfer_zeros(transfer, bytes);
+    *is_of_file = error != KERR_OK;
+    if (error != KERR_OK)
+        return error;
+    /* The copy may fault: the fault path has temporary pages of its own. */
+    const uint8_t *page = temp_map(TEMP_FRAME, frame);
+    error = transfer_to_user(transfer, page + in_page, bytes);
+    temp_unmap(TEMP_FRAME);
+    return error;
+}
+
+/* How much of the page at OFFSET, of a file that ends at END, is moved by the next step. */
+static uint32_t next_step(struct transfer *transfer, uint64_t offset, uint64_t end)
+{
+    uint32_t bytes = PAGE_BYTES - (uint32_t)offset % PAGE_BYTES;
+    bytes = end - offset < bytes ? (uint32_t)(end - offset) : bytes;
+    return transfer_step(transfer, bytes);
+}
+
+/* What a call returns that has moved DONE bytes, and then met ERROR. */
+static int32_t failed(struct process *self, const struct transfer *transfer, enum kerr error,
+                      bool is_of_file, uint32_t done)
+{
+    if (!is_of_file || (error_goes_by(error) && !(transfer->flags & TRANSFER_NEVER_SLEEPS)))
+        return transfer_failed(self, transfer, error, done);
+    if (done > 0)
+        return (int32_t)done;
+    if (error_goes_by(error))
+        return error == KERR_NO_MEMORY ? -ENOMEM : -EAGAIN;
+    return file_failed(error);
+}
+
+static int32_t regular_read(struct process *self, struct file *file, struct transfer *transfer)
+{
+    struct inode *inode = file->inode;
+    uint32_t before = transfer_begin(self, transfer), done = 0;
+    enum kerr error = KERR_OK;
+    bool is_of_file = false;
+    uint64_t *position = transfer_position(file, transfer);
+    if (transfer->flags & TRANSFER_AT_POSITION) /* an argument of the call: it has not moved on */
+        *position += before;
+    uint64_t start = *position, end = inode->status.bytes;
+    if (start >= end)
+        return (int32_t)before;
+    end = end - start > transfer->bytes ? start + transfer->bytes : end;
+    while (start + done < end && done < CALL_PIECE_BYTES && error == KERR_OK) {
+        uint32_t bytes = next_step(transfer, start + done, end);
+        error = read_page(inode, start + done, transfer, bytes, &is_of_file);
+        if (error == KERR_OK)
+            done += bytes;
+    }
+    *position = start + done;
+    file_was_read(file);
+    if (error != KERR_OK)
+        return failed(self, transfer, error, is_of_file, before + done);
+    return start + done < end ? transfer_goes_on(self, transfer, before + done)
+                              : (int32_t)(before + done);
+}
+
+/* Once a day, or if it was changed since it was read last. */
+void file_was_read(struct file *file)
+{
+    enum { DAY_SECONDS = 24 * 60 * 60 };
+    struct inode *inode = file->inode;
+    const struct inode_status *status = &inode->status;
+    if ((file->flags & O_NOATIME) ||
+        (inode->mount->flags & (MOUNT_READ_ONLY | MOUNT_NO_ACCESS_TIMES)))
+        return;
+    if (time_is_before(status->modified, status->accessed) &&
+        time_is_before(status->changed, status->accessed) &&
+        clock_real().seconds - status->accessed.seconds < DAY_SECONDS)
+        return;
+    inode_touch(inode, TIME_ACCESSED);
+}
+
+/* ---- writing ---- */
+
+/* BYTES bytes to OFFSET, within one page. *IS_OF_FILE: the error is the file's, not the program's. */
+static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfer *transfer,
+                            uint32_t bytes, bool *is_of_file)
+{
+    frame_t frame;
+    uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
+    *is_of_file = true;
+    enum kerr error =
+        inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT), PAGE_TO_WRITE, &frame);
+    if (error != KERR_OK)
+        return error;
+    *is_of_file = false;
+    uint8_t *page = temp_map(TEMP_FRAME, frame);
+    error = transfer_from_user(transfer, page + in_page, bytes);
+    temp_unmap(TEMP_FRAME);
+    inode->operations->page_written(inode, error == KERR_OK ? offset + bytes : 0);
+    return error;
+}
+
+/* The end that FILE's writes may reach. */
+static uint64_t end_of_writes(const struct process *self, const struct file *file)
+{
+    uint64_t end = file->flags & O_LARGEFILE ? FILE_BYTES_MAX : INT32_MAX;
+    uint32_t soft = self->limits->pair[LIMIT_FSIZE].soft;
+    return soft != LIMIT_NONE && soft < end ? soft : end;
+}
+
+/* Nothing can be written at or behind the END of FILE's writes. */
+static int32_t refuse_at_end(struct process *self, uint64_t end)
+{
+    if (self->limits->pair[LIMIT_FSIZE].soft == end)
+        signal_send(self, SIGXFSZ, self->pid);
+    return -EFBIG;
+}
+
+/* What is in the file is on the disk before the call ends (O_SYNC); DONE bytes were written. */
+static int32_t finish_write(struct process *self, const struct file *file,
+                            const struct transfer *transfer, uint32_t done)
+{
+    struct inode *inode = file->inode;
+    bool is_synchronous = (file->flags & O_DSYNC) || (inode->mount->flags & MOUNT_SYNCHRONOUS) != 0;
+    if (likely(!is_synchronous) || inode->operations->flush == NULL || done == 0)
+        return (int32_t)done;
+    enum kerr error =
+        inode->operations->flush(inode, (file->flags & O_SYNC) == O_SYNC ? FLUSH_ALL : FLUSH_DATA);
+    if (error_goes_by(error) && !(transfer->flags & TRANSFER_NEVER_SLEEPS))
+        progress_note(self, PROGRESS_BYTES, done);
+    return error == KERR_OK || (transfer->flags & TRANSFER_NEVER_SLEEPS) ? (int32_t)done
+                                                                         : file_failed(error);
+}
+
+static int32_t regular_write(struct process *self, struct file *file, struct transfer *transfer)
+{
+    struct inode *inode = file->inode;
+    uint32_t before = transfer_begin(self, transfer), done = 0;
+    uint64_t *position = transfer_position(file, transfer), limit = end_of_writes(self, file);
+    enum kerr error = KERR_OK;
+    bool is_of_file = false;
+    if (transfer->bytes == 0)
+        return finish_write(self, file, transfer, before);
+    if (transfer->flags & TRANSFER_AT_POSITION)
+        *position += before;
+    uint64_t start = file->flags & O_APPEND ? inode->status.bytes : *position;
+    if (start >= limit)
+        return before > 0 ? (int32_t)before : refuse_at_end(self, limit);
+    uint64_t end = limit - start > transfer->bytes ? start + transfer->bytes : limit;
+    while (start + done < end && done < CALL_PIECE_BYTES && error == KERR_OK) {
+        uint32_t bytes = next_step(transfer, start + done, end);
+        error = write_page(inode, start + done, transfer, bytes, &is_of_file);
+        if (error == KERR_OK)
+            done += bytes;
+    }
+    if (done > 0) {
+        *position = start + done;
+        inode_touch(inode, TIME_MODIFIED | TIME_CHANGED);
+    }
+    if (error != KERR_OK)
+        return failed(self, transfer, error, is_of_file, before + done);
+    return start + done < end ? transfer_goes_on(self, transfer, before + done)
+                              : finish_write(self, file, transfer, before + done);
+}
+
+/* ---- for the kernel ---- */
+
+enum kerr regular_read_kernel(struct inode *inode, uint64_t offset, void *to, uint32_t bytes)
+{
+    struct transfer transfer = transfer_of_kernel(to, bytes);
+    enum kerr error = KERR_OK;
+    bool ignored;
+    while (transfer.bytes > 0 && error == KERR_OK) {
+        if (offset >= inode->status.bytes)
+            return transfer_zeros(&transfer, transfer.bytes);
+        uint32_t step = next_step(&transfer, offset, UINT64_MAX);
+        error = read_page(inode, offset, &transfer, step, &ignored);
+        offset += step;
+    }
+    return error;
+}
+
+enum kerr regular_write_kernel(struct inode *inode, uint64_t offset, const void *from,
+                               uint32_t bytes)
+{
+    struct transfer transfer = transfer_of_kernel((void *)(uintptr_t)from, bytes);
+    enum kerr error = KERR_OK;
+    bool ignored;
+    while (transfer.bytes > 0 && error == KERR_OK) {
+        uint32_t step = next_step(&transfer, offset, UINT64_MAX);
+        error = write_page(inode, offset, &transfer, step, &ignored);
+        offset += step;
+    }
+    return error;
+}
+
+/* ---- the rest ---- */
+
+static int32_t regular_ioctl(struct process *self, struct file *file, uint32_t request,
+                             uint32_t argument)
+{
+    (void)self;
+    if (request != FIONREAD)
+        return -ENOTTY;
+    uint64_t bytes = file->inode->status.bytes;
+    uint32_t left = file->offset < bytes ? (uint32_t)(bytes - file->offset) : 0;
+    enum kerr error = user_write(argument, &left, sizeof(left));
+    return error == KERR_OK ? 0 : user_access_failed(error);
+}
+
+/* What ends with the last descriptor, if no name leads there. */
+static uint32_t regular_footprint(const struct file *file)
+{
+    const struct inode *inode = file->inode;
+    if (inode->status.links > 0 || inode->object == NULL)
+        return 0;
+    return inode->object->real_pages * PAGE_BYTES / inode->references;
+}
+
+const struct file_operations regular_operations = {.read = regular_read,
+                                                   .write = regular_write,
+                                                   .ioctl = regular_ioctl,
+                                                   .footprint = regular_footprint,
+                                                   .seek = SEEK_ANYWHERE};
