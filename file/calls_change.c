@@ -330,8 +330,8 @@ static int32_t read_time_words(uint32_t address, bool is_64, int64_t seconds[2],
 static int32_t read_timespecs(uint32_t address, bool is_64, struct time_wish wishes[2])
 {
     enum { UTIME_NOW = 0x3FFFFFFF, UTIME_OMIT = 0x3FFFFFFE };
-    int64_t seconds[2];
-    uint32_t fractions[2];
+    int64_t seconds[2] = {0};
+    uint32_t fractions[2] = {0};
     if (address == 0) {
         wishes[0] = wishes[1] = both_now[0];
         return 0;
@@ -351,8 +351,8 @@ static int32_t read_timespecs(uint32_t address, bool is_64, struct time_wish wis
 
 static int32_t read_timevals(uint32_t address, struct time_wish wishes[2])
 {
-    int64_t seconds[2];
-    uint32_t fractions[2];
+    int64_t seconds[2] = {0};
+    uint32_t fractions[2] = {0};
     wishes[0] = wishes[1] = both_now[0];
     if (address == 0)
         return 0;

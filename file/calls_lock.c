@@ -10,6 +10,7 @@
  */
 #include "locks.h"
 
+#include <kernel/panic.h>
 #include <mm/heap.h>
 
 enum { LOCKS_MAX = 0x4000 };
@@ -77,6 +78,7 @@ static enum kerr prepare(struct file_lock *spare[2])
 static void add(struct inode *inode, struct file_lock **spare, const struct file_lock *contents)
 {
     struct file_lock *lock = *spare;
+    ASSERT(lock != NULL, "a change makes more locks than two");
     *spare = NULL;
     *lock = *contents;
     list_add_last(&inode->locks, &lock->link);
@@ -279,7 +281,7 @@ _Static_assert(sizeof(struct flock64) == 24, "as the i386 ABI has it");
 
 static int32_t read_flock(uint32_t address, bool is_64, struct flock64 *lock)
 {
-    struct flock small;
+    struct flock small = {0};
     enum kerr error =
         is_64 ? user_read(lock, address, sizeof(*lock)) : user_read(&small, address, sizeof(small));
     if (error != KERR_OK)
@@ -361,7 +363,7 @@ int32_t lock_command(struct process *self, struct file *file, uint32_t command, 
     struct lock_wish wish = {.owner = is_of_file ? (const void *)file : self,
                              .pid = is_of_file ? LOCK_OF_NOBODY : self->pid,
                              .waits = command == base + 2};
-    struct flock64 lock;
+    struct flock64 lock = {0};
     int32_t result = read_flock(address, is_64, &lock);
     if (result != 0)
         return result;

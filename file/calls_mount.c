@@ -183,7 +183,7 @@ typedef int32_t teller_t(const struct statfs64 *status, uint32_t address);
 
 static int32_t statfs_path(struct process *self, teller_t *tell, uint32_t address)
 {
-    struct statfs64 status;
+    struct statfs64 status = {0};
     struct inode *inode;
     int32_t result = path_find_user(self, AT_FDCWD, ARG1, LINKS_FOLLOW, &inode);
     if (result == 0)
@@ -194,7 +194,7 @@ static int32_t statfs_path(struct process *self, teller_t *tell, uint32_t addres
 
 static int32_t statfs_descriptor(const struct process *self, teller_t *tell, uint32_t address)
 {
-    struct statfs64 status;
+    struct statfs64 status = {0};
     const struct file *file = file_at(self, ARG1);
     if (file == NULL)
         return -EBADF;

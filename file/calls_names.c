@@ -11,6 +11,9 @@
 
 #include "path.h"
 
+/* The text that the call is about: what a symbolic link says, the working directory. */
+static char text[PATH_BYTES_MAX];
+
 enum unlink_flags { AT_REMOVEDIR = 0x200 };
 enum link_flags { AT_SYMLINK_FOLLOW = 0x400 };
 enum rename_flags { RENAME_NOREPLACE = 1 };
@@ -111,7 +114,6 @@ SYSTEM_CALL(297, mknodat)
 
 static int32_t make_link(struct process *self, uint32_t target, int32_t directory, uint32_t path)
 {
-    static char text[PATH_BYTES_MAX];
     const char *read;
     int32_t result = path_read(target, &read);
     if (result != 0)
@@ -353,7 +355,6 @@ SYSTEM_CALL(353, renameat2)
 static int32_t read_link(struct process *self, int32_t directory, uint32_t path, uint32_t buffer,
                          uint32_t bytes)
 {
-    static char target[PATH_BYTES_MAX];
     struct inode *inode;
     uint32_t length = 0;
     if ((int32_t)bytes <= 0)
@@ -363,12 +364,12 @@ static int32_t read_link(struct process *self, int32_t directory, uint32_t path,
         return result;
     enum kerr error = inode_type(inode) != S_IFLNK
                           ? KERR_BAD_VALUE
-                          : inode->operations->read_link(inode, target, &length);
+                          : inode->operations->read_link(inode, text, &length);
     inode_put(inode);
     if (error != KERR_OK)
         return file_failed(error);
     length = length < bytes ? length : bytes;
-    error = user_replace(buffer, target, length); /* the path may lie there */
+    error = user_replace(buffer, text, length);
     return error == KERR_OK ? (int32_t)length : user_access_failed(error);
 }
 
@@ -415,7 +416,6 @@ SYSTEM_CALL(133, fchdir)
 
 SYSTEM_CALL(183, getcwd)
 {
-    static char text[PATH_BYTES_MAX];
     const char *path;
     enum kerr error = inode_path(files_of(self)->directory, text, sizeof(text), &path);
     if (error == KERR_NO_ROOM)

@@ -11,7 +11,7 @@
 #include <kernel/channel.h>
 #include <kernel/string.h>
 
-enum { LINKS_MAX = 40, WALK_ROOM = 4 * PATH_BYTES_MAX };
+enum { LINKS_MAX = 40, WALK_ROOM = 2 * PATH_BYTES_MAX };
 
 /* ---- what operations answer ---- */
 

@@ -396,7 +396,7 @@ static enum kerr parse_option(const char *option, struct tmpfs *tmpfs, uint32_t 
 static enum kerr parse_options(const char *options, struct tmpfs *tmpfs, uint32_t *mode)
 {
     enum { OPTION_BYTES = 32 };
-    char option[OPTION_BYTES];
+    char option[OPTION_BYTES] = "";
     enum kerr error = KERR_OK;
     while (*options != '\0' && error == KERR_OK) {
         uint32_t length = 0;

@@ -52,7 +52,7 @@ enum kerr tmpfs_room(struct mount *mount, struct mount_room *room);
 
 /* ---- tmpfs_names.c ---- */
 
-void tmpfs_directory_init(struct tmpfs_inode *directory);
+void tmpfs_directory_init(struct tmpfs_inode *inode);
 
 /* All names of DIRECTORY go, whatever they name: its file system ends. */
 void tmpfs_directory_clear(struct tmpfs_inode *directory);
@@ -62,8 +62,7 @@ enum kerr tmpfs_link(struct inode *directory, struct name name, struct inode *in
 enum kerr tmpfs_remove(struct inode *directory, struct name name, struct inode *inode);
 enum kerr tmpfs_rename(struct inode *from, struct name from_name, struct inode *inode,
                        struct inode *to, struct name to_name, struct inode *replaced);
-enum kerr tmpfs_read_directory(struct inode *directory, uint64_t cursor,
-                               struct directory_entry *entry);
+enum kerr tmpfs_read_directory(struct inode *inode, uint64_t cursor, struct directory_entry *entry);
 
 /* NAME becomes the name of INODE in DIRECTORY; no links are counted. */
 kerr_t tmpfs_add_name(struct tmpfs_inode *directory, struct name name, struct inode *inode);

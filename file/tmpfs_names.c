@@ -64,7 +64,7 @@ static struct entry *find_entry(struct inode *directory, struct name name)
 static void count_names(struct tmpfs_inode *inode, uint32_t change)
 {
     inode->directory.count += change;
-    inode->inode.status.bytes = (inode->directory.count + FIRST_CURSOR) * ENTRY_BYTES;
+    inode->inode.status.bytes = (uint64_t)(inode->directory.count + FIRST_CURSOR) * ENTRY_BYTES;
 }
 
 void tmpfs_directory_init(struct tmpfs_inode *inode)
@@ -80,7 +80,7 @@ enum kerr tmpfs_add_name(struct tmpfs_inode *directory, struct name name, struct
     struct rb_node *parent;
     enum rb_side side;
     void *block;
-    enum kerr error = kmalloc(sizeof(struct entry) + name.length, &block);
+    enum kerr error = kmalloc(offsetof(struct entry, text) + name.length, &block);
     if (error != KERR_OK)
         return error;
     struct entry *entry = block, *taken = find(names, name, &parent, &side);
