@@ -132,6 +132,8 @@ static bool take_step(struct channel *channel)
     if (fails(channel, FAULT_ERROR)) {
         *status = DRDY | DSC | ERR;
         channel->error = 0x40;
+        if (is_dma && channel->is_write) /* the drive has all, and can't write it */
+            channel->bm_status &= (uint8_t)~BM_ACTIVE;
     } else if (fails(channel, FAULT_DEFECT)) {
         *status = DRDY | DF;
     } else if (fails(channel, FAULT_SILENT)) {
@@ -428,9 +430,11 @@ static uint8_t read_status(struct channel *channel, bool takes_interrupt)
         channel->looks_busy--;
         return BSY;
     }
-    if (channel->activity == DMA && (channel->bm_status & BM_ACTIVE))
+    if (channel->activity == DMA && (channel->bm_status & BM_ACTIVE)) {
         finish_dma(channel);
-    return *status_of(channel);
+        channel->looks_busy = model_random(12); /* the bus is done, the drive not yet */
+    }
+    return channel->looks_busy > 0 ? BSY : *status_of(channel);
 }
 
 static uint8_t read_register(struct channel *channel, unsigned reg)
