@@ -87,12 +87,14 @@ disks_stay() {
 }
 
 # A disk so large that sectors have numbers of more than 28 bits; the file has holes.
-disk_large() { # "OPTIONS"
-    local sectors=$((1 << 29)) ranges
-    ranges=(0 128 $(((1 << 28) - 64)) 128 $((sectors - 128)) 128)
-    image=$(mktemp "$queue_dir/XXXXXX.img")
+disk_large_make() { # in $image
+    local sectors=$((1 << 29))
     truncate -s $((sectors * 512)) "$image"
-    disk_pattern "$image" a 0 "${ranges[@]}"
+    disk_pattern "$image" a 0 0 128 $(((1 << 28) - 64)) 128 $((sectors - 128)) 128
+}
+disk_large() { # "OPTIONS"
+    image=$(mktemp "$queue_dir/XXXXXX.img")
+    disk_large_make
     boot_some_tests $checked "test=disk testdisk=hda $1" -m 64 -drive "if=ide,format=raw,file=$image"
 }
 
