@@ -66,7 +66,7 @@ static bool simple_command(const struct ata_channel *channel, enum ata_command c
     if (!wait_not_busy(channel, status))
         return false;
     ata_write(channel, ATA_COUNT, count);
-    ata_write(channel, ATA_COMMAND, command);
+    ata_write(channel, ATA_COMMAND, (uint8_t)command);
     ata_pause(channel);
     return wait_not_busy(channel, status) && *status != 0 && !ata_status_failed(*status);
 }
