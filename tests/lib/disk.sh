@@ -158,7 +158,7 @@ disk_silent() { # "OPTIONS"
     image=$(mktemp "$queue_dir/XXXXXX.img")
     disk_pattern "$image" a 0 0 $DISK_SECTORS
     tools/floppy $checked "$image.floppy.img" "$1"
-    QEMU_ARGS="-icount shift=10,sleep=off -drive if=ide,format=raw,throttling.bps-total=100,file=$image" \
+    QEMU_ARGS="-icount shift=10,sleep=off -drive if=ide,format=raw,throttling.bps-total=10,file=$image" \
         session "$image.floppy.img" 'io\nhalt\n' 'hda: read of .*: no answer: reset' \
         'hda: read of .*: given up' 'hda: partitions: a device could not' \
         'hda +1 +0 +0 +0 +0 +1 +2 +3 +3'
