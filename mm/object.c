@@ -7,7 +7,6 @@
 
 #include <kernel/panic.h>
 #include <mm/pager.h>
-#include <mm/space.h>
 
 static struct object *first;
 static uint32_t count;
@@ -112,52 +111,6 @@ void object_put(struct object *object)
 
 /* ---- another size ---- */
 
-static bool shows(const struct space *space, const struct object *object)
-{
-    for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
-        if (region->object == object)
-            return true;
-    return false;
-}
-
-/*
- * No region of SPACE, which is current, shows pages of OBJECT from FROM on any more. *LEFT falls by
- * the regions that show OBJECT.
- */
-static enum kerr hide_in_space(struct space *space, const struct object *object, uint32_t from,
-                               uint32_t *left)
-{
-    enum kerr error = KERR_OK;
-    for (const struct vma *region = vma_first(space); region != NULL && error == KERR_OK;
-         region = vma_next(region)) {
-        if (region->object != object)
-            continue;
-        --*left;
-        uint32_t skipped = from > region->object_page ? from - region->object_page : 0;
-        if (skipped < vma_pages(region))
-            error = vma_discard(space, vaddr_add(vma_start(region), skipped << PAGE_SHIFT),
-                                vma_pages(region) - skipped);
-    }
-    return error;
-}
-
-/* The same for all spaces. In those that end nobody looks any more. */
-static enum kerr hide(const struct object *object, uint32_t from)
-{
-    struct space *before = space_current();
-    uint32_t left = object->references - (object->owner != NULL); /* regions that show it */
-    enum kerr error = KERR_OK;
-    for (struct space *space = space_first(); space != NULL && left > 0 && error == KERR_OK;
-         space = space_next(space)) {
-        if (space->is_ending || !shows(space, object))
-            continue;
-        space_switch(space);
-        error = hide_in_space(space, object, from, &left);
-    }
-    space_switch(before);
-    return error;
-}
-
 /* Pages [FROM, object->pages) are in no region any more: drop their frames. */
 static void drop_from(struct object *object, uint32_t from)
 {
@@ -177,7 +130,7 @@ enum kerr object_resize(struct object *object, uint32_t pages)
         uint32_t from = pages;
         if (object_last_page(object, &last) && (last & ~(PIECE_PAGES - 1u)) > pages)
             from = last & ~(PIECE_PAGES - 1u);
-        enum kerr error = hide(object, from);
+        enum kerr error = object_hide(object, from);
         if (error != KERR_OK)
             return error;
         drop_from(object, from);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Private. Uses: layers 0-3. Used by: mm/object.c.
+ * Layer 4. Private. Uses: layers 0-3. Used by: mm/object*.c.
  *
- * The tree of an object's pages (include/mm/object.h) at its end.
+ * What the units of objects know of each other.
  */
 #ifndef MM_OBJECT_PAGES_H
 #define MM_OBJECT_PAGES_H
@@ -11,5 +11,11 @@
 
 /* OBJECT has no page and no level any more: its references are given back. */
 void object_drop_pages(struct object *object);
+
+/*
+ * No region shows pages of OBJECT from FROM on any more; private copies are gone as well.
+ *   returns KERR_OK, KERR_NO_MEMORY (a shared table had to be copied)
+ */
+kerr_t object_hide(const struct object *object, uint32_t from);
 
 #endif

@@ -56,13 +56,19 @@ static inline void table_count_used(uint32_t slot, int32_t count)
  * Store NEW for OLD, which the caller has just read, into a PTE of an own table; the caller counts
  * the table's used entries. For loops and for the fault path. (The CPU may have set A or D since.)
  */
-#define pte_replace(page, old, new) pte_replace_at(page, old, new, TLB_HERE)
-static inline tlb_debt_t must_check pte_replace_at(vaddr_t page, pte_t old, pte_t new,
-                                                   const char *where)
+#define pte_replace(page, old, new) pte_replace_at(pte_slot(page), page, old, new, TLB_HERE)
+
+/*
+ * The same of PAGE's entry as ENTRY shows it. A table that is shared can be written by way of a
+ * temporary page only, and what is owed is the same: the loaded directory leads there as well.
+ */
+#define pte_replace_by(entry, page, old, new) pte_replace_at(entry, page, old, new, TLB_HERE)
+static inline tlb_debt_t must_check pte_replace_at(volatile uint32_t *entry, vaddr_t page,
+                                                   pte_t old, pte_t new, const char *where)
 {
-    CHECK(((pte_read(page).bits ^ old.bits) & ~(uint32_t)(ENTRY_ACCESSED | ENTRY_DIRTY)) == 0,
+    CHECK(((*entry ^ old.bits) & ~(uint32_t)(ENTRY_ACCESSED | ENTRY_DIRTY)) == 0,
           "the entry of " PRI_VADDR " is not the one that is replaced", ARG_VADDR(page));
-    *pte_slot(page) = new.bits;
+    *entry = new.bits;
     if (CHECKED)
         ledger_pte_stored(page, old, new, where);
     return (tlb_debt_t){page, old.bits, new.bits};
@@ -72,7 +78,7 @@ static inline tlb_debt_t must_check pte_replace_at(vaddr_t page, pte_t old, pte_
 #define pte_write(page, pte) pte_write_at(page, pte, TLB_HERE)
 static inline tlb_debt_t must_check pte_write_at(vaddr_t page, pte_t pte, const char *where)
 {
-    tlb_debt_t debt = pte_replace_at(page, pte_read(page), pte, where);
+    tlb_debt_t debt = pte_replace_at(pte_slot(page), page, pte_read(page), pte, where);
     if ((debt.before == 0) != (debt.after == 0))
         table_count_used(vaddr_to_slot(page), debt.after == 0 ? -1 : 1);
     return debt;

@@ -36,12 +36,11 @@ void table_release_if_empty(uint32_t slot)
 {
     pde_t pde = pde_read(slot);
     frame_t table = pde_frame(pde);
-    if (!pde_is_table(pde) || pde_is_shared(pde) ||
-        frame_record(&frame_pool, table)->used_entries != 0)
+    if (!pde_is_table(pde) || frame_record(&frame_pool, table)->used_entries != 0)
         return;
     /* No page below was present: what the CPU may remember is the PDE and the window page. */
     tlb_invalidate_table(pde_write(slot, PDE_EMPTY));
-    frame_free(&frame_pool, table);
+    frame_put(&frame_pool, table);
 }
 
 /* ---- many entries at once ---- */

@@ -5,13 +5,16 @@
  * The TLB rule, once. A store to an entry that the CPU may walk to goes through one of the writers
  * of entry.h, which return a debt; only the functions below consume it. (Two stores owe nothing by
  * their place: into a table that is linked nowhere yet, and into a shared one by a temporary page,
- * where only RW is lost and every directory entry above refuses writes already: mm/cow.c.)
+ * where only RW is lost and every directory entry above refuses writes already: mm/cow.c. Whoever
+ * empties an entry there owes what he would owe in an own table: mm/cow_lose.c.)
  *
  *   change of an entry                              what is owed
  *   ----------------------------------------------  ------------------------------------------
  *   PTE  not present -> present                     nothing             TLB_WAS_NOT_PRESENT
  *   PTE  more rights, same frame, not in a window   nothing, at the     TLB_MORE_RIGHTS
  *                                                   price of one spurious fault
+ *   PTE  A is cleared, and nothing else             nothing: a page     TLB_MORE_RIGHTS
+ *                                                   in use looks unused
  *   PTE  anything else                              INVLPG of the page  tlb_invalidate_page
  *   PDE  not present -> present                     nothing             TLB_WAS_NOT_PRESENT
  *   PDE  other table, same translations below       INVLPG of the       tlb_invalidate_table

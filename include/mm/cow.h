@@ -106,6 +106,22 @@ kerr_t cow_map(vaddr_t first, uint32_t pages, const frame_t frames[], enum right
 kerr_t cow_allow_write(vaddr_t page);
 
 /*
+ * What entries of others' frames lose. All three change those of the PAGES entries from FIRST on,
+ * all in one slot, that lead to FRAMES (NO_FRAME: to none), and return how many they changed; no
+ * frame is taken, and a table that is shared stays so: it changes for all who share it. Their
+ * regions must be able to say again what was lost.
+ *   cow_take_writes  writable ones become clean: the next write is asked for (cow_allow_write())
+ *   cow_drop_unused  those without the mark of use (A) become empty, and give their reference back
+ *   cow_forget_use   those with the mark lose it
+ *   TLB: paid. Who forgets use pays nothing: what the CPU remembers it does not mark again, so a
+ *   page may look unused though it is used.
+ * (Tables that several spaces share: drop in all of them before use is forgotten in the first.)
+ */
+uint32_t cow_take_writes(vaddr_t first, uint32_t pages, const frame_t frames[]);
+uint32_t cow_drop_unused(vaddr_t first, uint32_t pages, const frame_t frames[]);
+uint32_t cow_forget_use(vaddr_t first, uint32_t pages, const frame_t frames[]);
+
+/*
  * Move what the range holds to the PAGES pages from TO on, which are all empty; the ranges don't
  * overlap. Slots that both ends cover whole move by their directory entry. A promise of a whole
  * slot that is moved in part is emptied, as by cow_release().

@@ -147,6 +147,27 @@ uint32_t object_find_next(const struct object *object, uint32_t page, enum objec
 /* The last page that has a frame: true, and it is *PAGE. False: there is none. */
 bool object_last_page(const struct object *object, uint32_t *page);
 
+/* ---- entries that show pages: for who writes pages out, or gives frames back ---- */
+
+/*
+ * Both change entries in all spaces, for the pages FIRST to LAST of OBJECT. They take no frame, and
+ * no table that is shared is copied. They cost little where nothing is shown: where no region shows
+ * OBJECT, or none of its frames there has references but OBJECT's own.    TLB: paid
+ *
+ * object_take_writes: no shared mapping may write to them any more without asking the pager once
+ * more (before_write). So what is written out is whole, and a later write makes it dirty again.
+ */
+void object_take_writes(const struct object *object, uint32_t first, uint32_t last);
+
+/*
+ * Second chance. An entry, shared or private, that leads to OBJECT's own frame and was used since
+ * the last time (A) is looked at again the next time; one that was not becomes empty, and the next
+ * touch asks its region. Frames that have one reference left can be given back. Pages that a locked
+ * region shows (VMA_LOCKED) are left alone, by whomever else they are shown.
+ *   returns how many entries became empty
+ */
+uint32_t object_age(const struct object *object, uint32_t first, uint32_t last);
+
 /* ---- all of them ---- */
 
 /* All objects, the newest first, and how many there are; NULL at the end. */

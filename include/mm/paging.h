@@ -92,7 +92,7 @@ kerr_t paging_map_device(paddr_t start, uint32_t bytes, vaddr_t *address);
  */
 kerr_t table_create(uint32_t slot, enum rights rights, enum temp_page via);
 
-/* Give back SLOT's own table if no entry of it is in use. TLB: paid. */
+/* Give back SLOT's table, own or shared, if no entry of it is in use. TLB: paid. */
 void table_release_if_empty(uint32_t slot);
 
 /* ---- directories ---- */

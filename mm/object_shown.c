@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 4. Where regions show an object: what is done with its pages in all spaces.
+ *
+ * No object knows its regions. So all spaces are walked, until as many regions have been met as
+ * there are references. Each space is loaded while its entries are changed, and pays for itself.
+ *
+ * Nobody looks at the pages of a space that ends: it is left alone.
+ */
+#include "object_pages.h"
+
+#include <mm/cow.h>
+#include <mm/space.h>
+
+/* ---- all regions that show an object ---- */
+
+/* The pages of an object that are looked for, and what is done where they are shown. */
+struct search {
+    const struct object *object;
+    uint32_t first, last;
+    uint32_t left; /* so many regions at most have not been met yet */
+    /* PAGES pages from ADDRESS on, of SPACE, which is loaded, show those from PAGE on. */
+    kerr_t (*found)(struct search *search, struct space *space, vaddr_t address, uint32_t page,
+                    uint32_t pages);
+    uint32_t (*change)(vaddr_t first, uint32_t pages, const frame_t frames[]);
+    uint32_t changed;
+};
+
+static uint32_t regions_of(const struct object *object)
+{
+    return object->references - (object->owner != NULL);
+}
+
+/* Those of the pages FIRST to LAST that REGION shows, from *PAGE on. Returns how many. */
+static uint32_t shown_by(const struct vma *region, uint32_t first, uint32_t last, uint32_t *page)
+{
+    uint32_t end = region->object_page + vma_pages(region);
+    *page = first > region->object_page ? first : region->object_page;
+    if (last < end - 1)
+        end = last + 1;
+    return *page < end ? end - *page : 0;
+}
+
+static vaddr_t where_shown(const struct vma *region, uint32_t page)
+{
+    return vaddr_add(vma_start(region), (page - region->object_page) << PAGE_SHIFT);
+}
+
+static enum kerr search_space(struct search *search, struct space *space)
+{
+    enum kerr error = KERR_OK;
+    for (const struct vma *region = vma_first(space);
+         region != NULL && search->left > 0 && error == KERR_OK; region = vma_next(region)) {
+        if (region->object != search->object)
+            continue;
+        search->left--;
+        uint32_t page, pages = shown_by(region, search->first, search->last, &page);
+        if (pages == 0)
+            continue;
+        if (space != &kernel_space)
+            space_switch(space);
+        error = search->found(search, space, where_shown(region, page), page, pages);
+    }
+    return error;
+}
+
+static enum kerr search_all(struct search *search)
+{
+    struct space *before = space_current();
+    search->left = regions_of(search->object);
+    enum kerr error = search_space(search, &kernel_space);
+    for (struct space *space = space_first(); space != NULL && search->left > 0 && error == KERR_OK;
+         space = space_next(space))
+        if (!space->is_ending)
+            error = search_space(search, space);
+    space_switch(before);
+    return error;
+}
+
+/* ---- hidden ---- */
+
+static enum kerr discard(struct search *search, struct space *space, vaddr_t address, uint32_t page,
+                         uint32_t pages)
+{
+    (void)search;
+    (void)page;
+    return vma_discard(space, address, pages);
+}
+
+enum kerr object_hide(const struct object *object, uint32_t from)
+{
+    struct search search = {
+        .object = object, .first = from, .last = OBJECT_PAGE_LIMIT - 1, .found = discard};
+    return search_all(&search);
+}
+
+/* ---- entries that lose something ---- */
+
+/*
+ * Pages of an object, all below one level of its tree, from FIRST to LAST; and the frames of those
+ * that are shown by some entry. (There is one: one event at a time.)
+ */
+static struct {
+    uint32_t first, last;
+    frame_t frames[SLOT_PAGES];
+} piece;
+
+/* Who has references to an object's frame: the object, and the entries that show it. */
+static bool has_entries(frame_t frame)
+{
+    return frame.n != NO_FRAME.n && frame_references(&frame_pool, frame) > 1;
+}
+
+/* The piece becomes what of the pages FIRST to LAST lies below one level. False: nothing is shown. */
+static bool fill_piece(const struct object *object, uint32_t first, uint32_t last)
+{
+    uint32_t end = first | (SLOT_PAGES - 1u), shown = 0;
+    piece.first = first;
+    piece.last = last < end ? last : end;
+    object_find_frames(object, first, piece.last - first + 1, piece.frames);
+    for (uint32_t i = 0; i <= piece.last - first; i++)
+        if (has_entries(piece.frames[i]))
+            shown++;
+        else
+            piece.frames[i] = NO_FRAME;
+    return shown > 0;
+}
+
+/* The next piece from *PAGE on, and up to LAST, with something to do; *PAGE is behind it then. */
+static bool next_piece(const struct object *object, uint32_t *page, uint32_t last)
+{
+    uint32_t word, end = last < OBJECT_PAGE_LIMIT ? last + 1 : OBJECT_PAGE_LIMIT;
+    while (object_next_page(object, page, end, PAGE_HERE, &word)) {
+        bool is_shown = fill_piece(object, *page, last);
+        *page = piece.last + 1;
+        if (is_shown)
+            return true;
+    }
+    return false;
+}
+
+/* Slot by slot, as layer 3 wants it. */
+static enum kerr change_entries(struct search *search, struct space *space, vaddr_t address,
+                                uint32_t page, uint32_t pages)
+{
+    (void)space;
+    const frame_t *frames = piece.frames + (page - piece.first);
+    while (pages > 0) {
+        uint32_t left = SLOT_PAGES - vaddr_to_pte_idx(address);
+        uint32_t count = pages < left ? pages : left;
+        search->changed += search->change(address, count, frames);
+        address = vaddr_add(address, count << PAGE_SHIFT);
+        frames += count;
+        pages -= count;
+    }
+    return KERR_OK;
+}
+
+/* CHANGE all entries that show frames of the piece. Returns how many have changed. */
+static uint32_t change_piece(const struct object *object,
+                             uint32_t (*change)(vaddr_t first, uint32_t pages,
+                                                const frame_t frames[]))
+{
+    struct search search = {.object = object,
+                            .first = piece.first,
+                            .last = piece.last,
+                            .found = change_entries,
+                            .change = change};
+    (void)(search_all(&search) == KERR_OK); /* layer 3 does not fail here */
+    return search.changed;
+}
+
+void object_take_writes(const struct object *object, uint32_t first, uint32_t last)
+{
+    while (regions_of(object) > 0 && next_piece(object, &first, last))
+        change_piece(object, cow_take_writes);
+}
+
+/*
+ * Pages of the piece that a locked region shows are left alone everywhere: their frames stay in use
+ * anyway, and a table that is shared may be that region's as well.
+ */
+static void spare_locked(const struct object *object)
+{
+    for (const struct space *space = space_first(); space != NULL; space = space_next(space)) {
+        if (space->locked_pages == 0 || space->is_ending)
+            continue;
+        for (const struct vma *region = vma_first(space); region != NULL;
+             region = vma_next(region)) {
+            if (region->object != object || !(region->flags & VMA_LOCKED))
+                continue;
+            uint32_t page, pages = shown_by(region, piece.first, piece.last, &page);
+            while (pages-- > 0)
+                piece.frames[page++ - piece.first] = NO_FRAME;
+        }
+    }
+}
+
+uint32_t object_age(const struct object *object, uint32_t first, uint32_t last)
+{
+    uint32_t dropped = 0;
+    while (regions_of(object) > 0 && next_piece(object, &first, last)) {
+        spare_locked(object);
+        /* One after the other: so a table that is shared may be come by often. */
+        dropped += change_piece(object, cow_drop_unused);
+        change_piece(object, cow_forget_use);
+    }
+    return dropped;
+}
