@@ -117,6 +117,8 @@ static void count_table(frame_t table)
     if (used != frame_record(&frame_pool, table)->used_entries)
         broken("table %u has %u entries in use, its record says %u", table.n, used,
                frame_record(&frame_pool, table)->used_entries);
+    if (used == 0)
+        broken("table %u has no entry in use", table.n);
 }
 
 static void check_table_against_regions(struct space *space, uint32_t slot, frame_t table)

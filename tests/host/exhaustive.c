@@ -23,6 +23,8 @@ static const struct operation alphabet[] = {
     {OP_PROTECT, 4, 5, 0},  /* writable again */
     {OP_MAP, 4, 5, 0x8C},   /* the pages on both sides of the border: shared memory */
     {OP_MOVE, 0, 4, 5},     /* one slot to the other's place */
+    {OP_TAKE, 2, 1, 0},     /* all writes of that object */
+    {OP_AGE, 2, 1, 3},      /* all its entries */
     {OP_DISCARD, 4, 5, 0},  {OP_WRITE, 4, 0, 0},  {OP_WRITE, 5, 0, 0},   {OP_FORK, 1, 0, 0},
     {OP_SWITCH, 1, 0, 0},   {OP_SWITCH, 0, 0, 0}, {OP_DESTROY, 1, 0, 0},
 };

@@ -74,7 +74,8 @@ endef
 $(foreach build,asan fast fuzz cov,$(eval $(call host_rules,$(build))))
 
 HOST_AUDIT      := tests/host/audit.c
-HOST_OPERATIONS := tests/host/operations.c tests/host/play.c tests/host/play_pager.c $(HOST_AUDIT)
+HOST_OPERATIONS := tests/host/operations.c tests/host/play.c tests/host/play_lose.c \
+    tests/host/play_pager.c $(HOST_AUDIT)
 HOST_FUZZERS    := fuzz_operations fuzz_boot_info fuzz_text fuzz_elf
 
 $(foreach b,asan cov,\

@@ -175,9 +175,9 @@ void operations_boot(uint32_t ram_bytes)
 void operation_print(const struct operation *operation, char *line, size_t bytes)
 {
     static const char *const names[OP_KINDS] = {
-        "RESERVE", "RELEASE", "PROTECT", "DISCARD",  "MAKE_REAL", "WRITE",    "READ",
-        "UNSHARE", "CREATE",  "DESTROY", "SWITCH",   "FORK",      "ALLOCATE", "RESIZE",
-        "FREE",    "TRIM",    "FAIL",    "PRESSURE", "MAP",       "MOVE"};
+        "RESERVE", "RELEASE",  "PROTECT", "DISCARD", "MAKE_REAL", "WRITE",  "READ", "UNSHARE",
+        "CREATE",  "DESTROY",  "SWITCH",  "FORK",    "ALLOCATE",  "RESIZE", "FREE", "TRIM",
+        "FAIL",    "PRESSURE", "MAP",     "MOVE",    "STRETCH",   "TAKE",   "AGE"};
     format_text(line, bytes, "{OP_%s, 0x%02x, %u, %u},", names[operation->kind % OP_KINDS],
                 operation->where, operation->to, operation->how);
 }

@@ -33,6 +33,8 @@ enum operation_kind {
     OP_MAP,      /* an object, from one of its pages on: privately or shared */
     OP_MOVE,
     OP_STRETCH, /* the end of a promise moves: up, or down */
+    OP_TAKE,    /* writes of an object's pages; those that had a pager to ask are clean again */
+    OP_AGE,     /* entries of an object's pages, once or twice */
     OP_KINDS
 };
 

@@ -10,7 +10,6 @@
 #include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
-#include <mm/object.h>
 #include <mm/space.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +37,9 @@ static uint32_t words_written; /* every value is a new one */
 
 /* Objects: 0 is the file, 2 has a pager. What their pages hold; what they held when the machine was
  * booted. */
-enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000, PAGED_OBJECT = 2, PAGED_PAGES = 200 };
+enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000, PAGED_PAGES = 200 };
 static const uint32_t object_pages[PLAY_OBJECTS] = {FILE_PAGES, PAGES, PAGED_PAGES};
-static struct object *objects[PLAY_OBJECTS];
+struct object *play_objects[PLAY_OBJECTS];
 static uint32_t object_contents[PLAY_OBJECTS][PAGES];
 
 uint32_t *play_word_of(struct page *page)
@@ -177,7 +176,7 @@ static void do_map(const struct operation *operation)
     const struct vma_wish wish = {.rights = rights,
                                   .flags = operation->how & 0x80 ? VMA_SHARED : 0,
                                   .name = name,
-                                  .object = objects[object],
+                                  .object = play_objects[object],
                                   .object_page = (operation->how >> 5 & 3) * 7u};
     bool done;
     judge(vma_map_at(place.space, place.address, place.pages, &wish),
@@ -342,7 +341,7 @@ static enum fault_result wanted_of(const struct page *page, uint32_t rights)
 /* The same for an access to PAGE: others must not be refused. */
 static bool is_refused(const struct page *page, enum fault_result result)
 {
-    return page->object == PAGED_OBJECT + 1 &&
+    return page->object == PLAY_PAGED_OBJECT + 1 &&
            (result == FAULT_MUST_WAIT || result == FAULT_IO_ERROR);
 }
 
@@ -361,6 +360,9 @@ static void do_write(const struct operation *operation)
         return;
     page->is_copied = true;
     *play_word_of(page) = value;
+    if (page->is_shared && page->object == PLAY_PAGED_OBJECT + 1 &&
+        !play_pager_is_dirty(page->object_page))
+        play_wrong("page %u was written, but its pager was not asked", place.first);
 }
 
 static void do_read(const struct operation *operation)
@@ -520,12 +522,12 @@ void play_make_objects(void)
     frame_t first;
     enum kerr error = frame_alloc_run(&frame_pool, FRAME_FILE, FILE_PAGES, 1, 0, &first);
     if (error == KERR_OK)
-        error = object_create_file(first, FILE_PAGES, &objects[0]);
+        error = object_create_file(first, FILE_PAGES, &play_objects[0]);
     for (uint32_t i = 0; i < FILE_PAGES; i++)
         machine_frame_write(FRAME(first.n + i), 0, FILE_WORD + i);
     for (uint32_t i = 1; i < PLAY_OBJECTS && error == KERR_OK; i++)
-        error = i == PAGED_OBJECT ? play_pager_make(object_pages[i], &objects[i])
-                                  : object_create_anonymous(object_pages[i], &objects[i]);
+        error = i == PLAY_PAGED_OBJECT ? play_pager_make(object_pages[i], &play_objects[i])
+                                       : object_create_anonymous(object_pages[i], &play_objects[i]);
     if (error != KERR_OK)
         abort();
 }
@@ -539,7 +541,7 @@ void play_reset(void)
     for (uint32_t i = 0; i < FILE_PAGES; i++)
         object_contents[0][i] = FILE_WORD + i;
     for (uint32_t i = 0; i < PAGED_PAGES; i++)
-        object_contents[PAGED_OBJECT][i] = PLAY_PAGER_WORD + i;
+        object_contents[PLAY_PAGED_OBJECT][i] = PLAY_PAGER_WORD + i;
     play_pager_forget();
     play_model[0].exists = true;
     play_current = 0;
@@ -556,7 +558,8 @@ void play_do(const struct operation *operation)
         [OP_DESTROY] = do_destroy,   [OP_SWITCH] = do_switch,       [OP_FORK] = do_fork,
         [OP_ALLOCATE] = do_allocate, [OP_RESIZE] = do_resize,       [OP_FREE] = do_free,
         [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,   [OP_MAP] = do_map,
-        [OP_MOVE] = do_move,         [OP_STRETCH] = do_stretch,
+        [OP_MOVE] = do_move,         [OP_STRETCH] = do_stretch,     [OP_TAKE] = play_take,
+        [OP_AGE] = play_age,
     };
     run[operation->kind % OP_KINDS](operation);
 }

@@ -8,6 +8,7 @@
 #include "operations.h"
 
 #include <kernel/printk.h>
+#include <mm/object.h>
 #include <mm/space.h>
 
 enum { SLOT_FIRST = 256, PAGES = PLAY_SLOTS * SLOT_PAGES };
@@ -46,6 +47,10 @@ uint32_t *play_word_of(struct page *page);
 
 bool play_is_behind_the_end(const struct page *page);
 
+/* The objects; one has a pager, who is asked before the first write. */
+enum { PLAY_PAGED_OBJECT = 2 };
+extern struct object *play_objects[PLAY_OBJECTS];
+
 /* The kernel's side of space NUMBER. */
 struct space *play_space(uint32_t number);
 
@@ -67,5 +72,9 @@ void play_reset(void);
 /* OPERATION, which is not OP_FAIL, on the kernel and on the model; and judge the kernel's
  * answer. */
 void play_do(const struct operation *operation);
+
+/* OP_TAKE and OP_AGE (play_lose.c). */
+void play_take(const struct operation *operation);
+void play_age(const struct operation *operation);
 
 #endif

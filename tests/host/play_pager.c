@@ -15,6 +15,7 @@
 enum { PAGES_MAX = 1024, EVERY = 4, LATE = 1, FAILS = 2, LATE_AND_FAILS = 3 };
 
 static uint8_t refusals[PAGES_MAX]; /* since the page was brought last */
+static bool is_dirty[PAGES_MAX];
 
 static bool is_ready(struct channel *channel)
 {
@@ -54,6 +55,13 @@ static enum kerr bring(struct object *object, uint32_t page)
     return KERR_OK;
 }
 
+static enum kerr before_write(struct object *object, uint32_t page)
+{
+    (void)object;
+    is_dirty[page] = true;
+    return KERR_OK;
+}
+
 static uint32_t count_reclaimable(const struct object *object)
 {
     return object->real_pages;
@@ -67,12 +75,27 @@ static void end(struct object *object)
 
 enum kerr play_pager_make(uint32_t pages, struct object **object)
 {
-    static const struct pager pager = {
-        .name = "play", .bring = bring, .count_reclaimable = count_reclaimable, .end = end};
+    static const struct pager pager = {.name = "play",
+                                       .bring = bring,
+                                       .before_write = before_write,
+                                       .count_reclaimable = count_reclaimable,
+                                       .end = end};
     return object_create_paged(OBJECT_ANONYMOUS, pages, &pager, NULL, object);
+}
+
+bool play_pager_is_dirty(uint32_t page)
+{
+    return is_dirty[page];
+}
+
+void play_pager_clean(uint32_t first, uint32_t last)
+{
+    for (uint32_t page = first; page <= last && page < PAGES_MAX; page++)
+        is_dirty[page] = false;
 }
 
 void play_pager_forget(void)
 {
     memset(refusals, 0, sizeof(refusals));
+    memset(is_dirty, 0, sizeof(is_dirty));
 }

@@ -16,6 +16,12 @@ enum { PLAY_PAGER_REFUSALS = 2 };
 
 kerr_t play_pager_make(uint32_t pages, struct object **object);
 
+/* PAGE, which is in a shared mapping, may be written without a question: it was asked already. */
+bool play_pager_is_dirty(uint32_t page);
+
+/* Pages FIRST to LAST were written out: the next write is asked for. */
+void play_pager_clean(uint32_t first, uint32_t last);
+
 /* Nothing has been asked for: before each sequence. */
 void play_pager_forget(void);
 
