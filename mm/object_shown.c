@@ -67,12 +67,14 @@ static enum kerr search_space(struct search *search, struct space *space)
 static enum kerr search_all(struct search *search)
 {
     struct space *before = space_current();
+    enum kerr error = KERR_OK;
     search->left = regions_of(search->object);
-    enum kerr error = search_space(search, &kernel_space);
-    for (struct space *space = space_first(); space != NULL && search->left > 0 && error == KERR_OK;
+    for (struct space *space = space_first(); space != NULL && error == KERR_OK && search->left > 0;
          space = space_next(space))
         if (!space->is_ending)
             error = search_space(search, space);
+    if (error == KERR_OK)
+        error = search_space(search, &kernel_space); /* which hardly ever shows one */
     space_switch(before);
     return error;
 }
