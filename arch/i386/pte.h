@@ -24,6 +24,8 @@
  *   PDE shared     P    SHARED     a write below is answered with a private table
  *   PDE large      P x  PS
  *
+ * A is set from the start. Entries that show an object lose it, to see who is used (mm/cow_lose.c);
+ * D means nothing: a write to an object is asked for before it happens.
  * Never set: G or PS in a PDE that points to a table (its window page would become global, or be
  * reserved); A is set in zero-table entries from the start, so that the CPU never writes there.
  * Source: Intel SDM vol. 3A, "32-Bit Paging", tables "Use of ... Paging-Structure Entries".
