@@ -59,6 +59,7 @@ host_checks() {
     check host-allocation-failures $host/asan/failures
     check host-mutants tests/host/mutants
     check host-exhaustive host_exhaustive 5
+    check host-ext2-random $host/ext2/ext2 -r 12 random
     for fuzzer in operations boot_info text elf; do
         check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-15}"
     done

@@ -73,6 +73,21 @@ endef
 
 $(foreach build,asan fast fuzz cov,$(eval $(call host_rules,$(build))))
 
+# ext2 alone, over a page cache and inodes of the test's own.
+HOST_EXT2 := $(SRC_EXT2) $(wildcard tests/host/ext2/*.c)
+HOST_EXT2_CFLAGS := -std=gnu11 -g -fno-omit-frame-pointer -DCHECKED=1 '-Dregparm(n)=' -D_GNU_SOURCE \
+    -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Itests/host/ext2/include \
+    -Itests/host/include -Iinclude -I. -MMD -MP
+HOST_CC_ext2 := gcc -O1 $(HOST_SANITIZERS)
+
+$(call host_objects,ext2,$(HOST_EXT2)): $(HOST)/ext2/%.o: % Makefile tests/host/host.mk
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(HOST_CC_ext2) $(HOST_EXT2_CFLAGS) -c $< -o $@
+
+$(HOST)/ext2/ext2: $(call host_objects,ext2,$(HOST_EXT2))
+	$(call say,LINK)
+	$(Q)$(HOST_CC_ext2) $^ -o $@
+
 HOST_AUDIT      := tests/host/audit.c
 HOST_OPERATIONS := tests/host/operations.c tests/host/play.c tests/host/play_lose.c \
     tests/host/play_pager.c $(HOST_AUDIT)
@@ -106,9 +121,10 @@ coverage: setup-test
 	$(Q)tests/host/coverage
 
 host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures ata_test) \
-    $(HOST)/fast/exhaustive $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS))
+    $(HOST)/fast/exhaustive $(HOST)/ext2/ext2 $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS))
 
 host-coverage-programs: \
     $(addprefix $(HOST)/cov/,layers_test self_tests random failures ata_test $(HOST_FUZZERS))
 
--include $(wildcard $(foreach b,asan fast fuzz cov,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d))
+-include $(wildcard $(foreach b,asan fast fuzz cov ext2,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d \
+    $(HOST)/$(b)/*/*/*/*.d))

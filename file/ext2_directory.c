@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 9. ext2: entries of directories. A block of a directory is a row of entries without a gap,
+ * from its start to its end; an entry's length leads to the next one. A free one has number 0, and
+ * what an entry has beyond its name is free, too.
+ *
+ *     | 2 . | 2 .. | 11 lost+found | 57 notes ............ |
+ *                                          ^ room for another
+ *
+ * A directory is searched from its start. Where there was no room for a name of about some length is
+ * remembered, so that many new names don't look at all pages each time.
+ *
+ * Every entry is checked where it is read: an entry leads forwards, and not out of its block.
+ */
+#include "ext2.h"
+
+#include <arch/i386/entry.h>
+#include <kernel/panic.h>
+#include <kernel/string.h>
+
+enum {
+    HEADER = sizeof(struct ext2_entry),
+    ALIGN = 4,
+    DOT_BYTES = 12, /* an entry with a name of one to four bytes */
+    FIRST_CURSOR = 2,
+};
+
+static uint32_t bytes_for(uint32_t length)
+{
+    return (HEADER + length + ALIGN - 1) & ~(ALIGN - 1u);
+}
+
+static uint32_t pages_of(const struct ext2_inode *directory)
+{
+    return ext2_pages(directory->inode.status.bytes);
+}
+
+/* How much of PAGE belongs to DIRECTORY. */
+static uint32_t bytes_in(const struct ext2_inode *directory, uint32_t page)
+{
+    uint64_t left = directory->inode.status.bytes - ((uint64_t)page << PAGE_SHIFT);
+    return left < PAGE_BYTES ? (uint32_t)left : PAGE_BYTES;
+}
+
+/* ---- a page ---- */
+
+/* A page of a directory that is looked at. */
+struct view {
+    struct ext2_inode *directory;
+    const uint8_t *bytes;
+    uint32_t page, end, block_bytes;
+};
+
+static enum kerr open_view(struct view *view, struct ext2_inode *directory, uint32_t page)
+{
+    frame_t frame;
+    enum kerr error = cache_page(&directory->cache, page, &frame);
+    if (error != KERR_OK)
+        return error;
+    *view = (struct view){directory, temp_map(TEMP_FRAME, frame), page, bytes_in(directory, page),
+                          ext2_of(directory)->block_bytes};
+    return KERR_OK;
+}
+
+static void close_view(void)
+{
+    temp_unmap(TEMP_FRAME);
+}
+
+static bool name_is_right(const uint8_t *name, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++)
+        if (name[i] == '/' || name[i] == '\0')
+            return false;
+    return length > 0;
+}
+
+/* ENTRY, at OFFSET of VIEW, can be believed. */
+static bool entry_is_right(const struct view *view, uint32_t offset, const struct ext2_entry *entry)
+{
+    uint32_t left = view->block_bytes - (offset & (view->block_bytes - 1));
+    return entry->bytes >= DOT_BYTES && entry->bytes % ALIGN == 0 && entry->bytes <= left &&
+           (entry->number == 0 || bytes_for(entry->length) <= entry->bytes);
+}
+
+/* The entry at OFFSET of VIEW. False: it makes no sense. */
+static bool read_entry(const struct view *view, uint32_t offset, struct ext2_entry *entry)
+{
+    memcpy(entry, view->bytes + offset, HEADER);
+    if (likely(entry_is_right(view, offset, entry)))
+        return true;
+    ext2_broken(ext2_of(view->directory), "an entry that makes no sense, of directory",
+                view->directory->inode.number);
+    return false;
+}
+
+/* ---- searching ---- */
+
+static bool is_named(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     struct name name)
+{
+    const uint8_t *text = view->bytes + offset + HEADER;
+    return entry->length == name.length && entry->number != 0 && text[0] == (uint8_t)name.text[0] &&
+           memcmp(text, name.text, name.length) == 0;
+}
+
+/* Call IS_IT for each entry of PAGE, until it says so: KERR_OK, *PLACE. KERR_NOT_FOUND. */
+static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page,
+                              bool (*is_it)(const struct view *view, uint32_t offset,
+                                            const struct ext2_entry *entry, const void *context),
+                              const void *context, struct ext2_place *place)
+{
+    struct view view;
+    uint32_t before = 0;
+    enum kerr error = open_view(&view, directory, page);
+    if (error != KERR_OK)
+        return error;
+    error = KERR_NOT_FOUND;
+    for (uint32_t offset = 0; offset < view.end && error == KERR_NOT_FOUND;) {
+        struct ext2_entry entry;
+        if ((offset & (view.block_bytes - 1)) == 0)
+            before = offset;
+        if (!read_entry(&view, offset, &entry)) {
+            error = KERR_IO;
+        } else if (is_it(&view, offset, &entry, context)) {
+            *place = (struct ext2_place){page, offset, before, entry};
+            error = KERR_OK;
+        }
+        before = offset;
+        offset += entry.bytes;
+    }
+    close_view();
+    return error;
+}
+
+static bool has_name(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     const void *context)
+{
+    return is_named(view, offset, entry, *(const struct name *)context);
+}
+
+enum kerr ext2_entry_find(struct ext2_inode *directory, struct name name, struct ext2_place *place)
+{
+    enum kerr error = KERR_NOT_FOUND;
+    for (uint32_t page = 0; page < pages_of(directory) && error == KERR_NOT_FOUND; page++)
+        error = find_in_page(directory, page, has_name, &name, place);
+    return error;
+}
+
+static bool is_name_of_another(const struct view *view, uint32_t offset,
+                               const struct ext2_entry *entry, const void *context)
+{
+    const uint8_t *text = view->bytes + offset + HEADER;
+    bool is_dot = (entry->length == 1 && text[0] == '.') ||
+                  (entry->length == 2 && text[0] == '.' && text[1] == '.');
+    (void)context;
+    return entry->number != 0 && !is_dot;
+}
+
+enum kerr ext2_directory_is_empty(struct ext2_inode *directory)
+{
+    struct ext2_place place;
+    enum kerr error = KERR_NOT_FOUND;
+    for (uint32_t page = 0; page < pages_of(directory) && error == KERR_NOT_FOUND; page++)
+        error = find_in_page(directory, page, is_name_of_another, NULL, &place);
+    return error == KERR_NOT_FOUND ? KERR_OK : error == KERR_OK ? KERR_NOT_EMPTY : error;
+}
+
+/* ---- changing ---- */
+
+static enum kerr page_to_write(struct ext2_inode *directory, uint32_t page)
+{
+    frame_t frame;
+    return cache_page_to_write(&directory->cache, page, false, &frame);
+}
+
+enum kerr ext2_entry_to_write(struct ext2_inode *directory, const struct ext2_place *place)
+{
+    return page_to_write(directory, place->page);
+}
+
+static void write(struct ext2_inode *directory, uint32_t page, uint32_t offset, const void *from,
+                  uint32_t bytes)
+{
+    enum kerr error =
+        cache_write(&directory->cache, (uint64_t)page << PAGE_SHIFT | offset, from, bytes);
+    ASSERT(error == KERR_OK, "page %u of a directory can be written", (unsigned)page);
+}
+
+static uint8_t type_of(const struct ext2 *fs, uint32_t mode)
+{
+    static const uint8_t types[] = {
+        [S_IFREG >> 12] = EXT2_TYPE_REGULAR,   [S_IFDIR >> 12] = EXT2_TYPE_DIRECTORY,
+        [S_IFCHR >> 12] = EXT2_TYPE_CHARACTER, [S_IFBLK >> 12] = EXT2_TYPE_BLOCK,
+        [S_IFIFO >> 12] = EXT2_TYPE_FIFO,      [S_IFSOCK >> 12] = EXT2_TYPE_SOCKET,
+        [S_IFLNK >> 12] = EXT2_TYPE_LINK,
+    };
+    return fs->super.incompatible & EXT2_INCOMPATIBLE_TYPES ? types[(mode & S_IFMT) >> 12] : 0;
+}
+
+/* What ENTRY itself takes of its bytes. */
+static uint32_t bytes_used(const struct ext2_entry *entry)
+{
+    return entry->number == 0 ? 0 : bytes_for(entry->length);
+}
+
+static bool has_room(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     const void *context)
+{
+    (void)view;
+    (void)offset;
+    return entry->bytes - bytes_used(entry) >= *(const uint32_t *)context;
+}
+
+static uint32_t class_of(uint32_t wanted)
+{
+    uint32_t class = 0;
+    while (class < EXT2_ROOM_CLASSES - 1 && wanted > 16u << class)
+        class ++;
+    return class;
+}
+
+/* One more block, of one free entry. */
+static enum kerr grow(struct ext2_inode *directory)
+{
+    const struct ext2 *fs = ext2_of(directory);
+    const struct ext2_entry entry = {.bytes = (uint16_t)fs->block_bytes};
+    struct inode_status *status = &directory->inode.status;
+    uint64_t before = status->bytes;
+    uint32_t page = (uint32_t)(before >> PAGE_SHIFT), offset = (uint32_t)before % PAGE_BYTES;
+    enum kerr error = ext2_begin_change(ext2_of(directory));
+    if (error == KERR_OK && page >= directory->inode.object->pages)
+        error = cache_resize(&directory->cache, page + 1);
+    if (error == KERR_OK)
+        error = page_to_write(directory, page);
+    if (error == KERR_OK)
+        error = ext2_map_new(directory, ext2_blocks(fs, before));
+    if (error == KERR_OK)
+        error = page_to_write(directory, page);
+    if (error != KERR_OK)
+        return error;
+    write(directory, page, offset, &entry, sizeof(entry));
+    status->bytes = before + fs->block_bytes;
+    inode_changed(&directory->inode);
+    return KERR_OK;
+}
+
+enum kerr ext2_entry_prepare(struct ext2_inode *directory, uint32_t length, uint32_t preferred,
+                             struct ext2_place *place)
+{
+    uint32_t wanted = bytes_for(length), *first = &directory->room[class_of(wanted)];
+    enum kerr error = KERR_NOT_FOUND;
+    if (preferred < pages_of(directory))
+        error = find_in_page(directory, preferred, has_room, &wanted, place);
+    while (error == KERR_NOT_FOUND && *first < pages_of(directory)) {
+        error = find_in_page(directory, *first, has_room, &wanted, place);
+        if (error == KERR_NOT_FOUND)
+            ++*first;
+    }
+    if (error == KERR_NOT_FOUND) {
+        error = grow(directory);
+        if (error == KERR_OK)
+            *first = pages_of(directory) - 1;
+        if (error == KERR_OK)
+            error = find_in_page(directory, *first, has_room, &wanted, place);
+    }
+    return error == KERR_OK ? ext2_entry_to_write(directory, place) : error;
+}
+
+void ext2_entry_add(struct ext2_inode *directory, struct ext2_place *place, struct name name,
+                    uint32_t number, uint32_t mode)
+{
+    struct ext2_entry *old = &place->entry;
+    uint32_t used = bytes_used(old);
+    struct ext2_entry new = {.number = number,
+                             .bytes = (uint16_t)(old->bytes - used),
+                             .length = (uint8_t)name.length,
+                             .type = type_of(ext2_of(directory), mode)};
+    write(directory, place->page, place->offset + used + HEADER, name.text, name.length);
+    write(directory, place->page, place->offset + used, &new, sizeof(new));
+    if (used > 0) {
+        old->bytes = (uint16_t)used;
+        write(directory, place->page, place->offset, old, sizeof(*old));
+        place->before = place->offset;
+        place->offset += used;
+    }
+    place->entry = new;
+}
+
+void ext2_entry_clear(struct ext2_inode *directory, const struct ext2_place *place)
+{
+    struct ext2_entry entry = place->entry;
+    uint32_t offset = place->offset;
+    if (place->before != place->offset) { /* the one before it takes its bytes */
+        enum kerr error =
+            cache_read(&directory->cache, (uint64_t)place->page << PAGE_SHIFT | place->before,
+                       &entry, sizeof(entry));
+        ASSERT(error == KERR_OK, "page %u of a directory is here", (unsigned)place->page);
+        entry.bytes = (uint16_t)(entry.bytes + place->entry.bytes);
+        offset = place->before;
+    } else {
+        entry.number = 0;
+    }
+    write(directory, place->page, offset, &entry, sizeof(entry));
+    for (uint32_t i = 0; i < EXT2_ROOM_CLASSES; i++)
+        if (directory->room[i] > place->page)
+            directory->room[i] = place->page;
+    ext2_note_removal(directory);
+}
+
+void ext2_entry_change(struct ext2_inode *directory, const struct ext2_place *place,
+                       uint32_t number, uint32_t mode)
+{
+    struct ext2_entry entry = place->entry;
+    entry.number = number;
+    entry.type = type_of(ext2_of(directory), mode);
+    write(directory, place->page, place->offset, &entry, sizeof(entry));
+}
+
+void ext2_entry_rename(struct ext2_inode *directory, const struct ext2_place *place,
+                       struct name name)
+{
+    struct ext2_entry entry = place->entry;
+    entry.length = (uint8_t)name.length;
+    write(directory, place->page, place->offset, &entry, sizeof(entry));
+    write(directory, place->page, place->offset + HEADER, name.text, name.length);
+}
+
+/* ---- "." and ".." ---- */
+
+void ext2_directory_begin(struct ext2_inode *directory, uint32_t parent)
+{
+    const struct ext2 *fs = ext2_of(directory);
+    const struct ext2_entry dot = {directory->inode.number, DOT_BYTES, 1, type_of(fs, S_IFDIR)};
+    const struct ext2_entry up = {parent, (uint16_t)(fs->block_bytes - DOT_BYTES), 2,
+                                  type_of(fs, S_IFDIR)};
+    static const char names[2][4] = {".", ".."};
+    write(directory, 0, 0, &dot, sizeof(dot));
+    write(directory, 0, HEADER, names[0], sizeof(names[0]));
+    write(directory, 0, DOT_BYTES, &up, sizeof(up));
+    write(directory, 0, DOT_BYTES + HEADER, names[1], sizeof(names[1]));
+}
+
+enum kerr ext2_directory_up(struct ext2_inode *directory, struct ext2_place *place)
+{
+    static const struct name up = {"..", 2};
+    enum kerr error = find_in_page(directory, 0, has_name, &up, place);
+    if (error == KERR_NOT_FOUND)
+        return ext2_broken(ext2_of(directory), "no \"..\" in directory", directory->inode.number);
+    return error == KERR_OK ? ext2_entry_to_write(directory, place) : error;
+}
+
+/* ---- telling ---- */
+
+/* The context of is_at_cursor(): an offset in the page. */
+static bool is_at_cursor(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                         const void *context)
+{
+    return offset >= *(const uint32_t *)context && is_name_of_another(view, offset, entry, NULL);
+}
+
+static uint32_t mode_of(uint8_t type)
+{
+    static const uint16_t modes[EXT2_TYPES] = {
+        [EXT2_TYPE_REGULAR] = S_IFREG,   [EXT2_TYPE_DIRECTORY] = S_IFDIR,
+        [EXT2_TYPE_CHARACTER] = S_IFCHR, [EXT2_TYPE_BLOCK] = S_IFBLK,
+        [EXT2_TYPE_FIFO] = S_IFIFO,      [EXT2_TYPE_SOCKET] = S_IFSOCK,
+        [EXT2_TYPE_LINK] = S_IFLNK,
+    };
+    return type < EXT2_TYPES ? modes[type] : 0;
+}
+
+/* A cursor is a place: bytes from the start, and 2 more. */
+enum kerr ext2_read_directory(struct inode *inode, uint64_t cursor, struct directory_entry *entry)
+{
+    static char text[NAME_BYTES_MAX];
+    struct ext2_inode *directory = ext2_inode_of(inode);
+    const struct ext2 *fs = ext2_of(directory);
+    struct ext2_place place;
+    uint64_t at = cursor - FIRST_CURSOR;
+    enum kerr error = KERR_NOT_FOUND;
+    while (error == KERR_NOT_FOUND && at < inode->status.bytes) {
+        uint32_t page = (uint32_t)(at >> PAGE_SHIFT), offset = (uint32_t)at % PAGE_BYTES;
+        error = find_in_page(directory, page, is_at_cursor, &offset, &place);
+        if (error == KERR_NOT_FOUND)
+            at = (uint64_t)(page + 1) << PAGE_SHIFT;
+    }
+    if (error != KERR_OK)
+        return error;
+    at = (uint64_t)place.page << PAGE_SHIFT | place.offset;
+    error = cache_read(&directory->cache, at + HEADER, text, place.entry.length);
+    if (error != KERR_OK)
+        return error;
+    if (!name_is_right((const uint8_t *)text, place.entry.length) ||
+        place.entry.number > fs->super.inodes)
+        return ext2_broken(ext2_of(directory), "a name that can't be, in directory", inode->number);
+    *entry = (struct directory_entry){.cursor = at + HEADER + FIRST_CURSOR,
+                                      .number = place.entry.number,
+                                      .mode = mode_of(place.entry.type),
+                                      .name = {text, place.entry.length}};
+    return KERR_OK;
+}

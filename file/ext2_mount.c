@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 9. ext2: mount, sync, unmount.
+ *
+ * A mounted file system is marked as such on the disk before anything of it changes, and as clean
+ * when all else is there. A mount that must wait is asked again, and finds how far it was.
+ */
+#include "ext2.h"
+
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/heap.h>
+
+static struct list mounted = {&mounted, &mounted};
+static struct list unfinished = {&unfinished, &unfinished};
+
+/* ---- sync ---- */
+
+static enum kerr write_out_inodes(struct ext2 *fs)
+{
+    enum kerr error = KERR_OK;
+    for (struct inode *inode = inode_next(NULL); inode != NULL && error == KERR_OK;
+         inode = inode_next(inode))
+        if (inode->mount == fs->mount)
+            error = ext2_write_out(ext2_inode_of(inode), FLUSH_ALL);
+    return error;
+}
+
+enum kerr ext2_sync(struct mount *mount)
+{
+    struct ext2 *fs = mount->data;
+    if (!fs->is_writable)
+        return KERR_OK;
+    enum kerr error = write_out_inodes(fs);
+    if (error == KERR_OK)
+        error = ext2_commit(fs);
+    if (error == KERR_OK && fs->counts_are_newer)
+        error = ext2_put_super(fs);
+    if (error == KERR_OK)
+        error = cache_write_back(&fs->meta, 0, fs->meta.object->pages, &fs->seen);
+    return error == KERR_OK ? cache_flush(fs->device, &fs->ticket) : error;
+}
+
+/* ---- mount ---- */
+
+static enum kerr find_device(const char *source, struct block_device **device)
+{
+    if (text_begins(source, "/dev/"))
+        source += strlen("/dev/");
+    *device = block_find(source);
+    return *device == NULL ? KERR_NOT_FOUND : KERR_OK;
+}
+
+static struct ext2 *find(struct list *list, const struct block_device *device)
+{
+    for (struct list *at = list->next; at != list; at = at->next) {
+        struct ext2 *fs = container_of(at, struct ext2, link);
+        if (fs->device == device)
+            return fs;
+    }
+    return NULL;
+}
+
+static enum kerr begin(struct block_device *device, struct ext2 **fs)
+{
+    void *block;
+    *fs = find(&unfinished, device);
+    if (*fs != NULL)
+        return KERR_OK;
+    enum kerr error = kmalloc(sizeof(struct ext2), &block);
+    if (error != KERR_OK)
+        return error;
+    *fs = block;
+    **fs = (struct ext2){.device = device};
+    list_init(&(*fs)->removals);
+    list_add_last(&unfinished, &(*fs)->link);
+    return KERR_OK;
+}
+
+/* What begin() and the rest took. KERR_MUST_WAIT: not all of it yet. */
+static enum kerr end(struct ext2 *fs)
+{
+    enum kerr error = ext2_end_meta(fs);
+    if (error != KERR_OK)
+        return error;
+    if (fs->is_writable)
+        block_close_for_writing(fs->device);
+    list_remove(&fs->link);
+    kfree(fs->group);
+    kfree(fs->released);
+    kfree(fs->committing);
+    kfree(fs);
+    return KERR_OK;
+}
+
+static enum kerr take_memory(struct ext2 *fs)
+{
+    void *group = NULL, *released = NULL, *committing = NULL;
+    if (fs->group != NULL)
+        return KERR_OK;
+    enum kerr error = kmalloc(fs->groups * sizeof(struct ext2_group), &group);
+    if (error == KERR_OK)
+        error = kmalloc(sizeof(struct ext2_released), &released);
+    if (error == KERR_OK)
+        error = kmalloc(sizeof(struct ext2_released), &committing);
+    if (error != KERR_OK) {
+        kfree(group);
+        kfree(released);
+        return error;
+    }
+    fs->group = group;
+    fs->released = released;
+    fs->committing = committing;
+    memset(fs->released, 0, sizeof(struct ext2_released));
+    memset(fs->committing, 0, sizeof(struct ext2_released));
+    return KERR_OK;
+}
+
+/* It is mounted: the superblock says so, in the cache (ext2_begin_change() sees to the disk). */
+static enum kerr mark(struct ext2 *fs)
+{
+    struct ext2_super *super = &fs->super, before = *super;
+    super->state &= (uint16_t)~EXT2_STATE_CLEAN;
+    super->mounts++;
+    super->mounted = (uint32_t)clock_real().seconds;
+    enum kerr error = ext2_put_super(fs);
+    if (error != KERR_OK)
+        *super = before;
+    else if (!(before.state & EXT2_STATE_CLEAN))
+        printk("ext2: %s was not unmounted: it should be checked\n", fs->device->name);
+    return error;
+}
+
+static enum kerr open_for_writing(struct ext2 *fs)
+{
+    enum kerr error = fs->is_writable ? KERR_OK : block_open_for_writing(fs->device, "ext2");
+    fs->is_writable = error == KERR_OK;
+    return error;
+}
+
+/* ROOT leaves the core. */
+static void drop_root(struct ext2_inode *root)
+{
+    root->inode.references = 0;
+    inode_remove(&root->inode);
+    ext2_inode_free(root);
+}
+
+static enum kerr go_on(struct ext2 *fs, struct mount *mount)
+{
+    struct ext2_inode *root;
+    enum kerr error = fs->failed;
+    if (error == KERR_OK)
+        error = ext2_read_super(fs);
+    if (error == KERR_OK)
+        error = ext2_check_features(fs, mount);
+    if (error == KERR_OK)
+        error = take_memory(fs);
+    if (error == KERR_OK)
+        error = ext2_read_groups(fs);
+    if (error == KERR_OK && !(mount->flags & MOUNT_READ_ONLY))
+        error = open_for_writing(fs);
+    if (error != KERR_OK)
+        return error;
+    mount->data = fs;
+    fs->mount = mount;
+    error = ext2_inode_get(mount, EXT2_ROOT, &root);
+    if (error != KERR_OK)
+        return error;
+    if (!inode_is_directory(&root->inode))
+        error = ext2_broken(fs, "the root is no directory", EXT2_ROOT);
+    else if (fs->is_writable)
+        error = mark(fs);
+    if (error == KERR_OK)
+        mount->root = &root->inode;
+    else
+        drop_root(root);
+    return error;
+}
+
+enum kerr ext2_mount(struct mount *mount, const char *options)
+{
+    struct block_device *device;
+    struct ext2 *fs;
+    if (*options != '\0' && strcmp(options, "errors=continue") != 0)
+        return KERR_BAD_VALUE;
+    enum kerr error = find_device(mount->source, &device);
+    if (error == KERR_OK && find(&mounted, device) != NULL)
+        error = KERR_EXISTS;
+    if (error == KERR_OK)
+        error = begin(device, &fs);
+    if (error != KERR_OK)
+        return error;
+    error = go_on(fs, mount);
+    if (error == KERR_OK) {
+        list_remove(&fs->link);
+        list_add_last(&mounted, &fs->link);
+        return KERR_OK;
+    }
+    if (error == KERR_MUST_WAIT)
+        return error;
+    fs->failed = error;
+    enum kerr ended = end(fs);
+    return ended == KERR_MUST_WAIT ? ended : error;
+}
+
+/* ---- and back ---- */
+
+/* All of it but the root's record in the core is on the disk, and the disk says so. */
+static enum kerr finish(struct ext2 *fs)
+{
+    enum kerr error = ext2_sync(fs->mount);
+    if (error != KERR_OK)
+        return error;
+    if (!fs->is_finished) {
+        fs->super.state |= fs->state_at_mount & EXT2_STATE_CLEAN;
+        error = ext2_put_super(fs);
+        fs->is_finished = error == KERR_OK;
+        fs->is_marked = false;
+    }
+    if (error == KERR_OK)
+        error = ext2_page_out(&fs->meta, fs->super_block);
+    return error == KERR_OK ? cache_flush(fs->device, &fs->ticket) : error;
+}
+
+enum kerr ext2_unmount(struct mount *mount)
+{
+    struct ext2 *fs = mount->data;
+    enum kerr error = fs->is_writable ? finish(fs) : KERR_OK;
+    if (error != KERR_OK)
+        return error;
+    if (mount->root != NULL) {
+        struct inode *root = mount->root;
+        error = cache_settle(&ext2_inode_of(root)->cache, CACHE_KEEP);
+        if (error != KERR_OK)
+            return error;
+        mount->root = NULL;
+        inode_put(root);
+        error = ext2_evict(root);
+        ASSERT(error == KERR_OK, "the root of an ext2 is in use");
+    }
+    return end(fs);
+}
+
+FILE_SYSTEM(ext2, .name = "ext2", .flags = FILE_SYSTEM_NEEDS_SOURCE, .mount = ext2_mount,
+            .unmount = ext2_unmount, .room = ext2_room, .sync = ext2_sync);

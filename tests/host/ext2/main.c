@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test of ext2. Usage: ext2 [-s SEED] [-n OPERATIONS] [-r ROUNDS] TEST...
+ *   random    operations against a plain model, then e2fsck -fn and debugfs
+ */
+#include "tests.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    void (*run)(const struct arguments *arguments);
+} tests[] = {
+    {"random", test_random_operations},
+};
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.seed = 1, .operations = 300, .rounds = 3};
+    int option;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    while ((option = getopt(argc, argv, "s:n:r:")) != -1) {
+        uint32_t value = (uint32_t)strtoul(optarg, NULL, 0);
+        *(option == 's'   ? &arguments.seed
+          : option == 'n' ? &arguments.operations
+                          : &arguments.rounds) = value;
+    }
+    for (; optind < argc; optind++) {
+        bool is_found = false;
+        for (unsigned i = 0; i < ARRAY_LENGTH(tests); i++)
+            if (strcmp(tests[i].name, argv[optind]) == 0) {
+                tests[i].run(&arguments);
+                printf("ok - %s\n", tests[i].name);
+                is_found = true;
+            }
+        if (!is_found)
+            return 2;
+    }
+    return 0;
+}
