@@ -7,6 +7,9 @@
  *     | 2 . | 2 .. | 11 lost+found | 57 notes ............ |
  *                                          ^ room for another
  *
+ * A page of a directory's cache is one block, however small blocks are: what is in one page is
+ * written at once.
+ *
  * A directory is searched from its start. Where there was no room for a name of about some length is
  * remembered, so that many new names don't look at all pages each time.
  *
@@ -32,14 +35,7 @@ static uint32_t bytes_for(uint32_t length)
 
 static uint32_t pages_of(const struct ext2_inode *directory)
 {
-    return ext2_pages(directory->inode.status.bytes);
-}
-
-/* How much of PAGE belongs to DIRECTORY. */
-static uint32_t bytes_in(const struct ext2_inode *directory, uint32_t page)
-{
-    uint64_t left = directory->inode.status.bytes - ((uint64_t)page << PAGE_SHIFT);
-    return left < PAGE_BYTES ? (uint32_t)left : PAGE_BYTES;
+    return ext2_blocks(ext2_of(directory), directory->inode.status.bytes);
 }
 
 /* ---- a page ---- */
@@ -48,7 +44,7 @@ static uint32_t bytes_in(const struct ext2_inode *directory, uint32_t page)
 struct view {
     struct ext2_inode *directory;
     const uint8_t *bytes;
-    uint32_t page, end, block_bytes;
+    uint32_t page, end;
 };
 
 static enum kerr open_view(struct view *view, struct ext2_inode *directory, uint32_t page)
@@ -57,7 +53,7 @@ static enum kerr open_view(struct view *view, struct ext2_inode *directory, uint
     enum kerr error = cache_page(&directory->cache, page, &frame);
     if (error != KERR_OK)
         return error;
-    *view = (struct view){directory, temp_map(TEMP_FRAME, frame), page, bytes_in(directory, page),
+    *view = (struct view){directory, temp_map(TEMP_FRAME, frame), page,
                           ext2_of(directory)->block_bytes};
     return KERR_OK;
 }
@@ -78,7 +74,7 @@ static bool name_is_right(const uint8_t *name, uint32_t length)
 /* ENTRY, at OFFSET of VIEW, can be believed. */
 static bool entry_is_right(const struct view *view, uint32_t offset, const struct ext2_entry *entry)
 {
-    uint32_t left = view->block_bytes - (offset & (view->block_bytes - 1));
+    uint32_t left = view->end - offset;
     return entry->bytes >= DOT_BYTES && entry->bytes % ALIGN == 0 && entry->bytes <= left &&
            (entry->number == 0 || bytes_for(entry->length) <= entry->bytes);
 }
@@ -118,8 +114,6 @@ static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page,
     error = KERR_NOT_FOUND;
     for (uint32_t offset = 0; offset < view.end && error == KERR_NOT_FOUND;) {
         struct ext2_entry entry;
-        if ((offset & (view.block_bytes - 1)) == 0)
-            before = offset;
         if (!read_entry(&view, offset, &entry)) {
             error = KERR_IO;
         } else if (is_it(&view, offset, &entry, context)) {
@@ -227,19 +221,19 @@ static enum kerr grow(struct ext2_inode *directory)
     const struct ext2_entry entry = {.bytes = (uint16_t)fs->block_bytes};
     struct inode_status *status = &directory->inode.status;
     uint64_t before = status->bytes;
-    uint32_t page = (uint32_t)(before >> PAGE_SHIFT), offset = (uint32_t)before % PAGE_BYTES;
+    uint32_t page = pages_of(directory);
     enum kerr error = ext2_begin_change(ext2_of(directory));
     if (error == KERR_OK && page >= directory->inode.object->pages)
         error = cache_resize(&directory->cache, page + 1);
     if (error == KERR_OK)
         error = page_to_write(directory, page);
     if (error == KERR_OK)
-        error = ext2_map_new(directory, ext2_blocks(fs, before));
+        error = ext2_map_new(directory, page);
     if (error == KERR_OK)
         error = page_to_write(directory, page);
     if (error != KERR_OK)
         return error;
-    write(directory, page, offset, &entry, sizeof(entry));
+    write(directory, page, 0, &entry, sizeof(entry));
     status->bytes = before + fs->block_bytes;
     inode_changed(&directory->inode);
     return KERR_OK;
@@ -380,20 +374,22 @@ enum kerr ext2_read_directory(struct inode *inode, uint64_t cursor, struct direc
     uint64_t at = cursor - FIRST_CURSOR;
     enum kerr error = KERR_NOT_FOUND;
     while (error == KERR_NOT_FOUND && at < inode->status.bytes) {
-        uint32_t page = (uint32_t)(at >> PAGE_SHIFT), offset = (uint32_t)at % PAGE_BYTES;
+        uint32_t page = (uint32_t)(at >> fs->block_shift);
+        uint32_t offset = (uint32_t)at & (fs->block_bytes - 1);
         error = find_in_page(directory, page, is_at_cursor, &offset, &place);
-        if (error == KERR_NOT_FOUND)
-            at = (uint64_t)(page + 1) << PAGE_SHIFT;
+        at = (uint64_t)(page + 1) << fs->block_shift;
     }
     if (error != KERR_OK)
         return error;
-    at = (uint64_t)place.page << PAGE_SHIFT | place.offset;
-    error = cache_read(&directory->cache, at + HEADER, text, place.entry.length);
+    error =
+        cache_read(&directory->cache, ((uint64_t)place.page << PAGE_SHIFT) + place.offset + HEADER,
+                   text, place.entry.length);
     if (error != KERR_OK)
         return error;
     if (!name_is_right((const uint8_t *)text, place.entry.length) ||
         place.entry.number > fs->super.inodes)
         return ext2_broken(ext2_of(directory), "a name that can't be, in directory", inode->number);
+    at = ((uint64_t)place.page << fs->block_shift) + place.offset;
     *entry = (struct directory_entry){.cursor = at + HEADER + FIRST_CURSOR,
                                       .number = place.entry.number,
                                       .mode = mode_of(place.entry.type),

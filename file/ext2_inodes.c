@@ -299,7 +299,9 @@ static enum kerr read_inode(struct mount *mount, uint32_t number, struct ext2_in
     read_status(&status, &record);
     if (!status_is_right(fs, &status))
         return ext2_broken(fs, "the record of an inode makes no sense", number);
-    error = ext2_inode_new(mount, status.mode, ext2_pages(status.bytes), inode);
+    uint32_t pages = (status.mode & S_IFMT) == S_IFDIR ? ext2_blocks(fs, status.bytes)
+                                                       : ext2_pages(status.bytes);
+    error = ext2_inode_new(mount, status.mode, pages, inode);
     if (error != KERR_OK)
         return error;
     (*inode)->inode.status = status;

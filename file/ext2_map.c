@@ -413,15 +413,6 @@ static enum kerr locate(struct cache *cache, uint32_t page, struct cache_place *
     return KERR_OK;
 }
 
-/* What is dirty is about to be written, and what it is held back for comes first. */
-static enum kerr locate_entries(struct cache *cache, uint32_t page, struct cache_place *place)
-{
-    enum kerr error = KERR_OK;
-    if (object_page_word(cache->object, page) & PAGE_DIRTY)
-        error = ext2_holds_end(ext2_of_cache(cache), page);
-    return error == KERR_OK ? locate(cache, page, place) : error;
-}
-
 /* Blocks that lie within the file, or will. */
 static enum kerr allocate(struct cache *cache, uint32_t page)
 {
@@ -430,14 +421,39 @@ static enum kerr allocate(struct cache *cache, uint32_t page)
     uint32_t pieces = PAGE_BYTES >> fs->block_shift;
     uint64_t end =
         inode->grows_to > inode->inode.status.bytes ? inode->grows_to : inode->inode.status.bytes;
-    uint64_t index = (uint64_t)page * pieces,
-             blocks = (end + fs->block_bytes - 1) >> fs->block_shift;
+    uint64_t index = (uint64_t)page * pieces;
+    uint64_t blocks = (end + fs->block_bytes - 1) >> fs->block_shift;
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < pieces && index + i < blocks && error == KERR_OK; i++)
         error = ext2_map_new(inode, (uint32_t)(index + i));
     return error;
 }
 
+/* A page of a directory is one block. What it is held back for is written before it. */
+static enum kerr locate_entries(struct cache *cache, uint32_t page, struct cache_place *place)
+{
+    struct ext2_inode *directory = ext2_of_cache(cache);
+    const struct ext2 *fs = ext2_of(directory);
+    uint32_t block = 0;
+    enum kerr error = KERR_OK;
+    if (object_page_word(cache->object, page) & PAGE_DIRTY)
+        error = ext2_holds_end(directory, page);
+    if (error == KERR_OK)
+        error = ext2_map(directory, page, &block);
+    place->pieces = 1;
+    place->sectors = fs->block_sectors;
+    place->sector[0] = block == 0 ? CACHE_HOLE : (uint64_t)block * fs->block_sectors;
+    return error;
+}
+
+static enum kerr allocate_entries(struct cache *cache, uint32_t page)
+{
+    struct ext2_inode *directory = ext2_of_cache(cache);
+    if (page >= ext2_blocks(ext2_of(directory), directory->inode.status.bytes))
+        return KERR_OK;
+    return ext2_map_new(directory, page);
+}
+
 const struct cache_operations ext2_file_cache = {.locate = locate, .allocate = allocate};
 const struct cache_operations ext2_directory_cache = {
-    .locate = locate_entries, .allocate = allocate, .is_stable = true};
+    .locate = locate_entries, .allocate = allocate_entries, .is_stable = true};

@@ -230,7 +230,9 @@ static enum kerr prepare_places(struct rename *rename)
     if (rename->is_in_place) {
         rename->new = rename->old;
     } else if (rename->replaced == NULL) {
-        error = ext2_entry_prepare(rename->to, rename->to_name.length, UINT32_MAX, &rename->new);
+        error = ext2_entry_prepare(rename->to, rename->to_name.length,
+                                   rename->from == rename->to ? rename->old.page : UINT32_MAX,
+                                   &rename->new);
     } else {
         error = ext2_entry_find(rename->to, rename->to_name, &rename->new);
         if (error == KERR_OK)

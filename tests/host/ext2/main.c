@@ -2,6 +2,7 @@
 /*
  * Host test of ext2. Usage: ext2 [-s SEED] [-n OPERATIONS] [-r ROUNDS] TEST...
  *   random    operations against a plain model, then e2fsck -fn and debugfs
+ *   cuts      e2fsck -p after a power cut at each write, and what was promised
  */
 #include "tests.h"
 #include "world.h"
@@ -16,6 +17,7 @@ static const struct {
     void (*run)(const struct arguments *arguments);
 } tests[] = {
     {"random", test_random_operations},
+    {"cuts", test_power_cuts},
 };
 
 int main(int argc, char **argv)

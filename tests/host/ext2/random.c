@@ -14,6 +14,7 @@
 enum { NODES_MAX = 400, DATA_BYTES = 20000 };
 
 static uint8_t data[DATA_BYTES];
+bool random_keeps_directories;
 
 /* All nodes with names of a type (a mask: 0: any), from DIRECTORY down. */
 static uint32_t collect(struct node *directory, uint32_t type, struct node **nodes, uint32_t count)
@@ -22,7 +23,7 @@ static uint32_t collect(struct node *directory, uint32_t type, struct node **nod
         struct node *node = directory->entries[i].node;
         if (directory == tree_root && strcmp(directory->entries[i].name, "lost+found") == 0)
             continue;
-        if (type == 0 || (node->mode & S_IFMT) == type)
+        if ((type == 0 || (node->mode & S_IFMT) == type) && (!node->is_kept || type == S_IFDIR))
             nodes[count++] = node;
         if ((node->mode & S_IFMT) == S_IFDIR)
             count = collect(node, type, nodes, count);
@@ -47,7 +48,7 @@ static struct entry *pick_entry(struct node **directory)
         if ((*directory)->count == 0)
             continue;
         struct entry *entry = &(*directory)->entries[world_random((*directory)->count)];
-        if (strcmp(entry->name, "lost+found") != 0)
+        if (strcmp(entry->name, "lost+found") != 0 && !entry->node->is_kept)
             return entry;
     }
     return NULL;
@@ -140,17 +141,17 @@ static void do_rename(void)
         return;
     node = entry->node;
     strcpy(from_name, entry->name);
-    if (world_random(3) == 0)
-        to = from;
     bool is_directory = (node->mode & S_IFMT) == S_IFDIR;
+    if (world_random(3) == 0 || (is_directory && random_keeps_directories))
+        to = from;
     if (is_directory && is_below(to, node))
         return;
     strcpy(to_name, new_name(to));
     if (world_random(2) == 0 && to->count > 0) {
         old = &to->entries[world_random(to->count)];
         bool is_other = ((old->node->mode & S_IFMT) == S_IFDIR) == is_directory;
-        if (is_other && old->node != node && strcmp(old->name, "lost+found") != 0 &&
-            !is_below(from, old->node))
+        if (is_other && old->node != node && !old->node->is_kept &&
+            strcmp(old->name, "lost+found") != 0 && !is_below(from, old->node))
             strcpy(to_name, old->name);
     }
     (void)tree_rename(from, from_name, to, to_name);
@@ -180,7 +181,7 @@ static void do_open(void)
     opened[i] = node;
 }
 
-static void close_all(void)
+void random_close_all(void)
 {
     for (unsigned i = 0; i < ARRAY_LENGTH(opened); i++)
         if (opened[i] != NULL)
@@ -241,7 +242,7 @@ static void round_of(uint32_t seed, uint32_t operations, uint32_t kib, const cha
         if (i % 50 == 49)
             tree_compare();
     }
-    close_all();
+    random_close_all();
     tree_compare();
     if (tree_unmount() != KERR_OK)
         world_fail("it can't be unmounted");

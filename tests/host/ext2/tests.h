@@ -3,6 +3,7 @@
 #ifndef TESTS_HOST_EXT2_TESTS_H
 #define TESTS_HOST_EXT2_TESTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arguments {
@@ -10,5 +11,13 @@ struct arguments {
 };
 
 void test_random_operations(const struct arguments *arguments);
+void test_power_cuts(const struct arguments *arguments);
+
+/* One operation of random.c. */
+void random_operation(void);
+void random_close_all(void);
+
+/* Directories stay in their directory: one that moves has two names for a moment. */
+extern bool random_keeps_directories;
 
 #endif

@@ -18,7 +18,7 @@ struct node {
     uint32_t count, room;
     struct node *above;
     struct inode *open; /* one reference; NULL */
-    bool is_free;
+    bool is_kept;       /* random operations leave it alone */
 };
 struct entry {
     char name[NAME_BYTES_MAX + 1];

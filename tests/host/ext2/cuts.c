@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test of ext2: power cuts. A mixed workload runs, and every write that reaches the disk is kept in
+ * order. Then the power goes behind each of them: e2fsck -p has to repair what there is without a
+ * question, and what fsync() had promised by then has to be there.
+ *
+ * Three kinds of files are promised:
+ *   saved    a new version is written beside it, flushed, and renamed over it; then the directory is
+ *            flushed. Each version is whole, and no older than the one that was promised.
+ *   log      grows, and is flushed: what was flushed is there.
+ *   moved    written once, flushed, then renamed from place to place: it is in one of the two.
+ */
+#include "disk.h"
+#include "tests.h"
+#include "tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SAVED = 4,
+    MOVED = 3,
+    LOG_BYTES_MAX = 40000,
+    VERSION_BYTES_MAX = 30000,
+    PROMISES_MAX = 4000
+};
+
+/* From write AT on: version, or length, VALUE of file WHICH. */
+struct promise {
+    enum { PROMISE_SAVED, PROMISE_LOG, PROMISE_MOVED } kind;
+    uint32_t which, at, value;
+    char place[2][64]; /* of a moved one: in one of the two */
+};
+static struct promise promises[PROMISES_MAX];
+static uint32_t promise_count;
+
+static struct node *directories[3];
+static const char *const directory_names[] = {"one", "two", "three"};
+static uint32_t versions[SAVED];
+static uint8_t log_bytes[LOG_BYTES_MAX];
+static uint32_t log_length;
+static struct {
+    char name[32];
+    uint32_t directory;
+} moved[MOVED];
+
+static struct promise *promise(uint32_t kind, uint32_t which, uint32_t value)
+{
+    if (promise_count == PROMISES_MAX)
+        world_fail("too many promises");
+    struct promise *new = &promises[promise_count++];
+    *new = (struct promise){kind, which, world.writes, value, {"", ""}};
+    return new;
+}
+
+/* ---- the workload ---- */
+
+static void must(enum kerr error, const char *what)
+{
+    if (error != KERR_OK)
+        world_fail("%s: error %d", what, error);
+}
+
+static uint32_t fill_version(uint8_t *bytes, uint32_t which, uint32_t version)
+{
+    uint32_t length = 100 + (version * 7919 + which * 104729) % VERSION_BYTES_MAX;
+    memcpy(bytes, &version, sizeof(version));
+    for (uint32_t i = sizeof(version); i < length; i++)
+        bytes[i] = (uint8_t)(version * 31 + which * 17 + i);
+    return length;
+}
+
+static void save(void)
+{
+    static uint8_t bytes[VERSION_BYTES_MAX + 200];
+    uint32_t which = world_random(SAVED), length = fill_version(bytes, which, ++versions[which]);
+    struct node *directory = directories[which % 3], *node;
+    char name[16];
+    snprintf(name, sizeof(name), "saved%u", which);
+    must(tree_create(directory, "new", S_IFREG | 0644, NULL, &node), "create");
+    node->is_kept = true;
+    must(tree_write(node, 0, bytes, length), "write");
+    must(tree_flush(node, FLUSH_ALL), "flush");
+    must(tree_rename(directory, "new", directory, name), "rename");
+    if (world_random(3) != 0)
+        return;
+    must(tree_flush(directory, FLUSH_ALL), "flush");
+    (void)promise(PROMISE_SAVED, which, versions[which]);
+}
+
+static void append(void)
+{
+    struct entry *entry = tree_find(tree_root, "log");
+    uint32_t length = 1 + world_random(900);
+    if (log_length + length > LOG_BYTES_MAX)
+        return;
+    must(tree_write(entry->node, log_length, log_bytes + log_length, length), "write");
+    log_length += length;
+    if (world_random(2) == 0)
+        return;
+    must(tree_flush(entry->node, FLUSH_DATA), "flush");
+    (void)promise(PROMISE_LOG, 0, log_length);
+}
+
+static void place_of(char *place, uint32_t which)
+{
+    snprintf(place, 64, "%s/%s", directory_names[moved[which].directory], moved[which].name);
+}
+
+/* Moved without a promise of where it is: it may be anywhere it was since the last one. */
+static void move(void)
+{
+    static uint32_t number;
+    uint32_t which = world_random(MOVED), to = world_random(3);
+    char name[32];
+    number++;
+    snprintf(name, sizeof(name), "m%u.%u%s", which, number, number % 3 == 0 ? "longer" : "");
+    struct promise *until = promise(PROMISE_MOVED, which, 0);
+    place_of(until->place[0], which);
+    snprintf(until->place[1], sizeof(until->place[1]), "%s/%s", directory_names[to], name);
+    struct node *from = directories[moved[which].directory];
+    must(tree_rename(from, moved[which].name, directories[to], name), "rename");
+    moved[which].directory = to;
+    strcpy(moved[which].name, name);
+    must(tree_flush(directories[to], FLUSH_ALL), "flush");
+    must(tree_flush(from, FLUSH_ALL), "flush");
+    struct promise *done = promise(PROMISE_MOVED, which, 0);
+    place_of(done->place[0], which);
+    place_of(done->place[1], which);
+}
+
+static void begin_files(void)
+{
+    static uint8_t bytes[VERSION_BYTES_MAX + 200];
+    struct node *node;
+    for (uint32_t i = 0; i < LOG_BYTES_MAX; i++)
+        log_bytes[i] = (uint8_t)world_random(256);
+    for (uint32_t i = 0; i < 3; i++)
+        must(tree_create(tree_root, directory_names[i], S_IFDIR | 0755, NULL, &directories[i]),
+             "mkdir");
+    for (uint32_t i = 0; i < 3; i++)
+        directories[i]->is_kept = true;
+    must(tree_create(tree_root, "log", S_IFREG | 0644, NULL, &node), "create");
+    node->is_kept = true;
+    for (uint32_t i = 0; i < MOVED; i++) {
+        uint32_t length = fill_version(bytes, 100 + i, 1);
+        snprintf(moved[i].name, sizeof(moved[i].name), "m%u", i);
+        moved[i].directory = 0;
+        must(tree_create(directories[0], moved[i].name, S_IFREG | 0644, NULL, &node), "create");
+        node->is_kept = true;
+        must(tree_write(node, 0, bytes, length), "write");
+        must(tree_flush(node, FLUSH_ALL), "flush");
+        struct promise *done = promise(PROMISE_MOVED, i, 0);
+        place_of(done->place[0], i);
+        place_of(done->place[1], i);
+    }
+}
+
+static void work(uint32_t operations)
+{
+    random_keeps_directories = true;
+    begin_files();
+    for (uint32_t i = 0; i < operations; i++)
+        switch (world_random(8)) {
+        case 0:
+            save();
+            break;
+        case 1:
+            append();
+            break;
+        case 2:
+            move();
+            break;
+        default:
+            random_operation();
+        }
+}
+
+/* ---- what is there afterwards ---- */
+
+static uint8_t *read_or_fail(const char *path, uint64_t *length, const struct promise *promised)
+{
+    uint8_t *bytes = tree_read_path(path, length);
+    if (bytes == NULL)
+        world_fail("%s is gone, which was promised at write %u", path, promised->at);
+    return bytes;
+}
+
+static void check_saved(const struct promise *promised)
+{
+    static uint8_t wanted[VERSION_BYTES_MAX + 200];
+    char path[64];
+    uint64_t length;
+    uint32_t version;
+    snprintf(path, sizeof(path), "%s/saved%u", directory_names[promised->which % 3],
+             promised->which);
+    uint8_t *bytes = read_or_fail(path, &length, promised);
+    memcpy(&version, bytes, sizeof(version));
+    if (length < sizeof(version) || version < promised->value ||
+        version > versions[promised->which] ||
+        fill_version(wanted, promised->which, version) != length ||
+        memcmp(bytes, wanted, length) != 0)
+        world_fail("%s: %llu bytes of version %u, but %u was promised at write %u", path,
+                   (unsigned long long)length, version, promised->value, promised->at);
+    free(bytes);
+}
+
+static void check_log(const struct promise *promised)
+{
+    uint64_t length;
+    uint8_t *bytes = read_or_fail("log", &length, promised);
+    if (length < promised->value || memcmp(bytes, log_bytes, promised->value) != 0)
+        world_fail("log: %llu bytes, but %u were promised at write %u", (unsigned long long)length,
+                   promised->value, promised->at);
+    free(bytes);
+}
+
+static void check_moved(const struct promise *promised)
+{
+    static uint8_t wanted[VERSION_BYTES_MAX + 200];
+    uint64_t length;
+    uint8_t *bytes = tree_read_path(promised->place[0], &length);
+    if (bytes == NULL)
+        bytes = read_or_fail(promised->place[1], &length, promised);
+    if (length != fill_version(wanted, 100 + promised->which, 1) ||
+        memcmp(bytes, wanted, length) != 0)
+        world_fail("%s has other bytes", promised->place[0]);
+    free(bytes);
+}
+
+/* The last promise of each kind and file that was made before write CUT. */
+static void check_promises(uint32_t cut)
+{
+    const struct promise *last[3][8] = {{NULL}};
+    for (uint32_t i = 0; i < promise_count && promises[i].at <= cut; i++)
+        last[promises[i].kind][promises[i].which] = &promises[i];
+    for (uint32_t i = 0; i < 8; i++) {
+        if (last[PROMISE_SAVED][i] != NULL)
+            check_saved(last[PROMISE_SAVED][i]);
+        if (last[PROMISE_LOG][i] != NULL)
+            check_log(last[PROMISE_LOG][i]);
+        if (last[PROMISE_MOVED][i] != NULL)
+            check_moved(last[PROMISE_MOVED][i]);
+    }
+}
+
+static void look_at(const uint8_t *image, uint64_t bytes, uint32_t cut, bool may_ask)
+{
+    uint8_t *repaired = malloc(bytes);
+    memcpy(repaired, image, bytes);
+    (void)disk_repair(repaired, bytes, may_ask);
+    world_begin(repaired, bytes);
+    if (tree_mount_it(MOUNT_READ_ONLY) != KERR_OK)
+        world_fail("it can't be mounted again");
+    check_promises(cut);
+    if (tree_unmount() != KERR_OK)
+        world_fail("it can't be unmounted again");
+}
+
+/* The power goes behind each write, or behind each STEPth. */
+static void cut_everywhere(uint8_t *image, uint64_t bytes, uint32_t step)
+{
+    struct disk_write *log = world.log;
+    uint32_t writes = world.writes;
+    world.keeps_log = world.is_slow = random_keeps_directories = false;
+    for (uint32_t cut = 0; cut <= writes; cut++) {
+        if (cut % step == 0 || cut == writes) {
+            if (getenv("SHOW") != NULL)
+                printf("cut behind write %u of %u\n", cut, writes);
+            look_at(image, bytes, cut, false);
+        }
+        if (cut < writes)
+            memcpy(image + log[cut].sector * BLOCK_SECTOR_BYTES, log[cut].data, log[cut].bytes);
+    }
+    for (uint32_t i = 0; i < writes; i++)
+        free(log[i].data);
+    free(log);
+    world.log = NULL;
+    world.writes = world.log_room = 0;
+}
+
+static uint32_t round_of(uint32_t seed, uint32_t operations, uint32_t kib, const char *options)
+{
+    uint64_t bytes = (uint64_t)kib * 1024;
+    uint8_t *image = disk_make(kib, options), *before = malloc(bytes);
+    memcpy(before, image, bytes);
+    promise_count = log_length = 0;
+    memset(versions, 0, sizeof(versions));
+    world.random = seed;
+    world.is_slow = world.keeps_log = true;
+    world_begin(image, bytes);
+    inodes_begin();
+    tree_begin();
+    must(tree_mount_it(0), "mount");
+    work(operations);
+    random_close_all();
+    must(tree_unmount(), "unmount");
+    disk_check(world.image, world.bytes);
+    uint32_t writes = world.writes;
+    cut_everywhere(before, bytes, 1);
+    free(before);
+    tree_end();
+    return writes;
+}
+
+void test_power_cuts(const struct arguments *arguments)
+{
+    static const struct {
+        uint32_t kib;
+        const char *options;
+    } disks[] = {{1024, "-b 1024 -N 200"}, {2048, "-b 2048 -N 200"}, {2048, "-b 4096 -N 200"}};
+    uint32_t writes = 0;
+    for (uint32_t i = 0; i < arguments->rounds; i++) {
+        uint32_t seed = arguments->seed + i, disk = seed % ARRAY_LENGTH(disks);
+        printf("seed %u: mke2fs %s, %u KiB\n", seed, disks[disk].options, disks[disk].kib);
+        writes += round_of(seed, arguments->operations, disks[disk].kib, disks[disk].options);
+    }
+    printf("note: seeds %u to %u: %u cuts\n", arguments->seed,
+           arguments->seed + arguments->rounds - 1, writes);
+}
