@@ -22,6 +22,8 @@ void turns_init(struct turns *turns, int32_t slice)
     for (unsigned i = 0; i <= TURNS_NOBODY; i++)
         list_init(&turns->queues[i]);
     list_init(&turns->done);
+    list_init(&turns->done_woken);
+    list_init(&turns->done_slept);
     turns->ready = 1u << TURNS_NOBODY;
     turns->round = 0;
     turns->slice = slice;
@@ -108,9 +110,10 @@ static void expire(const struct turns *turns, struct process *process)
 static void begin_round(struct turns *turns)
 {
     turns->round++;
-    list_add_before(&turns->done, &turns->queues[TURNS_WAITING]);
-    list_remove(&turns->done);
-    turns->ready |= 1u << TURNS_WAITING;
+    list_append(&turns->queues[TURNS_WAITING], &turns->done_woken);
+    list_append(&turns->queues[TURNS_WAITING], &turns->done);
+    list_append(&turns->queues[LAST_LEVEL], &turns->done_slept);
+    turns->ready |= 1u << TURNS_WAITING | 1u << LAST_LEVEL;
 }
 
 /* ---- queues ---- */
@@ -126,19 +129,17 @@ static uint32_t first_queue(struct turns *turns)
     }
 }
 
-static void wait_for_round(struct turns *turns, struct process *process)
-{
-    leave_levels(process);
-    list_add_last(&turns->done, &process->queue);
-}
-
 void turns_wake_anew(struct turns *turns, struct process *process)
 {
     bring_up_to_date(turns, process);
-    if (is_done(turns, process))
-        wait_for_round(turns, process);
-    else
+    if (!is_done(turns, process)) {
         turns_add(turns, process);
+    } else if (process->level == TURNS_WAITING) {
+        list_add_last(&turns->done, &process->queue);
+    } else {
+        raise_level(turns, process, LAST_LEVEL);
+        list_add_last(&turns->done_slept, &process->queue);
+    }
 }
 
 void turns_put_back(struct turns *turns, struct process *process)
@@ -148,7 +149,9 @@ void turns_put_back(struct turns *turns, struct process *process)
     if (process->state != PROCESS_RUNNABLE) {
         find_level(turns, process);
     } else if (is_done(turns, process)) {
-        wait_for_round(turns, process);
+        bool was_woken = process->level != TURNS_WAITING;
+        leave_levels(process);
+        list_add_last(was_woken ? &turns->done_woken : &turns->done, &process->queue);
     } else if (process->level == TURNS_WAITING) { /* the first of them, as before */
         list_add_first(&turns->queues[TURNS_WAITING], &process->queue);
         turns->ready |= 1u << TURNS_WAITING;
@@ -172,7 +175,8 @@ bool turns_is_over(struct turns *turns, struct process *process)
 {
     bool is_used_up = process->slice_left <= 0;
     uint32_t first = first_queue(turns);
-    if (first == TURNS_NOBODY && list_is_empty(&turns->done)) {
+    if (first == TURNS_NOBODY && list_is_empty(&turns->done) && list_is_empty(&turns->done_woken) &&
+        list_is_empty(&turns->done_slept)) {
         if (is_used_up) { /* alone, it goes on in a round of its own */
             turns->round++;
             bring_up_to_date(turns, process);
@@ -210,7 +214,10 @@ void turns_divide(struct turns *turns, struct process *parent, struct process *c
     child->round = round;
     child->slice_left = child->slice_given = slice;
     child->past_weight = (weight + turns->slice) / 2;
-    find_level(turns, child);
+    if (is_done(turns, child))
+        leave_levels(child);
+    else
+        find_level(turns, child);
 }
 
 void turns_return(const struct turns *turns, struct process *parent, const struct process *child)

@@ -5,21 +5,23 @@
  * Whose turn it is. Time goes in rounds, and in a round each process may run for one slice, in one
  * piece or in many:
  *
- *     woken    those that have slept, or begun, in this round: the lightest first
- *     waiting  those that have not                                    behind them
- *     done     those that have had their slice: the next round's      behind all
+ *     woken    those that have slept, or begun, in this round    the lightest first
+ *     waiting  those that have not                               behind them
+ *     done     those that have had their slice                   the next round's
  *
  * A process is as heavy as the most that it used of one slice: of this one, so far; or of an
  * earlier one, halved for each other slice that it was given in between. Who begins is heavier than
- * its parent. The woken wait in levels, four from each weight to its double. In a level the first comes first; whom a tick interrupts
- * there for another falls to the next one, until it sleeps.
+ * its parent. The woken wait in levels, four from each weight to its double. In a level the first
+ * comes first; whom a tick interrupts there for another falls to the next one, until it sleeps.
  *
  * So who wakes waits for what runs, until the next tick, and for those that are not heavier, by
  * level; never for those that have had more, however they compute, sleep, yield or fork. Who needs
  * less than its slice in each round therefore runs within two slices of waking, if those that are
- * as light as it and want to run at once need less than that together. And nobody waits for more
- * than one slice of each other process: a round ends when all have had theirs, or nobody wants to
- * run. The credit of a sleeper is at most the slice of one round.
+ * as light as it and want to run at once need less than that together.
+ *
+ * A round ends when all have had their slice, or nobody wants to run: so nobody starves, and the
+ * credit of a sleeper is at most the slice of one round. The next round begins with those that
+ * slept after their slice, and woke; of those that wait, the ones that were woken come first.
  *
  * Time is in clocks, whatever they are: this knows none. What runs over the end of its slice (an
  * event is not interrupted) is short of it in the next round.
@@ -32,8 +34,8 @@
 enum { TURNS_LEVELS = 30, TURNS_WAITING = TURNS_LEVELS, TURNS_NOBODY };
 
 struct turns {
-    struct list queues[TURNS_NOBODY + 1]; /* the woken, by level; the waiting; always empty */
-    struct list done;
+    struct list queues[TURNS_NOBODY + 1];     /* the woken, by level; the waiting; always empty */
+    struct list done, done_woken, done_slept; /* were waiting; were woken; slept since, and woke */
     uint32_t ready; /* bit N is 0: queue N is empty; that of TURNS_NOBODY is 1 */
     uint32_t round;
     int32_t slice; /* clocks */

@@ -60,4 +60,16 @@ static inline void list_remove_first(struct list *head)
     list_init(first);
 }
 
+/* Put all of LIST at the end of HEAD's ring, in their order. */
+static inline void list_append(struct list *head, struct list *list)
+{
+    if (list_is_empty(list))
+        return;
+    list->next->previous = head->previous;
+    head->previous->next = list->next;
+    list->previous->next = head;
+    head->previous = list->previous;
+    list_init(list);
+}
+
 #endif

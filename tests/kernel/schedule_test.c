@@ -247,6 +247,48 @@ TEST("schedule", "who forks 200 that nap and compute: has run within two slices 
     end();
 }
 
+TEST("schedule", "who has had its slice when it has forked 200, and sleeps: is not behind them")
+{
+    begin();
+    struct actor *parent = add(2 * TICK, 2);
+    run(1);
+    EXPECT(running == parent);
+    for (unsigned i = 0; i < 200; i++)
+        add_child(parent, COMPUTES, 0);
+    parent->burst = 1;
+    run(1);
+    EXPECT_EQUAL(parent->process->round, stage.round + 1);
+    EXPECT(is_served_soon(parent, 200));
+    end();
+}
+
+TEST("schedule", "who has forked 200 and computes on when its slice ends: is not behind them")
+{
+    begin();
+    struct actor *parent = add(3 * TICK, 20);
+    run(1);
+    EXPECT(running == parent);
+    for (unsigned i = 0; i < 200; i++)
+        add_child(parent, COMPUTES, 0);
+    run(2 * SLICE / TICK);
+    EXPECT_EQUAL(parent->ran, 3 * TICK); /* a tick of that after its slice */
+    end();
+}
+
+TEST("schedule", "a slice that was used: weighs half as much for each one that was not")
+{
+    begin();
+    struct actor *one = add(4 * TICK, 1);
+    run(4);
+    one->burst = 1;
+    EXPECT_EQUAL(one->process->slice_left, SLICE - 4 * TICK);
+    run(1);
+    EXPECT_EQUAL(one->process->past_weight, 4 * TICK);
+    run(2);
+    EXPECT_EQUAL(one->process->past_weight, TICK);
+    end();
+}
+
 TEST("schedule", "when nobody wanted to run for a moment: everybody has a whole slice again")
 {
     begin();
