@@ -7,7 +7,7 @@
 #include <kernel/test.h>
 #include <process/turns.h>
 
-enum { ACTORS = 1002, TICK = 10, SLICE = 5 * TICK, COMPUTES = 0 };
+enum { ACTORS = 1004, TICK = 10, SLICE = 5 * TICK, COMPUTES = 0 };
 
 /*
  * A process and its plan: to run for BURST clocks (BY_CLOCK: until so many have gone by, whoever
@@ -209,17 +209,21 @@ TEST("schedule", "a sleeper beside 200 that nap and compute in turn: has run wit
     }
 }
 
-TEST("schedule", "a sleeper beside 1,000 that wake at once, seldom: has run within two slices")
+TEST("schedule", "sleepers beside 1,000 that wake at once, seldom: have run within two slices")
 {
     begin();
     struct actor *computing = add(COMPUTES, 0); /* rounds go by while the others sleep */
     struct actor *sleeper = add(1, 150);
+    struct actor *long_sleeper = add(TICK + 2, 500), *other = add(TICK + 2, 500);
+    long_sleeper->together = other->together = true; /* they interrupt each other */
     for (unsigned i = 0; i < 1000; i++)
         add(2 * TICK, 3000)->together = true;
     run(2900);
+    long_sleeper->latency = other->latency = 0;
     EXPECT(is_served_soon(sleeper, 4 * 3000));
+    EXPECT(long_sleeper->latency <= 2 * SLICE && other->latency <= 2 * SLICE);
     EXPECT(computing->ran >= 4 * 900 * TICK);
-    for (unsigned i = 2; i < actor_count; i++)
+    for (unsigned i = 4; i < actor_count; i++)
         EXPECT(actors[i].ran >= 4 * 2 * TICK);
     end();
 }
@@ -250,13 +254,13 @@ TEST("schedule", "who forks 200 that nap and compute: has run within two slices 
 TEST("schedule", "who has had its slice when it has forked 200, and sleeps: is not behind them")
 {
     begin();
-    struct actor *parent = add(2 * TICK, 2);
+    struct actor *parent = add(3 * TICK, 2);
     run(1);
     EXPECT(running == parent);
     for (unsigned i = 0; i < 200; i++)
         add_child(parent, COMPUTES, 0);
     parent->burst = 1;
-    run(1);
+    run(2);
     EXPECT_EQUAL(parent->process->round, stage.round + 1);
     EXPECT(is_served_soon(parent, 200));
     end();
@@ -265,13 +269,13 @@ TEST("schedule", "who has had its slice when it has forked 200, and sleeps: is n
 TEST("schedule", "who has forked 200 and computes on when its slice ends: is not behind them")
 {
     begin();
-    struct actor *parent = add(3 * TICK, 20);
+    struct actor *parent = add(4 * TICK, 20);
     run(1);
     EXPECT(running == parent);
     for (unsigned i = 0; i < 200; i++)
         add_child(parent, COMPUTES, 0);
     run(2 * SLICE / TICK);
-    EXPECT_EQUAL(parent->ran, 3 * TICK); /* a tick of that after its slice */
+    EXPECT_EQUAL(parent->ran, 4 * TICK); /* the last of that when its slice had ended */
     end();
 }
 
