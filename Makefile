@@ -35,9 +35,9 @@ SRC_9 := file/inode.c file/mount.c file/path.c file/file.c file/mapping.c file/t
     file/pipe.c file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_names.c \
     file/calls_change.c file/calls_transfer.c file/calls_status.c file/calls_directory.c \
     file/calls_mount.c file/calls_lock.c file/calls_poll.c
-# ext2 joins layer 9 when that has inodes, over layer 7; until then the host has it alone.
 SRC_EXT2 := file/ext2_mount.c file/ext2_super.c file/ext2_order.c file/ext2_blocks.c file/ext2_map.c \
     file/ext2_inodes.c file/ext2_directory.c file/ext2_names.c file/ext2_rename.c file/ext2_files.c
+SRC_9 += $(SRC_EXT2)
 SRC_10 := program/elf.c program/exec.c program/exec_texts.c program/memory_calls.c \
     program/memory_map.c program/memory_unmap.c program/memory_heap.c program/memory_protect.c \
     program/memory_remap.c program/memory_advice.c program/memory_peer.c program/init.c
