@@ -370,7 +370,7 @@ const struct device_file *device_file_next(const struct device_file *device);
 /* ---- regular files ---- */
 
 /* No file is longer: as long as an object can be. */
-#define FILE_BYTES_MAX ((uint64_t)0x100000 * PAGE_BYTES)
+#define FILE_BYTES_MAX ((uint64_t)OBJECT_PAGE_LIMIT * PAGE_BYTES)
 
 /*
  * BYTES bytes of INODE, a regular file, from OFFSET on to the kernel's TO; behind the end are zeros. As

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. tmpfs: a file system that is nothing but memory. A file's pages are those of an anonymous
- * object, so they are mapped, shared and counted as any; names and inodes are records of the heap.
+ * Layer 9. tmpfs: a file system that is nothing but memory. A file's pages are those of an object
+ * that nothing stands behind, so they are mapped, shared and counted as any; names and inodes are
+ * records of the heap.
  *
  * A page costs a frame when it is first written, by a call or through a mapping. It is counted and
  * charged before (bring()), so that in mode 2 of the account of promises nobody's promise is taken;
@@ -32,13 +33,18 @@ static void put(struct tmpfs *tmpfs)
 
 /* ---- pages ---- */
 
-/* What an object of PAGES pages with a frame is charged with: its levels, too, where it matters. */
+/* What an object is charged with when PAGES of its pages have a frame: the levels above them, too, where
+ * that matters. */
 static uint32_t charge_for(const struct object *object, uint32_t pages)
 {
+    uint32_t charge = pages;
     if (commit_account.mode != OVERCOMMIT_NEVER || pages == 0)
-        return pages;
-    uint32_t levels = (object->pages + SLOT_PAGES - 1) / SLOT_PAGES;
-    return pages + (levels < pages + 1 ? levels : pages + 1) + 1;
+        return charge;
+    for (uint32_t span = object->pages; span > 1;) {
+        span = (span + SLOT_PAGES - 1) / SLOT_PAGES;
+        charge += span < pages + 1 ? span : pages + 1; /* one more may be made, and then not used */
+    }
+    return charge;
 }
 
 /* OBJECT is to be charged for PAGES pages, more than now. */
@@ -98,20 +104,6 @@ static void end(struct object *object)
 static const struct pager pager = {
     .name = "tmpfs", .bring = bring, .count_reclaimable = count_reclaimable, .end = end};
 
-/* The pages of a module of the boot loader are what they are, until the file changes. */
-static void make_changeable(struct inode *inode)
-{
-    struct object *object = inode->object;
-    struct tmpfs *tmpfs = tmpfs_of(inode);
-    if (object->pager != NULL)
-        return;
-    object->pager = &pager;
-    object->pager_data = tmpfs;
-    tmpfs->references++;
-    tmpfs->pages += object->real_pages;
-    tmpfs->pages_max += object->real_pages;
-}
-
 static void count_sectors(struct inode *inode)
 {
     inode->status.sectors = (uint64_t)inode->object->real_pages * PAGE_SECTORS;
@@ -127,11 +119,8 @@ static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page 
     struct object *object = inode->object;
     if (use == PAGE_TO_READ)
         return object_find_frame(object, page, frame);
-    enum kerr error = KERR_OK;
     uint32_t before = object->pages;
-    make_changeable(inode);
-    if (page >= before)
-        error = object_resize(object, page + 1);
+    enum kerr error = page >= before ? object_resize(object, page + 1) : KERR_OK;
     if (error == KERR_BAD_RANGE)
         return KERR_TOO_LARGE;
     if (error != KERR_OK)
@@ -180,12 +169,10 @@ static void clear_tail(const struct inode *inode, uint64_t bytes)
 
 static enum kerr tmpfs_resize(struct inode *inode, uint64_t bytes)
 {
-    struct object *object = inode->object;
     if (bytes > (uint64_t)OBJECT_PAGE_LIMIT * PAGE_BYTES)
         return KERR_TOO_LARGE;
-    make_changeable(inode);
     enum kerr error = set_pages(inode, pages_of(bytes));
-    uint64_t covered = (uint64_t)object->pages << PAGE_SHIFT;
+    uint64_t covered = (uint64_t)inode->object->pages << PAGE_SHIFT;
     if (error == KERR_OK) {
         clear_tail(inode, bytes < inode->status.bytes ? bytes : inode->status.bytes);
         inode->status.bytes = bytes;
@@ -195,23 +182,43 @@ static enum kerr tmpfs_resize(struct inode *inode, uint64_t bytes)
     return error;
 }
 
+/* The first page from PAGE on without a frame. */
+static uint32_t find_hole(const struct object *object, uint32_t page)
+{
+    enum { AT_ONCE = 64 };
+    frame_t frames[AT_ONCE];
+    while (page < object->pages) {
+        uint32_t count = AT_ONCE - page % AT_ONCE, i = 0;
+        count = count < object->pages - page ? count : object->pages - page;
+        object_find_frames(object, page, count, frames);
+        while (i < count && frames[i].n != NO_FRAME.n)
+            i++;
+        page += i;
+        if (i < count)
+            break;
+    }
+    return page;
+}
+
 static enum kerr tmpfs_find_page(struct inode *inode, uint32_t page, enum inode_content wanted,
                                  uint32_t *found)
 {
-    *found =
-        object_find_next(inode->object, page, wanted == CONTENT_DATA ? OBJECT_REAL : OBJECT_HOLE);
+    const struct object *object = inode->object;
+    uint32_t word;
+    *found = page;
+    if (wanted == CONTENT_HOLE)
+        *found = find_hole(object, page);
+    else if (!object_next_page(object, found, object->pages, PAGE_HERE, &word))
+        *found = object->pages;
     return KERR_OK;
 }
 
 static enum kerr tmpfs_reserve(struct inode *inode, uint32_t first, uint32_t last)
 {
     enum { AT_ONCE = 256 };
-    enum kerr error = KERR_OK;
     struct object *object = inode->object;
-    uint32_t before = object->pages, done = 0;
-    make_changeable(inode);
-    if (last >= before)
-        error = object_resize(object, last + 1);
+    uint32_t done = 0;
+    enum kerr error = last >= object->pages ? object_resize(object, last + 1) : KERR_OK;
     for (uint32_t page = first; page <= last && error == KERR_OK; page++) {
         frame_t frame;
         uint32_t real = object->real_pages;
@@ -360,9 +367,15 @@ static const struct inode_operations operations = {.lookup = tmpfs_lookup,
 
 void tmpfs_adopt(struct inode *inode, struct object *object, uint64_t bytes)
 {
+    struct tmpfs *tmpfs = tmpfs_of(inode);
     inode->object->owner = NULL;
     object_put(inode->object);
     object->owner = inode;
+    object->pager = &pager;
+    object->pager_data = tmpfs;
+    tmpfs->references++;
+    tmpfs->pages += object->real_pages; /* beside what was free for others */
+    tmpfs->pages_max += object->real_pages;
     inode->object = object;
     inode->status.bytes = bytes;
     count_sectors(inode);

@@ -286,18 +286,6 @@ bool object_next_page(const struct object *object, uint32_t *page, uint32_t end,
     return false;
 }
 
-uint32_t object_find_next(const struct object *object, uint32_t page, enum object_content wanted)
-{
-    uint32_t word, found = page;
-    if (wanted == OBJECT_REAL)
-        return object_next_page(object, &found, object->pages, PAGE_HERE, &word) ? found
-                                                                                 : object->pages;
-    while (page < object->pages &&
-           object_next_page(object, &found, object->pages, PAGE_HERE, &word) && found == page)
-        found = ++page;
-    return page;
-}
-
 bool object_last_page(const struct object *object, uint32_t *page)
 {
     uint32_t word = object->root, found = 0;
@@ -387,6 +375,5 @@ static void put_frame(void *context, uint32_t page, frame_t frame)
 void object_drop_pages(struct object *object)
 {
     object_for_each_frame(object, put_frame, NULL);
-    object->root = object->height = 0;
-    object->real_pages = 0;
+    object->root = object->height = 0; /* `real_pages` tells the pager how many there were */
 }

@@ -66,12 +66,12 @@ static uint32_t count_tables(uint32_t id, enum count_how how)
     return count;
 }
 
-/* The part of shared anonymous memory that regions of SPACE stand for. */
+/* The part that regions of SPACE stand for of objects that end with the last region. */
 static uint32_t count_object_frames(const struct space *space)
 {
     uint32_t count = 0;
     for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
-        if (region->object != NULL && region->object->kind == OBJECT_ANONYMOUS)
+        if (region->object != NULL && region->object->owner == NULL)
             count += region->object->real_pages / region->object->references;
     return count;
 }

@@ -140,10 +140,6 @@ frame_t object_remove_page(struct object *object, uint32_t page);
 bool object_next_page(const struct object *object, uint32_t *page, uint32_t end, uint32_t any,
                       uint32_t *word);
 
-/* The first page from PAGE on that has a frame, or that has none; object->pages if there is no such. */
-enum object_content { OBJECT_REAL, OBJECT_HOLE };
-uint32_t object_find_next(const struct object *object, uint32_t page, enum object_content wanted);
-
 /* The last page that has a frame: true, and it is *PAGE. False: there is none. */
 bool object_last_page(const struct object *object, uint32_t *page);
 

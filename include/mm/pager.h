@@ -32,7 +32,8 @@ struct pager {
     kerr_t (*before_write)(struct object *object, uint32_t page);
     /* How many frames of OBJECT could be given back: what they hold can be brought again. */
     uint32_t (*count_reclaimable)(const struct object *object);
-    /* OBJECT ends: what is under way for it is of no interest any more. Its frames are gone. */
+    /* OBJECT ends: what is under way for it is of no interest any more. Its frames, `real_pages` of them, are
+     * gone. */
     void (*end)(struct object *object);
 };
 

@@ -615,7 +615,7 @@ TEST("tmpfs", "a mount that is full: no space, for calls and mappings alike, unt
     EXPECT_EQUAL(mount_remove(mount), KERR_BUSY);
     EXPECT_EQUAL(resize(file, 6 * PAGE_BYTES), KERR_OK);
     EXPECT_EQUAL(probe_write(vaddr_add(first, 4 * PAGE_BYTES), 8), FAULT_RESOLVED);
-    EXPECT_EQUAL(resize(file, 0x100001ull * PAGE_BYTES), KERR_TOO_LARGE);
+    EXPECT_EQUAL(resize(file, (OBJECT_PAGE_LIMIT + 1ull) * PAGE_BYTES), KERR_TOO_LARGE);
     EXPECT_EQUAL(vma_release(&boot_space, first, 10), KERR_OK);
     inode_put(file);
     end();
