@@ -9,6 +9,7 @@
  * Its name is the last part of the first word of the module string.
  */
 #include <arch/i386/entry.h>
+#include <device/ramdisk.h>
 #include <kernel/boot_info.h>
 #include <kernel/layer.h>
 #include <kernel/printk.h>
@@ -102,18 +103,14 @@ static void clear_tail(const struct boot_module *module)
 }
 
 /* "bin/hello one two" -> "hello" */
-static void name_module(char *name, const char *string, uint32_t number)
+static void name_module(char *name, const struct boot_module *module, uint32_t number)
 {
-    size_t start = 0, end = 0;
-    while (string[end] == ' ')
-        start = ++end;
-    for (; string[end] != ' ' && string[end] != '\0'; end++)
-        if (string[end] == '/')
-            start = end + 1;
-    if (start == end)
+    size_t length;
+    const char *file = boot_module_file(module, &length);
+    if (length == 0)
         format_text(name, BOOT_MODULE_NAME_BYTES, "module%u", number);
     else
-        format_text(name, BOOT_MODULE_NAME_BYTES, "%.*s", (int)(end - start), string + start);
+        format_text(name, BOOT_MODULE_NAME_BYTES, "%.*s", (int)length, file);
 }
 
 /* OBJECT, whose reference is taken over, becomes the file of MODULE, the one of NUMBER, unless there is
@@ -123,7 +120,7 @@ static enum kerr add_file(const struct boot_module *module, struct object *objec
     static const struct inode_wish wish = {.mode = S_IFREG | 0755};
     char name[BOOT_MODULE_NAME_BYTES];
     struct inode *inode;
-    name_module(name, module->name, number);
+    name_module(name, module, number);
     enum kerr error = inode_make(mount_root->root, name, &wish, &inode);
     if (error == KERR_EXISTS) {
         printk("files: a second file named /%s is not seen\n", name);
@@ -136,20 +133,31 @@ static enum kerr add_file(const struct boot_module *module, struct object *objec
     return KERR_OK;
 }
 
+/* The modules that are files. Returns how many. */
+static uint32_t choose(const struct boot_info *boot, const struct boot_module **modules)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < boot->module_count; i++)
+        if (!ramdisk_is_module(&boot->modules[i]))
+            modules[count++] = &boot->modules[i];
+    return count;
+}
+
 /* All that must be copied is copied before the first byte behind a module is cleared. */
 static enum kerr files_init(const struct boot_info *boot)
 {
-    const uint32_t count = boot->module_count;
+    const struct boot_module *modules[BOOT_MODULES_MAX];
+    const uint32_t count = choose(boot, modules);
     frame_t first[BOOT_MODULES_MAX];
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
-        const struct boot_module *module = &boot->modules[i];
+        const struct boot_module *module = modules[i];
         first[i] = paddr_to_frame(module->start);
         if (!can_stay(boot, module))
             error = copy_module(module, &first[i]);
     }
     for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
-        const struct boot_module *module = &boot->modules[i];
+        const struct boot_module *module = modules[i];
         struct object *object;
         if (first[i].n == paddr_to_frame(module->start).n)
             clear_tail(module);
