@@ -297,8 +297,8 @@ static int32_t write_flock(uint32_t address, bool is_64, const struct flock64 *l
                                 (int32_t)lock->length, lock->pid};
     if (!is_64 && (lock->start > INT32_MAX || lock->length > INT32_MAX))
         return -EOVERFLOW;
-    enum kerr error = is_64 ? user_write(address, lock, sizeof(*lock))
-                            : user_write(address, &small, sizeof(small));
+    enum kerr error = is_64 ? user_replace(address, lock, sizeof(*lock))
+                            : user_replace(address, &small, sizeof(small));
     return error == KERR_OK ? 0 : user_access_failed(error);
 }
 

@@ -156,7 +156,7 @@ static int32_t find_room(const struct inode *inode, struct statfs64 *status)
 
 static int32_t tell_64(const struct statfs64 *status, uint32_t address)
 {
-    enum kerr error = user_write(address, status, sizeof(*status));
+    enum kerr error = user_replace(address, status, sizeof(*status));
     return error == KERR_OK ? 0 : user_access_failed(error);
 }
 
@@ -175,7 +175,7 @@ static int32_t tell_32(const struct statfs64 *from, uint32_t address)
                                   .flags = from->flags};
     if (from->blocks > UINT32_MAX || from->files > UINT32_MAX)
         return -EOVERFLOW;
-    enum kerr error = user_write(address, &status, sizeof(status));
+    enum kerr error = user_replace(address, &status, sizeof(status));
     return error == KERR_OK ? 0 : user_access_failed(error);
 }
 

@@ -60,7 +60,7 @@ static int32_t make(struct process *self, int32_t directory, uint32_t address,
 {
     struct path path;
     struct inode *inode = NULL;
-    int32_t result = path_walk_user(self, directory, address, LINKS_KEEP, 0, &path);
+    int32_t result = path_walk_user(self, directory, address, LINKS_NAME, 0, &path);
     if (result != 0)
         return result;
     result = refuse_new(&path, wish->mode & S_IFMT);
@@ -177,7 +177,7 @@ static int32_t link(struct process *self, int32_t from, uint32_t from_path, int3
         return -EINVAL;
     int32_t result = find_linked(self, from, from_path, flags, &inode);
     if (result == 0)
-        result = path_walk_user(self, to, to_path, LINKS_KEEP, 1, &path);
+        result = path_walk_user(self, to, to_path, LINKS_NAME, 1, &path);
     if (result == 0)
         result = link_to(inode, &path);
     path_put(&path);
@@ -235,7 +235,7 @@ static int32_t remove_path(struct process *self, int32_t directory, uint32_t add
                            bool is_directory)
 {
     struct path path;
-    int32_t result = path_walk_user(self, directory, address, LINKS_KEEP, 0, &path);
+    int32_t result = path_walk_user(self, directory, address, LINKS_NAME, 0, &path);
     if (result != 0)
         return result;
     result = remove_at(&path, is_directory);
@@ -325,9 +325,9 @@ static int32_t rename(struct process *self, int32_t from, uint32_t from_path, in
     struct path paths[2] = {{0}};
     if ((flags & ~(uint32_t)RENAME_NOREPLACE) != 0)
         return -EINVAL;
-    int32_t result = path_walk_user(self, from, from_path, LINKS_KEEP, 0, &paths[0]);
+    int32_t result = path_walk_user(self, from, from_path, LINKS_NAME, 0, &paths[0]);
     if (result == 0)
-        result = path_walk_user(self, to, to_path, LINKS_KEEP, 1, &paths[1]);
+        result = path_walk_user(self, to, to_path, LINKS_NAME, 1, &paths[1]);
     if (result == 0)
         result = rename_to(&paths[0], &paths[1], flags);
     path_put(&paths[0]);
@@ -369,7 +369,7 @@ static int32_t read_link(struct process *self, int32_t directory, uint32_t path,
     if (error != KERR_OK)
         return file_failed(error);
     length = length < bytes ? length : bytes;
-    error = user_replace(buffer, text, length);
+    error = user_replace(buffer, text, length); /* the path may lie there */
     return error == KERR_OK ? (int32_t)length : user_access_failed(error);
 }
 

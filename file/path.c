@@ -203,7 +203,7 @@ static int32_t walk_on(struct walk *walk, const char *buffer, enum path_links li
         if (result != 0)
             return result;
         bool is_link = inode != NULL && inode_type(inode) == S_IFLNK;
-        if (is_link && (!is_last || has_slash || links == LINKS_FOLLOW))
+        if (is_link && (!is_last || links == LINKS_FOLLOW || (has_slash && links == LINKS_KEEP)))
             result = follow(walk, inode, buffer);
         else if (is_last)
             return end_with_name(walk, name, inode, has_slash, path);

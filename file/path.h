@@ -7,7 +7,8 @@
 
 #include "open_file.h"
 
-enum path_links { LINKS_FOLLOW, LINKS_KEEP }; /* at the end of a path */
+/* At the end of a path: followed; only if a slash is behind it; never, as it is the name that matters. */
+enum path_links { LINKS_FOLLOW, LINKS_KEEP, LINKS_NAME };
 
 /* What a path ends with: a name; or none that could be made or removed: ".", "..", the root, or what
  * a link of /proc leads to. */

@@ -37,7 +37,7 @@ static void path_in_place(struct process *self)
 
 static void path_link(struct process *self)
 {
-    arena_text(ARG1, "/proc/self/exe");
+    arena_text(ARG1, "/tmp/l");
 }
 
 static void path_directory(struct process *self)
