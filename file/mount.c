@@ -23,6 +23,12 @@ struct mount *mount_next(const struct mount *mount)
     return next == &mounts ? NULL : container_of(next, struct mount, link);
 }
 
+struct mount *mount_before(const struct mount *mount)
+{
+    const struct list *before = mount == NULL ? mounts.previous : mount->link.previous;
+    return before == &mounts ? NULL : container_of(before, struct mount, link);
+}
+
 static const struct file_system *find_file_system(const char *type)
 {
     for (const struct file_system *system = file_systems_first; system < file_systems_end; system++)

@@ -32,3 +32,11 @@ void process_clients_rare_work(void)
         if (client->rare_work != NULL)
             client->rare_work();
 }
+
+void process_clients_stop(void)
+{
+    for (const struct process_client *client = process_clients_first; client < process_clients_end;
+         client++)
+        if (client->stop != NULL)
+            client->stop();
+}

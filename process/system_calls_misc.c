@@ -12,6 +12,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
+#include <process/client.h>
 #include <process/clock.h>
 #include <process/random.h>
 #include <process/repeat.h>
@@ -156,8 +157,10 @@ SYSTEM_CALL(88, reboot)
     case REBOOT_HALT:
     case REBOOT_OFF:
         printk("process 1 switches the machine off\n");
+        process_clients_stop();
         machine_exit(EXIT_HALT);
     case REBOOT_RESTART:
+        process_clients_stop();
         machine_reboot();
     default:
         return -EINVAL;

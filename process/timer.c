@@ -12,6 +12,7 @@
 #include <process/events.h>
 #include <process/schedule.h>
 #include <process/signal.h>
+#include <store/cache.h>
 
 static uint64_t ticks;
 static struct rb_tree deadlines;
@@ -83,6 +84,7 @@ static void tick(struct trap_frame *frame)
     if (process_current != NULL)
         process_tick();
     process_clients_poll();
+    store_tick((uint32_t)ticks / TIMER_HZ);
     event_ends_with_tick();
 }
 

@@ -20,6 +20,7 @@
 #include <process/commit.h>
 #include <process/part.h>
 #include <process/signal.h>
+#include <store/cache.h>
 
 enum {
     ENOUGH_FRAMES = 16, /* free ones: then whoever lacked a frame goes on */
@@ -179,6 +180,24 @@ static void give_reserves_back(void)
     vma_trim();
 }
 
+/* Pages that something stands behind go first. True: some have gone, or will have. */
+static bool give_cache_back(void)
+{
+    enum { ROUNDS = 64 }; /* the first look at a page takes away what the next one asks for */
+    uint32_t freed;
+    for (uint32_t i = 0; i < ROUNDS; i++)
+        switch (store_reclaim(ENOUGH_FRAMES, &freed)) {
+        case KERR_OK:
+            return true;
+        case KERR_MUST_WAIT:
+            process_wait_for_page();
+            return true;
+        default:
+            break;
+        }
+    return false;
+}
+
 static bool is_enough(void)
 {
     return frame_available(&frame_pool) >= ENOUGH_FRAMES;
@@ -205,6 +224,8 @@ void victim_make_room(struct process *self)
     uint32_t asker = self->pid, before = frame_available(&frame_pool);
     give_reserves_back();
     if (is_enough() && may_grow() && frame_available(&frame_pool) > before)
+        return;
+    if (give_cache_back() && may_grow())
         return;
     if (commit_account.mode == OVERCOMMIT_NEVER) {
         end_alone(self);

@@ -13,6 +13,7 @@
 #include <arch/i386/cpu.h>
 #include <arch/i386/gdt.h>
 #include <file/file.h>
+#include <kernel/channel.h>
 #include <kernel/string.h>
 #include <mm/heap.h>
 #include <process/part.h>
@@ -56,7 +57,12 @@ static int32_t failed(const struct process *process, enum kerr error)
 {
     if (error == KERR_BAD_ACCESS)
         return -ENOEXEC;
-    return process == process_current ? memory_call_failed(error) : -ENOMEM;
+    if (process == process_current)
+        return memory_call_failed(error);
+    if (error != KERR_MUST_WAIT)
+        return -ENOMEM;
+    channel_poll(); /* the kernel starts it, and nobody else runs */
+    return -EAGAIN;
 }
 
 /* ---- finding ---- */

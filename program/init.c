@@ -48,7 +48,9 @@ int32_t init_start_program(const char *const *arguments, unsigned count, uint32_
     process->group = process->session = process->pid;
     int32_t result = process_parts_begin(process);
     if (result == 0)
-        result = exec_program(process, arguments[0], &texts);
+        do
+            result = exec_program(process, arguments[0], &texts);
+        while (result == -EAGAIN);
     exec_texts_free(&texts);
     if (result < 0) {
         process_discard(process);
@@ -125,6 +127,7 @@ static void end_with_init(void)
     process_finish_exits();
     while ((process = process_next(NULL)) != NULL)
         process_reap(process);
+    process_clients_stop();
     check_that_nothing_is_left();
     machine_try_exit((enum exit_status)(EXIT_PROGRAM | status_for_the_port(init_status)));
 }
@@ -171,6 +174,8 @@ static void start_init(const char *name)
 
 void init_start_by_option(void)
 {
+    if (file_mount_root() != KERR_OK)
+        machine_try_exit(EXIT_FAIL);
     free_before = frame_available(&frame_pool);
     if (init_option.is_given)
         start_init(init_option.text);

@@ -8,6 +8,7 @@
 #include <mm/audit.h>
 #include <mm/heap.h>
 #include <process/audit.h>
+#include <process/client.h>
 #include <prompt/prompt.h>
 
 enum { USAGE_COLUMNS = 21 };
@@ -115,6 +116,7 @@ COMMAND("reboot", "", "start the machine again")
     struct process_audit processes;
 
     audit_all(&audit, &processes);
+    process_clients_stop();
     machine_reboot();
 }
 
@@ -124,5 +126,6 @@ COMMAND("halt", "", "leave the emulator, or stop the machine")
     struct audit audit;
     struct process_audit processes;
 
+    process_clients_stop();
     machine_exit(audit_all(&audit, &processes) ? EXIT_HALT : EXIT_FAIL);
 }

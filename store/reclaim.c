@@ -3,7 +3,8 @@
  * Layer 7. Frames are wanted: pages that can be brought again go.
  *
  * A hand goes round each cache, and from cache to cache. A page that was used since the hand was
- * here last stays, once. A dirty one is begun to be written, and goes when the hand comes again.
+ * here last stays, once; by a program that has it mapped as well (object_age()). A dirty one is begun
+ * to be written, and goes when the hand comes again.
  */
 #include "requests.h"
 #include "store.h"
@@ -30,6 +31,8 @@ static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
         object_change_page(cache->object, page, PAGE_USED, 0);
         return 0;
     }
+    if (frame_references(&frame_pool, page_word_frame(word)) > 1)
+        (void)object_age(cache->object, page, page);
     if ((word & PAGE_DIRTY) && !(word & PAGE_WRITING))
         cache_begin_write_back(cache, page, (page | (BLOCK_FRAMES_MAX - 1)) + 1);
     if (!can_go(object_page_word(cache->object, page)))

@@ -43,6 +43,8 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
     struct run run = {.cache = cache, .operation = BLOCK_WRITE};
     enum kerr error = KERR_OK;
     uint32_t word;
+    if (cache->dirty_pages > 0)
+        object_take_writes(cache->object, first, end - 1);
     for (; cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
            object_next_page(cache->object, &first, end, PAGE_DIRTY, &word);
          first++) {

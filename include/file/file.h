@@ -59,6 +59,12 @@ enum file_map { FILE_MAP_PRIVATE, FILE_MAP_SHARED_READ, FILE_MAP_SHARED_WRITE };
 int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum file_map map,
                          struct object **object, bool *is_writable);
 
+/*
+ * The option root=DEVICE: the ext2 file system there is mounted over the root, and devices and processes in
+ * its /dev and /proc if it has them. Polls.   returns KERR_OK; else what was said for a person
+ */
+kerr_t file_mount_root(void);
+
 /* The terminal got a key while processes run. Returns false: it has no room, offer it again. */
 bool terminal_take_key(int key);
 

@@ -387,5 +387,7 @@ kerr_t mount_sync(struct mount *mount);
 
 /* All mounts, in their order; NULL at the end. */
 struct mount *mount_next(const struct mount *mount);
+struct mount *
+mount_before(const struct mount *mount); /* of NULL: the last; NULL at the beginning */
 
 #endif

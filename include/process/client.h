@@ -20,6 +20,9 @@ struct process_client {
     /* On the way out, if somebody said process_request_rare_work(); and when no process is left.
      * May end processes, put the current one aside, run the prompt. */
     void (*rare_work)(void);
+    /* Process 1 has ended, or the machine is about to be left: let go of what others keep for good. No
+     * program runs any more. */
+    void (*stop)(void);
 };
 
 /* PROCESS_CLIENT(10, .rare_work = ...): ORDER is the layer, in two digits. */
@@ -34,5 +37,6 @@ extern const struct process_client process_clients_first[], process_clients_end[
 void process_clients_poll(void);
 void process_clients_ended(const struct process *zombie);
 void process_clients_rare_work(void);
+void process_clients_stop(void);
 
 #endif

@@ -214,17 +214,17 @@ TEST("schedule", "sleepers beside 1,000 that wake at once, seldom: have run with
     begin();
     struct actor *computing = add(COMPUTES, 0); /* rounds go by while the others sleep */
     struct actor *sleeper = add(1, 150);
-    struct actor *long_sleeper = add(TICK + 2, 500), *other = add(TICK + 2, 500);
+    struct actor *long_sleeper = add(TICK + 2, 3000), *other = add(TICK + 2, 3000);
     long_sleeper->together = other->together = true; /* they interrupt each other */
     for (unsigned i = 0; i < 1000; i++)
-        add(2 * TICK, 3000)->together = true;
-    run(2900);
+        add(4 * TICK, 6000)->together = true;
+    run(5900);
     long_sleeper->latency = other->latency = 0;
-    EXPECT(is_served_soon(sleeper, 4 * 3000));
+    EXPECT(is_served_soon(sleeper, 2 * 6000));
     EXPECT(long_sleeper->latency <= 2 * SLICE && other->latency <= 2 * SLICE);
-    EXPECT(computing->ran >= 4 * 900 * TICK);
+    EXPECT(computing->ran >= 2 * 1900 * TICK);
     for (unsigned i = 4; i < actor_count; i++)
-        EXPECT(actors[i].ran >= 4 * 2 * TICK);
+        EXPECT(actors[i].ran >= 2 * 4 * TICK);
     end();
 }
 

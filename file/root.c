@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 9. The root file system of the option root=, and the end of all mounts: nothing is left dirty
+ * when the machine is left.
+ */
+#include <kernel/option.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <process/client.h>
+
+#include "open_file.h"
+#include "path.h"
+
+OPTION(root, "root", OPTION_TEXT);
+
+static const struct mount *last_of_boot; /* mounts behind it were asked for */
+
+/* A file system of TYPE over the directory at PATH, if there is one. */
+static enum kerr mount_over(const char *type, const char *source, const char *path)
+{
+    struct inode *directory;
+    struct mount *mount;
+    if (path_find(mount_root->root, path, LINKS_FOLLOW, &directory) != 0)
+        return KERR_NOT_FOUND;
+    enum kerr error;
+    do
+        error = mount_add(type, source, "", 0, directory, &mount);
+    while (file_polls(error));
+    inode_put(directory);
+    return error;
+}
+
+enum kerr file_mount_root(void)
+{
+    static const struct {
+        const char *type, *path;
+    } others[] = {{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"tmpfs", "/dev/shm"}};
+    last_of_boot = mount_before(NULL);
+    if (!root_option.is_given)
+        return KERR_OK;
+    enum kerr error = mount_over("ext2", root_option.text, "/");
+    if (error != KERR_OK) {
+        printk("root=%s: can't be mounted: %s\n", root_option.text, kerr_text(error));
+        return error;
+    }
+    printk("root=%s: mounted\n", root_option.text);
+    for (uint32_t i = 0; i < ARRAY_LENGTH(others); i++) {
+        error = mount_over(others[i].type, others[i].type, others[i].path);
+        if (error != KERR_OK && error != KERR_NOT_FOUND)
+            printk("%s: can't be mounted: %s\n", others[i].path, kerr_text(error));
+    }
+    return KERR_OK;
+}
+
+/* ---- the end ---- */
+
+/* MOUNT is taken away, or at least written out. */
+static void end(struct mount *mount)
+{
+    char source[sizeof(mount->source)];
+    enum kerr error;
+    text_copy(source, sizeof(source), mount->source);
+    do
+        error = mount_remove(mount);
+    while (file_polls(error));
+    if (error == KERR_BUSY)
+        do
+            error = mount_sync(mount);
+        while (file_polls(error));
+    if (error != KERR_OK)
+        printk("%s: can't be written to the end: %s\n", source, kerr_text(error));
+}
+
+/* From the last one to the first; what is there from boot on stays. */
+static void end_all(void)
+{
+    for (struct mount *mount = mount_before(NULL), *before; mount != last_of_boot; mount = before) {
+        before = mount_before(mount);
+        end(mount);
+    }
+}
+
+PROCESS_CLIENT(09, .stop = end_all);
