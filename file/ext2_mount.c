@@ -210,10 +210,11 @@ enum kerr ext2_mount(struct mount *mount, const char *options)
 /* All of it but the root's record in the core is on the disk, and the disk says so. */
 static enum kerr finish(struct ext2 *fs)
 {
-    enum kerr error = ext2_sync(fs->mount);
-    if (error != KERR_OK)
-        return error;
-    if (!fs->is_finished) {
+    enum kerr error = KERR_OK;
+    if (!fs->is_finished) { /* each of the two flushes has the ticket for itself */
+        error = ext2_sync(fs->mount);
+        if (error != KERR_OK)
+            return error;
         fs->super.state |= fs->state_at_mount & EXT2_STATE_CLEAN;
         error = ext2_put_super(fs);
         fs->is_finished = error == KERR_OK;
