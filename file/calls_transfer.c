@@ -225,11 +225,16 @@ static enum kerr find_page(struct inode *from, uint64_t offset, frame_t *frame)
     return KERR_OK;
 }
 
-/* Nothing of the page was taken; RESULT says why. */
+/*
+ * Nothing of the page was taken; RESULT says why. A regular file has left the channel to wait on, and
+ * is not asked again: it might take the page now, which would be told as what the call returns.
+ */
 static int32_t send_page_again(struct process *self, struct file *to, frame_t frame,
                                uint32_t in_page, uint32_t bytes, int32_t result)
 {
-    if (result == -EAGAIN && (!(to->flags & O_NONBLOCK) || file_is_regular(to)))
+    if (result == -EAGAIN && file_is_regular(to))
+        return process_must_wait();
+    if (result == -EAGAIN && !(to->flags & O_NONBLOCK))
         return send_page(self, to, frame, in_page, bytes, 0);
     return result == -ENOMEM ? process_out_of_memory() : result;
 }
