@@ -14,6 +14,8 @@ user_check_names() { # NAME
     on=$(user_wish "$1" on both)
     [[ $on == @(both|linux) ]] && echo "user-$1-linux"
     [[ $on == @(both|droste) ]] && echo "user-$1-droste"
+    [ "$(user_wish "$1" ext2 none)" != none ] && echo "user-$1-ext2"
+    return 0
 }
 
 # What the head comment of program NAME wants: run: KEY=VALUE.
@@ -97,6 +99,30 @@ user_on_droste() { # NAME
     user_compare "$name" "$log.text.img"
 }
 
+# The same with its files on a disk: the root is an ext2 that was made here, and is judged here.
+user_on_ext2() { # NAME
+    local name=$1 log=$queue_dir/user-$1.ext2.img image=$queue_dir/user-$1-ext2.img status=0 file
+    local disk=$queue_dir/user-$1-disk.img root
+    root=$(mktemp -d "$queue_dir/XXXXXX.dir")
+    mkdir "$root/dev" "$root/proc" "$root/tmp" "$root/ext2"
+    for file in "$user_bin/$name" $(user_files "$name"); do
+        cp "$file" "$root"
+    done
+    mke2fs -q -F -t ext2 -b "$(user_wish "$name" ext2 none)" -d "$root" "$disk" 32M
+    tools/disk build/droste-checked.elf "$image" "root=hdb init=/$name"
+    TIME_LIMIT=$(user_wish "$name" seconds 60) qemu "${with_serial[@]}" -boot c \
+        -drive "format=raw,snapshot=on,file=$image" -drive "format=raw,file=$disk" \
+        -m "$(user_wish "$name" memory 128)" -cpu pentium3 < /dev/null > "$log" || status=$?
+    rm -rf "$image" "$root"
+    tr -d '\r' < "$log" | tee "$log.text.img"
+    [ $status = 124 ] && echo "### time limit"
+    e2fsck -fn "$disk"
+    rm -f "$disk"
+    found_in "$log.text.img" '^audit clean'
+    user_judge "$name" $(((status - 129) / 2)) "$log.text.img"
+    user_compare "$name" "$log.text.img"
+}
+
 # What Linux said, if it ran there: it was started before, and is waited for.
 user_compare() { # NAME LOG
     local linux=$queue_dir/user-$1.linux
@@ -115,7 +141,7 @@ user_programs() {
     local source name
     for source in tests/user/*.c; do
         name=$(basename "$source" .c)
-        user_check_names "$name" | grep -qE -- "$queue_pattern" && echo "$name"
+        user_check_names "$name" | grep -E -- "$queue_pattern" > /dev/null && echo "$name"
     done
 }
 

@@ -9,6 +9,7 @@
  *   run: arguments=A B C           run: seconds=N            run: memory=MIB of Droste's machine
  *   run: options=overcommit=2      more of Droste's command line
  *   run: date=YYYY-MM-DDTHH:MM:SS    of the clock of Droste's machine
+ *   run: ext2=BYTES                once more, its root an ext2 with such blocks
  *   run: files=FILE DIRECTORY      of build/user/tests/ or tests/user/: beside it when it runs
  */
 #ifndef TESTS_USER_CHECK_H

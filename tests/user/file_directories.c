@@ -2,6 +2,8 @@
 /*
  * Directories: mkdir, rmdir, what they list while names come and go, the working directory in one
  * that moves or is removed.
+ *
+ * run: ext2=1024
  */
 #define _GNU_SOURCE
 #include <dirent.h>

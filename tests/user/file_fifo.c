@@ -2,6 +2,8 @@
 /*
  * Named pipes: opening waits for the other end, or does not; what is in it goes with the last end;
  * device nodes.
+ *
+ * run: ext2=2048
  */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Names and links: hard links, symbolic links and how far they are followed, files without a name.
+ *
+ * run: ext2=4096
  */
 #define _GNU_SOURCE
 #include <sys/syscall.h>

@@ -2,6 +2,8 @@
 /*
  * Locks: fcntl's of ranges, which belong to a process; those of open files; flock's. Who must wait
  * waits, and a circle of those is refused.
+ *
+ * run: ext2=2048
  */
 #define _GNU_SOURCE
 #include <sched.h>

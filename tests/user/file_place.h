@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User tests of files that are made: a directory of their own, on a tmpfs, which Linux has as well.
+ * User tests of files that are made: a directory of their own, on a tmpfs, which Linux has as well; or
+ * below /ext2, where the root is one (run: ext2=BYTES).
  */
 #ifndef TESTS_USER_FILE_PLACE_H
 #define TESTS_USER_FILE_PLACE_H
@@ -16,7 +17,8 @@ static char file_place[64];
 /* Work in an empty directory. */
 CHECK_HELPER void file_place_enter(const char *name)
 {
-    snprintf(file_place, sizeof(file_place), "/dev/shm/droste-%s-%d", name, (int)getpid());
+    const char *place = access("/ext2", F_OK) == 0 ? "/ext2" : "/dev/shm";
+    snprintf(file_place, sizeof(file_place), "%s/droste-%s-%d", place, name, (int)getpid());
     if (mkdir(file_place, 0755) != 0 || chdir(file_place) != 0)
         check_skip("there is no tmpfs at /dev/shm");
     umask(022);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rename: files and directories, over what is there, and everything that it refuses.
+ *
+ * run: ext2=1024
  */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
