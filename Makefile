@@ -125,7 +125,7 @@ CHECKED ?= 0
 KERNEL  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).elf
 KERNELS := $(OUT)/droste.elf $(OUT)/droste-checked.elf
 ISO     := $(OUT)/droste.iso
-RUN_ISO := $(if $(INIT),$(OUT)/init.iso,$(ISO))
+RUN_ISO := $(if $(INIT)$(ROOT),$(OUT)/init.iso,$(ISO))
 FLOPPY  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).img
 LAYER_KERNELS := $(foreach n,$(filter-out 0 11,$(LAYERS)),$(OUT)/layer-$(n).elf)
 TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.elf
@@ -161,7 +161,7 @@ help:
 #: Options: V=1 (show commands), LLVM=1 (clang and ld.lld), MEM=64 (MiB) and CPU=qemu32 for QEMU
 
 run: $(RUN_ISO)
-	$(Q)tools/run $(if $(INIT),program,terminal) $(RUN_ISO)
+	$(Q)tools/run $(if $(INIT)$(ROOT),program,terminal) $(RUN_ISO)
 
 run-window: $(RUN_ISO)
 	$(Q)tools/run window $(RUN_ISO)

@@ -17,6 +17,8 @@ TEST_PROGRAMS := $(patsubst tests/user/%.c,$(USER)/tests/%,$(wildcard tests/user
 #: make user           the example programs (user/) in build/user/
 #: make run INIT=FILE  boot with that static program as process 1; its status N is make's "Error N":
 #:                     ARGS="..." its arguments, FILES="..." more files for it, CHECKED=1
+#: make run ROOT=1     a shell on an ext2 file system on a disk, build/root.ext2, which keeps what is
+#:                     written; ROOT=DIRECTORY or ROOT=IMAGE: that one; INIT=/bin/sh of it
 
 user: $(USER_PROGRAMS)
 test-programs: $(TEST_PROGRAMS) $(USER)/tests/bad.made
@@ -38,10 +40,35 @@ $(USER)/tests/bad.made: tests/user/make/bad_elfs.c tests/user/bad_elfs.h user/us
 	$(Q)mkdir -p $(@D)/bad && gcc -std=gnu11 -Wall -Wextra -Werror $< -o $(@D)/make_bad_elfs
 	$(Q)$(@D)/make_bad_elfs $(@D)/bad && touch $@
 
-# ---- make run INIT= ----
+# ---- make run INIT=, make run ROOT= ----
 # An ISO of its own, since the other one is the same on every machine. The entry of the menu is the
 # plain kernel's or the checked one's.
-ifdef INIT
+ifdef ROOT
+# 1: the small system, made once, so that what is written there stays; a directory: its image; or an image.
+ifeq ($(ROOT),1)
+ROOT_IMAGE := $(OUT)/root.ext2
+else ifneq ($(wildcard $(ROOT)/.),)
+ROOT_IMAGE := $(OUT)/$(notdir $(patsubst %/,%,$(ROOT))).ext2
+$(ROOT_IMAGE): FORCE
+else
+ROOT_IMAGE := $(ROOT)
+endif
+export ROOT_IMAGE
+
+$(OUT)/root.ext2: | tools/rootfs
+	$(call say,ROOT)
+	$(Q)mkdir -p $(@D) && tools/rootfs $@
+ifneq ($(ROOT),1)
+$(OUT)/%.ext2:
+	$(call say,ROOT)
+	$(Q)mkdir -p $(@D) && tools/rootfs $@ $(ROOT)
+endif
+
+$(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(ROOT_IMAGE) FORCE
+	$(call say,ISO)
+	$(Q)COMMAND_LINE="root=hda init=$(or $(INIT),/bin/sh) $(CMDLINE)" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \
+	    tools/iso $@ $(KERNELS) iso/grub.cfg
+else ifdef INIT
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(INIT) $(FILES) FORCE
 	$(call say,ISO)
 	$(Q)COMMAND_LINE="init=$(notdir $(INIT)) $(CMDLINE)" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several pieces at a place, from file to file, with every combination of what is copied.
+ *
+ * run: ext2=1024
  */
 #define _GNU_SOURCE
 #include <sys/sendfile.h>
