@@ -71,6 +71,7 @@ static uint32_t fill_version(uint8_t *bytes, uint32_t which, uint32_t version)
     return length;
 }
 
+/* A disk may be full: then it was not saved. */
 static void save(void)
 {
     static uint8_t bytes[VERSION_BYTES_MAX + 200];
@@ -78,11 +79,18 @@ static void save(void)
     struct node *directory = directories[which % 3], *node;
     char name[16];
     snprintf(name, sizeof(name), "saved%u", which);
-    must(tree_create(directory, "new", S_IFREG | 0644, NULL, &node), "create");
+    if (tree_create(directory, "new", S_IFREG | 0644, NULL, &node) != KERR_OK)
+        return;
     node->is_kept = true;
-    must(tree_write(node, 0, bytes, length), "write");
-    must(tree_flush(node, FLUSH_ALL), "flush");
-    must(tree_rename(directory, "new", directory, name), "rename");
+    enum kerr error = tree_write(node, 0, bytes, length);
+    if (error == KERR_OK)
+        error = tree_flush(node, FLUSH_ALL);
+    if (error == KERR_OK)
+        error = tree_rename(directory, "new", directory, name);
+    if (error != KERR_OK) {
+        must(tree_remove(directory, "new"), "remove");
+        return;
+    }
     if (world_random(3) != 0)
         return;
     must(tree_flush(directory, FLUSH_ALL), "flush");
@@ -92,10 +100,11 @@ static void save(void)
 static void append(void)
 {
     struct entry *entry = tree_find(tree_root, "log");
-    uint32_t length = 1 + world_random(900);
+    uint32_t length = 1 + world_random(3000);
     if (log_length + length > LOG_BYTES_MAX)
         return;
-    must(tree_write(entry->node, log_length, log_bytes + log_length, length), "write");
+    if (tree_write(entry->node, log_length, log_bytes + log_length, length) != KERR_OK)
+        return;
     log_length += length;
     if (world_random(2) == 0)
         return;
@@ -120,7 +129,8 @@ static void move(void)
     place_of(until->place[0], which);
     snprintf(until->place[1], sizeof(until->place[1]), "%s/%s", directory_names[to], name);
     struct node *from = directories[moved[which].directory];
-    must(tree_rename(from, moved[which].name, directories[to], name), "rename");
+    if (tree_rename(from, moved[which].name, directories[to], name) != KERR_OK)
+        return;
     moved[which].directory = to;
     strcpy(moved[which].name, name);
     must(tree_flush(directories[to], FLUSH_ALL), "flush");
@@ -309,7 +319,10 @@ void test_power_cuts(const struct arguments *arguments)
     static const struct {
         uint32_t kib;
         const char *options;
-    } disks[] = {{1024, "-b 1024 -N 200"}, {2048, "-b 2048 -N 200"}, {2048, "-b 4096 -N 200"}};
+    } disks[] = {{1024, "-b 1024 -N 200"},
+                 {2048, "-b 2048 -N 200"},
+                 {2048, "-b 4096 -N 200"},
+                 {300, "-b 1024 -N 48"}}; /* becomes full */
     uint32_t writes = 0;
     for (uint32_t i = 0; i < arguments->rounds; i++) {
         uint32_t seed = arguments->seed + i, disk = seed % ARRAY_LENGTH(disks);

@@ -100,8 +100,11 @@ void disk_store(const char *name, const uint8_t *image, uint64_t bytes)
 uint8_t *disk_make(uint32_t kib, const char *options)
 {
     uint64_t bytes;
-    disk_run(1, "rm -f %s && mke2fs -q -F -t ext2 %s %s %uK", path_of("new"), options,
-             path_of("new"), kib);
+    /* What is free is not zeros. */
+    disk_run(1,
+             "rm -f %s; head -c %uK /dev/zero | tr '\\0' '\\377' > %s && "
+             "mke2fs -q -F -t ext2 -E nodiscard %s %s %uK",
+             path_of("new"), kib, path_of("new"), options, path_of("new"), kib);
     return disk_load("new", &bytes);
 }
 
@@ -117,6 +120,8 @@ bool disk_repair(uint8_t *image, uint64_t bytes, bool may_ask)
     int status = disk_run(may_ask ? 0x13 : 0x3, "e2fsck -p %s", path_of("repair"));
     if (status == 4)
         disk_run(0x3, "e2fsck -y %s", path_of("repair"));
+    if (status == 0) /* it may have been believed, as it said that it was clean */
+        disk_run(0x1, "e2fsck -fn %s", path_of("repair"));
     FILE *file = fopen(path_of("repair"), "rb");
     if (file == NULL || fread(image, 1, bytes, file) != bytes)
         abort();

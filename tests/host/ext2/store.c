@@ -648,6 +648,8 @@ bool world_goes_on(enum kerr error)
         world_fail("a call waits for nothing");
     if (world_random(3) == 0)
         world_finish();
+    if (world.is_slow && world.fail_request == 0)
+        world_write_some(world_random(20));
     return true;
 }
 
