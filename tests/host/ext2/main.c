@@ -3,6 +3,7 @@
  * Host test of ext2. Usage: ext2 [-s SEED] [-n OPERATIONS] [-r ROUNDS] TEST...
  *   random    operations against a plain model, then e2fsck -fn and debugfs
  *   cuts      e2fsck -p after a power cut at each write, and what was promised
+ *   allocations, errors, dead   memory or the disk fail, once at each place, or for good
  */
 #include "tests.h"
 #include "world.h"
@@ -18,6 +19,9 @@ static const struct {
 } tests[] = {
     {"random", test_random_operations},
     {"cuts", test_power_cuts},
+    {"allocations", test_allocation_failures},
+    {"errors", test_disk_errors},
+    {"dead", test_dead_disk},
 };
 
 int main(int argc, char **argv)

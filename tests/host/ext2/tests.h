@@ -12,6 +12,9 @@ struct arguments {
 
 void test_random_operations(const struct arguments *arguments);
 void test_power_cuts(const struct arguments *arguments);
+void test_allocation_failures(const struct arguments *arguments);
+void test_disk_errors(const struct arguments *arguments);
+void test_dead_disk(const struct arguments *arguments);
 
 /* One operation of random.c. */
 void random_operation(void);
