@@ -207,7 +207,8 @@ enum kerr ext2_map_new(struct ext2_inode *inode, uint32_t index)
             return error;
         if (next == 0 && level < way.levels)
             error = make_prepared(inode, index, &way, level, &block);
-        else if (next == 0 && level > 0 && inode_is_directory(&inode->inode))
+        else if (next == 0 && level > 0 && inode_is_directory(&inode->inode) &&
+                 inode->life != EXT2_NEW)
             error = make_prepared(inode, index, &way, level, &block);
         else if (next == 0)
             error = make_data(inode, index, &way, block);

@@ -3,6 +3,7 @@
  * Host test of ext2. Usage: ext2 [-s SEED] [-n OPERATIONS] [-r ROUNDS] TEST...
  *   random    operations against a plain model, then e2fsck -fn and debugfs
  *   cuts      e2fsck -p after a power cut at each write, and what was promised
+ *   names, large, hashed, features, state   what their names say
  *   allocations, errors, dead   memory or the disk fail, once at each place, or for good
  */
 #include "tests.h"
@@ -22,6 +23,11 @@ static const struct {
     {"allocations", test_allocation_failures},
     {"errors", test_disk_errors},
     {"dead", test_dead_disk},
+    {"names", test_many_names},
+    {"large", test_large_files},
+    {"hashed", test_hashed_directory},
+    {"features", test_features},
+    {"state", test_mount_state},
 };
 
 int main(int argc, char **argv)

@@ -15,6 +15,11 @@ void test_power_cuts(const struct arguments *arguments);
 void test_allocation_failures(const struct arguments *arguments);
 void test_disk_errors(const struct arguments *arguments);
 void test_dead_disk(const struct arguments *arguments);
+void test_many_names(const struct arguments *arguments);
+void test_large_files(const struct arguments *arguments);
+void test_hashed_directory(const struct arguments *arguments);
+void test_features(const struct arguments *arguments);
+void test_mount_state(const struct arguments *arguments);
 
 /* One operation of random.c. */
 void random_operation(void);
