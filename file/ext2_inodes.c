@@ -20,19 +20,44 @@ static uint32_t group_of(const struct ext2 *fs, uint32_t number)
     return (number - 1) / fs->super.inodes_per_group;
 }
 
-/* A free number of GROUP; 0: there is none. */
+/* The record of NUMBER, which its bitmap says is free, is in use: here, or on the disk. */
+static enum kerr is_in_use(struct ext2 *fs, uint32_t number, bool *answer)
+{
+    struct ext2_record record;
+    uint32_t block, offset;
+    struct inode *inode = inode_find(fs->mount, number);
+    *answer = inode != NULL;
+    inode_put(inode);
+    if (*answer)
+        return KERR_OK;
+    ext2_record_place(fs, number, &block, &offset);
+    enum kerr error = ext2_read(fs, block, offset, &record, sizeof(record));
+    *answer = error == KERR_OK && record.links != 0;
+    return error;
+}
+
+/* A free number of GROUP; 0: there is none. What the bitmap says is not believed. */
 static enum kerr find_in_group(struct ext2 *fs, uint32_t group, uint32_t *number)
 {
     uint32_t first = group * fs->super.inodes_per_group + 1, end = fs->super.inodes_per_group;
     uint32_t from = first < fs->first_inode ? fs->first_inode - first : 0, bit;
+    bool is_lie = true;
     *number = 0;
-    if (fs->group[group].free_inodes == 0 || from >= end)
+    if (fs->group[group].free_inodes == 0)
         return KERR_OK;
-    enum kerr error = ext2_find_clear(fs, fs->group[group].inode_bitmap, from, end, &bit);
-    if (error != KERR_OK || bit == end)
-        return error;
-    *number = first + bit;
-    return ext2_to_write(fs, fs->group[group].inode_bitmap);
+    for (; is_lie && from < end; from = bit + 1) {
+        enum kerr error = ext2_find_clear(fs, fs->group[group].inode_bitmap, from, end, &bit);
+        if (error != KERR_OK || bit >= end)
+            return error;
+        error = is_in_use(fs, first + bit, &is_lie);
+        if (error != KERR_OK)
+            return error;
+        if (is_lie)
+            ext2_broken(fs, "in use, and its bitmap says that it is free: inode", first + bit);
+        else
+            *number = first + bit;
+    }
+    return *number == 0 ? KERR_OK : ext2_to_write(fs, fs->group[group].inode_bitmap);
 }
 
 /* Directories are spread: the one with the fewest of them, of those that have more room than most. */

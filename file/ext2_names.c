@@ -134,10 +134,10 @@ static enum kerr prepare_new(struct ext2_inode *directory, struct name name,
 {
     uint32_t number;
     enum kerr error = ext2_directory_to_change(directory);
-    if (error == KERR_OK && name.length > 0)
-        error = ext2_entry_prepare(directory, name.length, UINT32_MAX, place);
     if (error == KERR_OK)
         error = ext2_number_find(directory, wish->mode, &number);
+    if (error == KERR_OK && name.length > 0)
+        error = ext2_entry_prepare(directory, name.length, UINT32_MAX, place);
     if (error != KERR_OK)
         return error;
     new->inode.number = number;

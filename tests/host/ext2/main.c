@@ -4,6 +4,7 @@
  *   random    operations against a plain model, then e2fsck -fn and debugfs
  *   cuts      e2fsck -p after a power cut at each write, and what was promised
  *   names, large, hashed, features, state   what their names say
+ *   mutated   images that lie, 100 a round
  *   allocations, errors, dead   memory or the disk fail, once at each place, or for good
  */
 #include "tests.h"
@@ -28,6 +29,7 @@ static const struct {
     {"hashed", test_hashed_directory},
     {"features", test_features},
     {"state", test_mount_state},
+    {"mutated", test_mutated_images},
 };
 
 int main(int argc, char **argv)

@@ -20,6 +20,7 @@ void test_large_files(const struct arguments *arguments);
 void test_hashed_directory(const struct arguments *arguments);
 void test_features(const struct arguments *arguments);
 void test_mount_state(const struct arguments *arguments);
+void test_mutated_images(const struct arguments *arguments);
 
 /* One operation of random.c. */
 void random_operation(void);
