@@ -649,7 +649,7 @@ bool world_goes_on(enum kerr error)
     if (world_random(3) == 0)
         world_finish();
     if (world.is_slow && world.fail_request == 0)
-        world_write_some(world_random(20));
+        world_write_some(world_random(4));
     return true;
 }
 
