@@ -352,6 +352,9 @@ kerr_t ext2_change_bit(struct ext2 *fs, uint32_t block, uint32_t bit, bool set, 
 /* *BLOCK: block INDEX of INODE; 0: a hole. */
 kerr_t ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block);
 
+/* The same; and a hole has COUNT blocks at least, from INDEX on. */
+kerr_t ext2_map_run(struct ext2_inode *inode, uint32_t index, uint32_t *block, uint32_t *count);
+
 /* Block INDEX of INODE is there from here on. In the fault path. */
 kerr_t ext2_map_new(struct ext2_inode *inode, uint32_t index);
 
@@ -465,6 +468,8 @@ kerr_t ext2_spare_end(struct ext2_inode *inode);
 enum kerr ext2_page(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame);
 void ext2_page_written(struct inode *inode, uint64_t end);
 enum kerr ext2_resize(struct inode *inode, uint64_t bytes);
+enum kerr ext2_find_page(struct inode *inode, uint32_t page, enum inode_content wanted,
+                         uint32_t *found);
 enum kerr ext2_reserve(struct inode *inode, uint32_t first, uint32_t last);
 enum kerr ext2_flush(struct inode *inode, enum inode_flush what);
 enum kerr ext2_evict(struct inode *inode);

@@ -256,6 +256,42 @@ enum kerr ext2_reserve(struct inode *inode, uint32_t first, uint32_t last)
     return error;
 }
 
+/* The next page from PAGE on that may hold something else than the one before: *NEXT. */
+static enum kerr next_content(struct ext2_inode *inode, uint32_t page, bool *is_nothing,
+                              uint32_t *next)
+{
+    uint32_t shift = PAGE_SHIFT - ext2_of(inode)->block_shift, block, count;
+    enum kerr error = is_hole(inode, page, is_nothing);
+    *next = page + 1;
+    if (error != KERR_OK || !*is_nothing)
+        return error;
+    error = ext2_map_run(inode, page << shift, &block, &count);
+    if (error == KERR_OK && block == 0 && count >> shift > 1)
+        *next = page + (count >> shift);
+    return error;
+}
+
+/* After many steps all that is left is data: that is true of holes as well. */
+enum kerr ext2_find_page(struct inode *inode, uint32_t page, enum inode_content wanted,
+                         uint32_t *found)
+{
+    enum { STEPS_MAX = 16384 };
+    struct ext2_inode *file = ext2_inode_of(inode);
+    uint32_t pages = inode->object->pages, next = page, steps = 0;
+    enum kerr error = KERR_OK;
+    bool is_nothing = false, is_found = false;
+    for (; page < pages && error == KERR_OK && !is_found && steps < STEPS_MAX; steps++) {
+        error = next_content(file, page, &is_nothing, &next);
+        is_found = error == KERR_OK && is_nothing == (wanted == CONTENT_HOLE);
+        if (!is_found)
+            page = next;
+    }
+    if (steps == STEPS_MAX && !is_found && wanted == CONTENT_HOLE)
+        page = pages;
+    *found = page < pages ? page : pages;
+    return error;
+}
+
 /* ---- the way to the disk ---- */
 
 static enum kerr pages_out(struct ext2_inode *inode)
@@ -481,6 +517,7 @@ const struct inode_operations ext2_operations = {
     .page = ext2_page,
     .page_written = ext2_page_written,
     .resize = ext2_resize,
+    .find_page = ext2_find_page,
     .reserve = ext2_reserve,
     .flush = ext2_flush,
     .evict = ext2_evict,

@@ -85,6 +85,28 @@ enum kerr ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block)
     return follow(inode, &way, way.levels, block);
 }
 
+enum kerr ext2_map_run(struct ext2_inode *inode, uint32_t index, uint32_t *block, uint32_t *count)
+{
+    const struct ext2 *fs = ext2_of(inode);
+    struct way way;
+    enum kerr error = KERR_OK;
+    *block = 0;
+    *count = 1;
+    if (find_way(fs, index, &way) != KERR_OK)
+        return KERR_OK;
+    for (uint32_t level = 0; level <= way.levels && error == KERR_OK; level++) {
+        uint32_t below = fs->names_shift * (way.levels - level), inside = 0;
+        error = follow(inode, &way, level, block);
+        if (error != KERR_OK || *block != 0 || below >= 32)
+            continue;
+        for (uint32_t at = level + 1; at <= way.levels; at++)
+            inside = inside << fs->names_shift | way.slot[at];
+        *count = (1u << below) - inside;
+        return KERR_OK;
+    }
+    return error;
+}
+
 /* ---- growing ---- */
 
 static void note_meta(struct ext2_inode *inode, uint32_t block)
@@ -455,6 +477,7 @@ static enum kerr allocate_entries(struct cache *cache, uint32_t page)
     return ext2_map_new(directory, page);
 }
 
-const struct cache_operations ext2_file_cache = {.locate = locate, .allocate = allocate};
+const struct cache_operations ext2_file_cache = {
+    .locate = locate, .allocate = allocate, .name = "ext2"};
 const struct cache_operations ext2_directory_cache = {
-    .locate = locate_entries, .allocate = allocate_entries, .is_stable = true};
+    .locate = locate_entries, .allocate = allocate_entries, .is_stable = true, .name = "ext2"};

@@ -40,7 +40,8 @@ static enum kerr locate(struct cache *cache, uint32_t page, struct cache_place *
     return KERR_OK;
 }
 
-static const struct cache_operations meta_operations = {.locate = locate, .is_stable = true};
+static const struct cache_operations meta_operations = {
+    .locate = locate, .is_stable = true, .name = "ext2 metadata"};
 
 static uint64_t place_of(uint32_t block, uint32_t offset)
 {

@@ -84,6 +84,17 @@ void test_many_names(const struct arguments *arguments)
 
 /* ---- large files ---- */
 
+static void check_found(struct inode *inode, uint32_t page, enum inode_content wanted,
+                        uint32_t should_be)
+{
+    uint32_t found;
+    enum kerr error;
+    AGAIN(error, ext2_find_page(inode, page, wanted, &found));
+    if (error != KERR_OK || found != should_be)
+        world_fail("from page %u on, content %d is at %u and not %u (error %d)", page, wanted,
+                   found, should_be, error);
+}
+
 static void large_file(uint32_t block_bytes)
 {
     static const uint64_t offsets[] = {0,          0x7FFFFFFF - 5000, 0x80000000 - 3,
@@ -93,7 +104,6 @@ static void large_file(uint32_t block_bytes)
     uint32_t kib = 4096;
     struct node *node;
     struct inode *inode;
-    uint64_t length;
     snprintf(options, sizeof(options), "-b %u -O ^large_file,^resize_inode", block_bytes);
     begin(disk_make(kib, options), (uint64_t)kib * 1024);
     must(tree_mount_it(0), KERR_OK, "mount");
@@ -142,9 +152,19 @@ static void large_file(uint32_t block_bytes)
         (void)disk_repair(copy, world.bytes, false);
         free(copy);
     }
+    must(tree_create(tree_root, "holes", S_IFREG | 0644, NULL, &node), KERR_OK, "create");
+    must(tree_write(node, 20 << PAGE_SHIFT, written, 10), KERR_OK, "write");
+    must(tree_write(node, 9000ull << PAGE_SHIFT, written, 10), KERR_OK, "write");
+    inode_put(inode);
+    must(tree_inode(node, &inode), KERR_OK, "lookup");
+    check_found(inode, 0, CONTENT_DATA, 20);
+    check_found(inode, 0, CONTENT_HOLE, 0);
+    check_found(inode, 20, CONTENT_DATA, 20);
+    check_found(inode, 20, CONTENT_HOLE, 21);
+    check_found(inode, 21, CONTENT_DATA, 9000);
+    check_found(inode, 9000, CONTENT_HOLE, 9001);
     inode_put(inode);
     end();
-    (void)length;
     tree_end();
 }
 
