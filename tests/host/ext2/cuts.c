@@ -140,6 +140,37 @@ static void move(void)
     place_of(done->place[1], which);
 }
 
+/* Files that fill a small disk, or take all inodes: what goes is wanted by what comes. */
+static void churn(void)
+{
+    enum { LARGE_BYTES = 60000 };
+    static uint8_t bytes[LARGE_BYTES];
+    struct node *node;
+    char name[16];
+    uint32_t which = world_random(4);
+    snprintf(name, sizeof(name), "large%u", which);
+    if (tree_find(tree_root, name) != NULL) {
+        must(tree_remove(tree_root, name), "remove");
+    } else if (tree_create(tree_root, name, S_IFREG | 0644, NULL, &node) == KERR_OK) {
+        node->is_kept = true;
+        memset(bytes, (int)which + 1, sizeof(bytes));
+        if (tree_write(node, 0, bytes, LARGE_BYTES) == KERR_OK && world_random(2) == 0)
+            (void)tree_flush(node, world_random(3));
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "small%u", world_random(40));
+        if (tree_find(directories[i % 3], name) != NULL)
+            must(tree_remove(directories[i % 3], name), "remove");
+        else if (tree_create(directories[i % 3], name, i % 2 ? S_IFREG | 0644 : S_IFDIR | 0755,
+                             NULL, &node) == KERR_OK) {
+            node->is_kept = true;
+            if (world_random(3) == 0)
+                (void)tree_flush(node, world_random(3));
+        }
+        world_write_some(world_random(12));
+    }
+}
+
 static void begin_files(void)
 {
     static uint8_t bytes[VERSION_BYTES_MAX + 200];
@@ -167,7 +198,7 @@ static void begin_files(void)
     }
 }
 
-static void work(uint32_t operations)
+static void work(uint32_t operations, bool is_small)
 {
     random_keeps_directories = true;
     begin_files();
@@ -182,6 +213,13 @@ static void work(uint32_t operations)
         case 2:
             move();
             break;
+        case 3:
+        case 4:
+            if (is_small) {
+                churn();
+                break;
+            }
+            /* fall through */
         default:
             random_operation();
         }
@@ -303,7 +341,7 @@ static uint32_t round_of(uint32_t seed, uint32_t operations, uint32_t kib, const
     inodes_begin();
     tree_begin();
     must(tree_mount_it(0), "mount");
-    work(operations);
+    work(operations, kib < 1024);
     random_close_all();
     must(tree_unmount(), "unmount");
     disk_check(world.image, world.bytes);

@@ -161,7 +161,7 @@ static void do_flush(void)
 {
     struct node *node = pick(world_random(3) == 0 ? S_IFDIR : S_IFREG);
     if (node != NULL)
-        (void)tree_flush(node, world_random(2) == 0 ? FLUSH_ALL : FLUSH_DATA);
+        (void)tree_flush(node, world_random(3));
 }
 
 static struct node *opened[8];
