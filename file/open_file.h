@@ -381,10 +381,6 @@ kerr_t regular_read_kernel(struct inode *inode, uint64_t offset, void *to, uint3
 /* The same from the kernel's FROM; the file grows. What was written before an error stays. */
 kerr_t regular_write_kernel(struct inode *inode, uint64_t offset, const void *from, uint32_t bytes);
 
-/* The path of INODE as a link of /proc says it, or "(deleted)": TEXT has PATH_BYTES_MAX bytes. As
- * inode_path(). */
-kerr_t file_path_text(struct inode *inode, char *text, uint32_t *bytes);
-
 /* The file was read: its time of access moves as with relatime. */
 void file_was_read(struct file *file);
 

@@ -15,6 +15,7 @@
 #include <process/process.h>
 
 struct file;
+struct inode;
 
 /* The open file behind DESCRIPTOR, or NULL; not counted. */
 struct file *file_of(const struct process *process, uint32_t descriptor);
@@ -48,6 +49,10 @@ bool file_polls(enum kerr error);
  * file's. In TEXT, BYTES bytes. May wait for a disk, in the kernel's own context.
  */
 const char *file_path_of_object(const struct object *object, char *text, uint32_t bytes);
+
+/* The path of INODE as a link of /proc says it, or "(deleted)": TEXT has PATH_BYTES_MAX bytes. As
+ * inode_path(). */
+kerr_t file_path_text(struct inode *inode, char *text, uint32_t *bytes);
 
 /*
  * What mmap needs of DESCRIPTOR.
