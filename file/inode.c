@@ -18,7 +18,7 @@ enum { CHAINS = 512, INODES_MAX = 0x40000 };
 static struct list chains[CHAINS];
 static uint32_t inode_count;
 static struct list unused = {&unused, &unused}; /* with links; the oldest first */
-static struct list fresh = {&fresh, &fresh};    /* without links and users, since a moment ago; */
+static struct list fresh = {&fresh, &fresh};    /* to be evicted, since a moment ago; */
 static struct list doomed = {&doomed, &doomed}; /* those that could not leave then */
 
 /* ---- the table ---- */
@@ -133,7 +133,8 @@ static void evict_fresh(void)
 static void rest(struct inode *inode)
 {
     list_remove(&inode->unused);
-    if (inode->status.links == 0) {
+    if (inode->status.links == 0 ||
+        (inode->mount->file_system->flags & FILE_SYSTEM_FORGETS_INODES)) {
         list_add_last(&fresh, &inode->unused);
         evict_fresh();
     } else if (!keeps_inodes(inode)) {

@@ -381,6 +381,10 @@ kerr_t regular_read_kernel(struct inode *inode, uint64_t offset, void *to, uint3
 /* The same from the kernel's FROM; the file grows. What was written before an error stays. */
 kerr_t regular_write_kernel(struct inode *inode, uint64_t offset, const void *from, uint32_t bytes);
 
+/* What a call returns that has moved DONE bytes, and then met ERROR: the file's, or the program's memory's. */
+int32_t file_transfer_failed(struct process *self, const struct transfer *transfer, enum kerr error,
+                             bool is_of_file, uint32_t done);
+
 /* The file was read: its time of access moves as with relatime. */
 void file_was_read(struct file *file);
 

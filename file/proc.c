@@ -1,131 +1,274 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. /proc, as far as there is any: /proc/self/exe, the program's own file.
- *
- * Its three inodes are there as long as it is mounted, which it can be once.
+ * Layer 9. /proc, the tree: what there is to know of processes and of the system, as files. Mounted any
+ * number of times; every inode is made when it is looked up, and gone when nobody uses it.
+ * Source: Linux manual page proc(5).
  */
-#include "open_file.h"
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/heap.h>
 
-enum { PROC_MAGIC = 0x9FA0, NUMBER_ROOT = 1, NUMBER_SELF, NUMBER_EXE, INODES };
+#include "proc.h"
 
-static struct inode inodes[INODES]; /* by number */
-static bool is_mounted;
+/* Cursors of a directory: entries of the table, then processes, or descriptors. */
+enum { PROC_MAGIC = 0x9FA0, PID_SHIFT = 16, CURSOR_OF_TABLE = 2, CURSOR_OF_OTHERS = 0x1000 };
 
-static const struct {
-    uint32_t parent, mode;
-    const char *name;
-} entries[INODES] = {[NUMBER_SELF] = {NUMBER_ROOT, S_IFDIR | 0555, "self"},
-                     [NUMBER_EXE] = {NUMBER_SELF, S_IFLNK | 0777, "exe"}};
-
-static struct name name_of(uint32_t number)
+static uint32_t number_of(uint32_t pid, uint32_t place)
 {
-    struct name name = {entries[number].name, 0};
-    while (name.text[name.length] != '\0')
-        name.length++;
-    return name;
+    return pid << PID_SHIFT | (place + 1);
 }
 
-static bool are_equal(struct name left, struct name right)
+static const struct proc_entry *table_of(uint32_t pid, uint32_t *count)
 {
-    while (left.length > 0 && left.length == right.length && *left.text == *right.text) {
-        left = (struct name){left.text + 1, left.length - 1};
-        right = (struct name){right.text + 1, right.length - 1};
+    *count = pid != 0 ? proc_of_process_count : proc_of_system_count;
+    return pid != 0 ? proc_of_process : proc_of_system;
+}
+
+struct process *proc_process_of(const struct proc_inode *inode)
+{
+    struct process *process = process_find(inode->pid);
+    return process != NULL && process->serial == inode->serial ? process : NULL;
+}
+
+struct file *proc_file_at(const struct process *process, uint32_t descriptor)
+{
+    return files_of(process) != NULL ? file_at(process, descriptor) : NULL;
+}
+
+/* ---- inodes ---- */
+
+static const struct inode_operations directory_operations_of_proc, link_operations,
+    direct_link_operations, text_operations;
+
+static const struct inode_operations *operations_of(const struct proc_entry *entry)
+{
+    if (entry->write != NULL)
+        return &text_operations;
+    if (entry->read_link != NULL)
+        return entry->follow != NULL ? &direct_link_operations : &link_operations;
+    return &directory_operations_of_proc;
+}
+
+/* *INODE: a new one of ENTRY, NUMBER of MOUNT, of PROCESS or of none. */
+static enum kerr make(struct mount *mount, uint32_t number, const struct proc_entry *entry,
+                      const struct process *process, struct proc_inode **inode)
+{
+    struct time now = clock_real();
+    void *block;
+    enum kerr error = inode_make_room();
+    if (error == KERR_OK)
+        error = kmalloc(sizeof(**inode), &block);
+    if (error != KERR_OK)
+        return error;
+    *inode = block;
+    **inode = (struct proc_inode){.entry = entry};
+    if (process != NULL) {
+        (*inode)->pid = process->pid;
+        (*inode)->serial = process->serial;
     }
-    return left.length == 0 && right.length == 0;
-}
-
-static enum kerr proc_lookup(struct inode *directory, struct name name, struct inode **inode)
-{
-    for (uint32_t i = NUMBER_SELF; i < INODES; i++)
-        if (entries[i].parent == directory->number && are_equal(name_of(i), name)) {
-            inode_get(&inodes[i]);
-            *inode = &inodes[i];
-            return KERR_OK;
-        }
-    return KERR_NOT_FOUND;
-}
-
-static enum kerr proc_read_directory(struct inode *directory, uint64_t cursor,
-                                     struct directory_entry *entry)
-{
-    for (uint32_t i = NUMBER_SELF; i < INODES; i++)
-        if (entries[i].parent == directory->number && i >= cursor) {
-            *entry = (struct directory_entry){
-                .cursor = i + 1, .number = i, .mode = entries[i].mode & S_IFMT, .name = name_of(i)};
-            return KERR_OK;
-        }
-    return KERR_NOT_FOUND;
-}
-
-static enum kerr exe_follow(struct inode *inode, struct inode **target)
-{
-    struct inode *program = process_current != NULL ? file_program_of(process_current) : NULL;
-    (void)inode;
-    if (program == NULL)
-        return KERR_NOT_FOUND;
-    inode_get(program);
-    *target = program;
+    (*inode)->inode =
+        (struct inode){.operations = operations_of(entry),
+                       .file_operations = entry->write != NULL ? &proc_text_operations : NULL,
+                       .status = {.mode = entry->mode,
+                                  .links = (entry->mode & S_IFMT) == S_IFDIR ? 2 : 1,
+                                  .accessed = now,
+                                  .modified = now,
+                                  .changed = now,
+                                  .born = now}};
+    inode_add(&(*inode)->inode, mount, number);
     return KERR_OK;
 }
 
-static enum kerr exe_read_link(struct inode *inode, char *target, uint32_t *bytes)
+/* *INODE: the one of the entry at PLACE, of PROCESS or of none. */
+static enum kerr find(struct mount *mount, const struct process *process, uint32_t place,
+                      struct inode **inode)
 {
-    struct inode *program;
-    enum kerr error = exe_follow(inode, &program);
-    if (error != KERR_OK)
-        return error;
-    error = file_path_text(program, target, bytes);
-    inode_put(program);
+    uint32_t count, pid = process != NULL ? process->pid : 0;
+    const struct proc_entry *entry = &table_of(pid, &count)[place];
+    struct proc_inode *new;
+    struct inode *found = inode_find(mount, number_of(pid, place));
+    if (found != NULL && (pid == 0 || proc_process_of(proc_inode_of(found)) != NULL)) {
+        *inode = found;
+        return KERR_OK;
+    }
+    inode_put(found); /* of one that had this pid before */
+    enum kerr error = make(mount, number_of(pid, place), entry, process, &new);
+    if (error == KERR_OK)
+        *inode = &new->inode;
     return error;
 }
 
 static enum kerr proc_evict(struct inode *inode)
 {
     inode_remove(inode);
+    kfree(container_of(inode, struct proc_inode, inode));
     return KERR_OK;
+}
+
+/* ---- directories ---- */
+
+static bool is_text(struct name name, const char *text)
+{
+    return strlen(text) == name.length && memcmp(text, name.text, name.length) == 0;
+}
+
+/* NAME is a number as it is printed, and below LIMIT. */
+static bool is_number(struct name name, uint32_t limit, uint32_t *number)
+{
+    *number = 0;
+    for (uint32_t i = 0; i < name.length; i++) {
+        if (name.text[i] < '0' || name.text[i] > '9' || *number >= limit)
+            return false;
+        *number = *number * 10 + (uint32_t)(name.text[i] - '0');
+    }
+    return *number < limit && (name.length == 1 || name.text[0] != '0');
+}
+
+static bool is_descriptors(const struct proc_inode *directory)
+{
+    return directory->entry == &proc_of_process[PROC_DESCRIPTORS];
+}
+
+static bool is_root(const struct proc_inode *directory)
+{
+    return directory->entry == proc_of_system;
+}
+
+static enum kerr look_up_descriptor(const struct proc_inode *directory,
+                                    const struct process *process, struct name name,
+                                    struct inode **inode)
+{
+    uint32_t descriptor;
+    struct proc_inode *new;
+    const uint32_t limit = (1u << PID_SHIFT) - PROC_FIRST_DESCRIPTOR;
+    if (!is_number(name, limit, &descriptor) || proc_file_at(process, descriptor) == NULL)
+        return KERR_NOT_FOUND;
+    enum kerr error = make(directory->inode.mount,
+                           number_of(process->pid, PROC_FIRST_DESCRIPTOR - 1 + descriptor),
+                           &proc_descriptor_link, process, &new);
+    if (error != KERR_OK)
+        return error;
+    new->descriptor = descriptor;
+    *inode = &new->inode;
+    return KERR_OK;
+}
+
+static enum kerr proc_lookup(struct inode *inode, struct name name, struct inode **found)
+{
+    const struct proc_inode *directory = proc_inode_of(inode);
+    const struct process *process = proc_process_of(directory);
+    uint32_t count, pid;
+    const struct proc_entry *table = table_of(directory->pid, &count);
+    if (directory->pid != 0 && process == NULL)
+        return KERR_NOT_FOUND;
+    if (is_descriptors(directory))
+        return look_up_descriptor(directory, process, name, found);
+    for (uint32_t i = 1; i < count; i++)
+        if (&table[table[i].parent] == directory->entry && is_text(name, table[i].name))
+            return find(inode->mount, process, i, found);
+    if (!is_root(directory) || !is_number(name, PROCESS_RECORDS_COUNT, &pid))
+        return KERR_NOT_FOUND;
+    process = process_find(pid);
+    return process != NULL ? find(inode->mount, process, 0, found) : KERR_NOT_FOUND;
+}
+
+/* An entry whose name is VALUE. */
+static void tell_number(struct directory_entry *entry, uint32_t value, uint32_t number,
+                        uint32_t mode)
+{
+    static char text[sizeof("65535")];
+    uint32_t bytes = format_text(text, sizeof(text), "%u", (unsigned)value);
+    *entry = (struct directory_entry){.cursor = CURSOR_OF_OTHERS + value + 1,
+                                      .number = number,
+                                      .mode = mode & S_IFMT,
+                                      .name = {text, bytes}};
+}
+
+/* The first process from PID on. */
+static enum kerr read_process(uint32_t pid, struct directory_entry *entry)
+{
+    const struct process *process = pid == 0 ? process_next(NULL) : process_find(pid);
+    while (process == NULL && pid < PROCESS_RECORDS_COUNT)
+        process = process_find(++pid);
+    if (process == NULL)
+        return KERR_NOT_FOUND;
+    tell_number(entry, process->pid, number_of(process->pid, 0), S_IFDIR);
+    return KERR_OK;
+}
+
+/* The first descriptor from FIRST on of PROCESS, which may have ended. */
+static enum kerr read_descriptor(const struct process *process, uint32_t first,
+                                 struct directory_entry *entry)
+{
+    const struct files *files = files_of(process);
+    for (uint32_t i = first; files != NULL && i < files->capacity; i++)
+        if (files->slots[i].file != NULL) {
+            tell_number(entry, i, number_of(process->pid, PROC_FIRST_DESCRIPTOR - 1 + i), S_IFLNK);
+            return KERR_OK;
+        }
+    return KERR_NOT_FOUND;
+}
+
+static enum kerr proc_read_directory(struct inode *inode, uint64_t cursor,
+                                     struct directory_entry *entry)
+{
+    const struct proc_inode *directory = proc_inode_of(inode);
+    const struct process *process = proc_process_of(directory);
+    uint32_t count, other = cursor > CURSOR_OF_OTHERS ? (uint32_t)cursor - CURSOR_OF_OTHERS : 0;
+    const struct proc_entry *table = table_of(directory->pid, &count);
+    if ((directory->pid != 0 && process == NULL) || cursor > UINT32_MAX)
+        return KERR_NOT_FOUND;
+    for (uint32_t i = (uint32_t)cursor - CURSOR_OF_TABLE + 1; i < count; i++)
+        if (&table[table[i].parent] == directory->entry) {
+            *entry = (struct directory_entry){.cursor = i + CURSOR_OF_TABLE,
+                                              .number = number_of(directory->pid, i),
+                                              .mode = table[i].mode & S_IFMT,
+                                              .name = {table[i].name, strlen(table[i].name)}};
+            return KERR_OK;
+        }
+    if (is_root(directory))
+        return read_process(other, entry);
+    return is_descriptors(directory) ? read_descriptor(process, other, entry) : KERR_NOT_FOUND;
+}
+
+/* ---- links ---- */
+
+static enum kerr proc_read_link(struct inode *inode, char *target, uint32_t *bytes)
+{
+    const struct proc_inode *link = proc_inode_of(inode);
+    return link->entry->read_link(link, target, bytes);
+}
+
+static enum kerr proc_follow(struct inode *inode, struct inode **target)
+{
+    const struct proc_inode *link = proc_inode_of(inode);
+    return link->entry->follow(link, target);
 }
 
 static const struct inode_operations directory_operations_of_proc = {
     .lookup = proc_lookup, .read_directory = proc_read_directory, .evict = proc_evict};
-static const struct inode_operations exe_operations = {
-    .read_link = exe_read_link, .follow = exe_follow, .evict = proc_evict};
+static const struct inode_operations link_operations = {.read_link = proc_read_link,
+                                                        .evict = proc_evict};
+static const struct inode_operations direct_link_operations = {
+    .read_link = proc_read_link, .follow = proc_follow, .evict = proc_evict};
+static const struct inode_operations text_operations = {.evict = proc_evict};
 
-static void add(struct mount *mount, uint32_t number, uint32_t mode, uint32_t links,
-                const struct inode_operations *operations)
-{
-    struct time now = clock_real();
-    inodes[number] = (struct inode){.operations = operations,
-                                    .status = {.mode = mode,
-                                               .links = links,
-                                               .accessed = now,
-                                               .modified = now,
-                                               .changed = now,
-                                               .born = now}};
-    inode_add(&inodes[number], mount, number);
-}
+/* ---- mounting ---- */
 
 static enum kerr proc_mount(struct mount *mount, const char *options)
 {
+    struct proc_inode *root;
     (void)options;
-    if (is_mounted)
-        return KERR_EXISTS;
-    add(mount, NUMBER_ROOT, S_IFDIR | 0555, 3, &directory_operations_of_proc);
-    add(mount, NUMBER_SELF, entries[NUMBER_SELF].mode, 2, &directory_operations_of_proc);
-    add(mount, NUMBER_EXE, entries[NUMBER_EXE].mode, 1, &exe_operations);
-    inode_put(&inodes[NUMBER_SELF]); /* they have links, and stay */
-    inode_put(&inodes[NUMBER_EXE]);
-    mount->root = &inodes[NUMBER_ROOT];
-    is_mounted = true;
-    return KERR_OK;
+    enum kerr error = make(mount, number_of(0, 0), proc_of_system, NULL, &root);
+    if (error == KERR_OK)
+        mount->root = &root->inode;
+    return error;
 }
 
 static enum kerr proc_unmount(struct mount *mount)
 {
     mount->root->references--;
-    for (uint32_t i = INODES - 1; i >= NUMBER_ROOT; i--)
-        inode_remove(&inodes[i]);
-    is_mounted = false;
-    return KERR_OK;
+    return proc_evict(mount->root);
 }
 
 static enum kerr proc_room(struct mount *mount, struct mount_room *room)
@@ -135,5 +278,5 @@ static enum kerr proc_room(struct mount *mount, struct mount_room *room)
     return KERR_OK;
 }
 
-FILE_SYSTEM(proc, .name = "proc", .flags = FILE_SYSTEM_KEEPS_INODES, .mount = proc_mount,
+FILE_SYSTEM(proc, .name = "proc", .flags = FILE_SYSTEM_FORGETS_INODES, .mount = proc_mount,
             .unmount = proc_unmount, .room = proc_room);

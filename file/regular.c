@@ -46,9 +46,8 @@ static uint32_t next_step(struct transfer *transfer, uint64_t offset, uint64_t e
     return transfer_step(transfer, bytes);
 }
 
-/* What a call returns that has moved DONE bytes, and then met ERROR. */
-static int32_t failed(struct process *self, const struct transfer *transfer, enum kerr error,
-                      bool is_of_file, uint32_t done)
+int32_t file_transfer_failed(struct process *self, const struct transfer *transfer, enum kerr error,
+                             bool is_of_file, uint32_t done)
 {
     if (!is_of_file || (error_goes_by(error) && !(transfer->flags & TRANSFER_NEVER_SLEEPS)))
         return transfer_failed(self, transfer, error, done);
@@ -81,7 +80,7 @@ static int32_t regular_read(struct process *self, struct file *file, struct tran
     *position = start + done;
     file_was_read(file);
     if (error != KERR_OK)
-        return failed(self, transfer, error, is_of_file, before + done);
+        return file_transfer_failed(self, transfer, error, is_of_file, before + done);
     return start + done < end ? transfer_goes_on(self, transfer, before + done)
                               : (int32_t)(before + done);
 }
@@ -181,7 +180,7 @@ static int32_t regular_write(struct process *self, struct file *file, struct tra
         inode_touch(inode, TIME_MODIFIED | TIME_CHANGED);
     }
     if (error != KERR_OK)
-        return failed(self, transfer, error, is_of_file, before + done);
+        return file_transfer_failed(self, transfer, error, is_of_file, before + done);
     return start + done < end ? transfer_goes_on(self, transfer, before + done)
                               : finish_write(self, file, transfer, before + done);
 }

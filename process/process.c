@@ -17,6 +17,7 @@
 #include <process/repeat.h>
 #include <process/schedule.h>
 #include <process/signal.h>
+#include <process/timer.h>
 #include <process/user.h>
 
 enum { FIRST_PID = 1, RECORDS_PER_PAGE = PAGE_BYTES / PROCESS_RECORD_BYTES };
@@ -82,6 +83,8 @@ static uint32_t find_free_pid(void)
     return last;
 }
 
+uint32_t process_serial;
+
 enum kerr process_create(struct process *parent, struct process **process)
 {
     if (count == PROCESS_RECORDS_COUNT - FIRST_PID)
@@ -99,6 +102,8 @@ enum kerr process_create(struct process *parent, struct process **process)
     words_fill(new, 0, sizeof(*new) / sizeof(uint32_t));
     new->pid = pid;
     new->calls = SYSTEM_CALLS;
+    new->serial = ++process_serial;
+    new->started = timer_ticks();
     list_init(&new->children);
     list_init(&new->sibling);
     list_init(&new->queue);

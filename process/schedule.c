@@ -238,8 +238,11 @@ void process_yield(void)
     end_turn();
 }
 
+uint64_t process_ticks;
+
 void process_tick(void)
 {
+    process_ticks++;
     process_current->ticks++;
     charge(process_current);
     turns.slice = (int32_t)(TIME_SLICE_TICKS * timer_clocks_in_tick());

@@ -28,23 +28,18 @@ static int32_t write_all(uint32_t to, const void *from, uint32_t bytes)
 
 /* ---- the machine ---- */
 
-enum { UTS_BYTES = 65 };
-struct utsname {
-    char system[UTS_BYTES], node[UTS_BYTES], release[UTS_BYTES];
-    char version[UTS_BYTES], machine[UTS_BYTES], domain[UTS_BYTES];
+const struct system_name system_name = {
+    .system = "Linux",
+    .node = "droste",
+    .release = "5.10.0-droste",
+    .version = "#1 Droste",
+    .machine = "i686",
+    .domain = "(none)",
 };
 
 SYSTEM_CALL(122, uname)
 {
-    static const struct utsname name = {
-        .system = "Linux",
-        .node = "droste",
-        .release = "5.10.0-droste",
-        .version = "#1 Droste",
-        .machine = "i686",
-        .domain = "(none)",
-    };
-    return write_all(ARG1, &name, sizeof(name));
+    return write_all(ARG1, &system_name, sizeof(system_name));
 }
 
 /* struct sysinfo of the i386 ABI */

@@ -207,7 +207,7 @@ static int32_t find_program(const struct process *process, const char *path)
  *   ESP              number of arguments
  */
 struct first_stack {
-    uint32_t path, strings, platform, random, esp;
+    uint32_t path, strings, environment, platform, random, esp;
     uint8_t *block; /* [esp, USER_STACK_TOP) while it is made, in the kernel's heap */
 };
 
@@ -297,7 +297,7 @@ static void put_auxiliary_vector(const struct first_stack *stack, void *to)
     memcpy(to, vector, sizeof(vector));
 }
 
-static void fill_block(const char *path, const struct first_stack *stack)
+static void fill_block(const char *path, struct first_stack *stack)
 {
     const struct exec_texts *texts = program.texts;
     const char *text = texts->strings;
@@ -306,6 +306,7 @@ static void fill_block(const char *path, const struct first_stack *stack)
 
     *word++ = texts->argument_count;
     word = put_pointers(word, texts->argument_count, &text, &address);
+    stack->environment = address;
     word = put_pointers(word, texts->environment_count, &text, &address);
     put_auxiliary_vector(stack, word);
     random_bytes(in_block(stack, stack->random), RANDOM_BYTES);
@@ -355,7 +356,7 @@ static int32_t build_stack(const struct process *process, const char *path, stru
     kfree(block);
     memory->stack_top = USER_STACK_TOP;
     memory->arguments_start = stack->strings;
-    memory->arguments_end = stack->path;
+    memory->arguments_end = stack->environment;
     return error == KERR_OK ? 0 : failed(process, error);
 }
 

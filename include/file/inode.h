@@ -226,7 +226,8 @@ kerr_t inode_make_room(void);
 
 /*
  * INODE, whose record was zeroed and whose operations, status and object (or NULL) are set, is NUMBER
- * of MOUNT from here on, with one reference, the caller's. It is not in the core yet.
+ * of MOUNT from here on, with one reference, the caller's. It is not in the core yet; or what is there
+ * stands for something that has ended, and inode_find() finds it no more.
  */
 void inode_add(struct inode *inode, struct mount *mount, uint32_t number);
 
@@ -334,6 +335,7 @@ enum file_system_flags {
     FILE_SYSTEM_KEEPS_INODES =
         1, /* its inodes are nowhere but in the core: only evicted without links */
     FILE_SYSTEM_NEEDS_SOURCE = 2, /* MOUNT->source must be a block device's name ("nodev" if not) */
+    FILE_SYSTEM_FORGETS_INODES = 4, /* to make one anew is cheap: evicted as soon as nobody uses it */
 };
 
 struct file_system {

@@ -157,6 +157,8 @@ struct process {
     uint64_t tls[3];        /* its GDT entries 6-8 */
     uint32_t staged_frames; /* that a call to be repeated had taken, when it lacked one */
     uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
+    uint32_t serial;  /* no two processes that are there have the same one, nor soon after another */
+    uint64_t started; /* in timer ticks */
     char name[16];
 };
 _Static_assert(offsetof(struct process, frame) == TRAP_VM86_BYTES &&
@@ -225,6 +227,9 @@ struct process *process_reaper(void); /* NULL: there is none, or it has ended */
 struct process *process_find(uint32_t pid);
 struct process *process_next(const struct process *process);
 uint32_t process_count(void);
+
+/* How many there ever were; each one's `serial` is how many there were then. */
+extern uint32_t process_serial;
 
 /* ---- sleeping and running (process/schedule.c) ---- */
 

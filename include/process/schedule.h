@@ -30,8 +30,9 @@ void process_end_vfork(struct process *child);
 void process_share_slice(struct process *parent, struct process *child);
 void process_return_slice(const struct process *child);
 
-/* A tick fell into the current process's time. */
+/* A tick fell into the current process's time; and how many fell into anybody's. */
 void process_tick(void);
+extern uint64_t process_ticks;
 
 /* Page faults that were not counted yet were the current process's, or for it in the kernel. */
 void process_count_faults(void);

@@ -45,6 +45,14 @@ struct system_call {
 /* The set; from linker.ld. */
 extern const struct system_call system_calls_first[], system_calls_end[];
 
+/* What this system calls itself: struct utsname of the i386 ABI. */
+enum { SYSTEM_NAME_BYTES = 65 };
+struct system_name {
+    char system[SYSTEM_NAME_BYTES], node[SYSTEM_NAME_BYTES], release[SYSTEM_NAME_BYTES];
+    char version[SYSTEM_NAME_BYTES], machine[SYSTEM_NAME_BYTES], domain[SYSTEM_NAME_BYTES];
+};
+extern const struct system_name system_name;
+
 /* The error_number, negated, that ERROR stands for. KERR_NO_MEMORY: ENOMEM. */
 int32_t error_number_of(enum kerr error);
 
