@@ -231,6 +231,16 @@ static enum kerr proc_read_directory(struct inode *inode, uint64_t cursor,
     return is_descriptors(directory) ? read_descriptor(process, other, entry) : KERR_NOT_FOUND;
 }
 
+/* What is not there can't be made: to Linux, too, that is the answer. */
+static enum kerr proc_create(struct inode *directory, struct name name,
+                             const struct inode_wish *wish, struct inode **inode)
+{
+    (void)directory;
+    (void)wish;
+    (void)inode;
+    return name.length == 0 ? KERR_UNSUPPORTED : KERR_NOT_FOUND;
+}
+
 /* ---- links ---- */
 
 static enum kerr proc_read_link(struct inode *inode, char *target, uint32_t *bytes)
@@ -245,8 +255,11 @@ static enum kerr proc_follow(struct inode *inode, struct inode **target)
     return link->entry->follow(link, target);
 }
 
-static const struct inode_operations directory_operations_of_proc = {
-    .lookup = proc_lookup, .read_directory = proc_read_directory, .evict = proc_evict};
+static const struct inode_operations directory_operations_of_proc = {.lookup = proc_lookup,
+                                                                     .create = proc_create,
+                                                                     .read_directory =
+                                                                         proc_read_directory,
+                                                                     .evict = proc_evict};
 static const struct inode_operations link_operations = {.read_link = proc_read_link,
                                                         .evict = proc_evict};
 static const struct inode_operations direct_link_operations = {
