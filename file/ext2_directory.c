@@ -100,11 +100,14 @@ static bool is_named(const struct view *view, uint32_t offset, const struct ext2
            memcmp(text, name.text, name.length) == 0;
 }
 
+typedef bool is_it_t(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     const void *context);
+
 /* Call IS_IT for each entry of PAGE, until it says so: KERR_OK, *PLACE. KERR_NOT_FOUND. */
-static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page,
-                              bool (*is_it)(const struct view *view, uint32_t offset,
-                                            const struct ext2_entry *entry, const void *context),
-                              const void *context, struct ext2_place *place)
+static inline __attribute__((always_inline)) enum kerr search_page(struct ext2_inode *directory,
+                                                                   uint32_t page, is_it_t *is_it,
+                                                                   const void *context,
+                                                                   struct ext2_place *place)
 {
     struct view view;
     uint32_t before = 0;
@@ -127,6 +130,12 @@ static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page,
     return error;
 }
 
+static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page, is_it_t *is_it,
+                              const void *context, struct ext2_place *place)
+{
+    return search_page(directory, page, is_it, context, place);
+}
+
 static bool has_name(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
                      const void *context)
 {
@@ -137,7 +146,7 @@ enum kerr ext2_entry_find(struct ext2_inode *directory, struct name name, struct
 {
     enum kerr error = KERR_NOT_FOUND;
     for (uint32_t page = 0; page < pages_of(directory) && error == KERR_NOT_FOUND; page++)
-        error = find_in_page(directory, page, has_name, &name, place);
+        error = search_page(directory, page, has_name, &name, place); /* the loop of all loops */
     return error;
 }
 

@@ -74,7 +74,8 @@ endef
 $(foreach build,asan fast fuzz cov,$(eval $(call host_rules,$(build))))
 
 # ext2 alone, over a page cache and inodes of the test's own.
-HOST_EXT2 := $(SRC_EXT2) $(wildcard tests/host/ext2/*.c)
+HOST_EXT2 := $(SRC_EXT2) $(filter-out %/fuzz.c,$(wildcard tests/host/ext2/*.c))
+HOST_EXT2_FUZZ := $(filter-out %/main.c,$(HOST_EXT2)) tests/host/ext2/fuzz.c
 HOST_EXT2_CFLAGS := -std=gnu11 -g -fno-omit-frame-pointer -DCHECKED=1 '-Dregparm(n)=' -D_GNU_SOURCE \
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Itests/host/ext2/include \
     -Itests/host/include -Iinclude -I. -MMD -MP
@@ -83,6 +84,14 @@ HOST_CC_ext2 := gcc -O1 $(HOST_SANITIZERS)
 $(call host_objects,ext2,$(HOST_EXT2)): $(HOST)/ext2/%.o: % Makefile tests/host/host.mk
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(HOST_CC_ext2) $(HOST_EXT2_CFLAGS) -c $< -o $@
+
+$(call host_objects,ext2-fuzz,$(HOST_EXT2_FUZZ)): $(HOST)/ext2-fuzz/%.o: % Makefile tests/host/host.mk
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(HOST_CC_fuzz) $(HOST_EXT2_CFLAGS) -c $< -o $@
+
+$(HOST)/fuzz/fuzz_ext2: $(call host_objects,ext2-fuzz,$(HOST_EXT2_FUZZ))
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(HOST_CC_fuzz) $^ -fsanitize=fuzzer -o $@
 
 $(HOST)/ext2/ext2: $(call host_objects,ext2,$(HOST_EXT2))
 	$(call say,LINK)
@@ -121,10 +130,11 @@ coverage: setup-test
 	$(Q)tests/host/coverage
 
 host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures ata_test) \
-    $(HOST)/fast/exhaustive $(HOST)/ext2/ext2 $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS))
+    $(HOST)/fast/exhaustive $(HOST)/ext2/ext2 \
+    $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS) fuzz_ext2)
 
 host-coverage-programs: \
     $(addprefix $(HOST)/cov/,layers_test self_tests random failures ata_test $(HOST_FUZZERS))
 
--include $(wildcard $(foreach b,asan fast fuzz cov ext2,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d \
+-include $(wildcard $(foreach b,asan fast fuzz cov ext2 ext2-fuzz,$(HOST)/$(b)/*/*.d $(HOST)/$(b)/*/*/*.d \
     $(HOST)/$(b)/*/*/*/*.d))
