@@ -440,9 +440,9 @@ enum kerr ext2_read_directory(struct inode *inode, uint64_t cursor, struct direc
 
 /* ---- ext2_names.c, ext2_rename.c ---- */
 
-enum kerr ext2_lookup(struct inode *directory, struct name name, struct inode **inode);
-enum kerr ext2_create(struct inode *directory, struct name name, const struct inode_wish *wish,
-                      struct inode **inode);
+enum kerr ext2_lookup(struct inode *inode, struct name name, struct inode **found);
+enum kerr ext2_create(struct inode *inode, struct name name, const struct inode_wish *wish,
+                      struct inode **created);
 enum kerr ext2_link(struct inode *directory, struct name name, struct inode *inode);
 enum kerr ext2_remove(struct inode *directory, struct name name, struct inode *inode);
 enum kerr ext2_rename(struct inode *from, struct name from_name, struct inode *inode,

@@ -5,8 +5,6 @@
 
 #include <mm/memlayout.h>
 
-
-
 void *temp_map(enum temp_page number, frame_t frame);
 void temp_unmap(enum temp_page number);
 
