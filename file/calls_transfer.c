@@ -277,7 +277,7 @@ static int32_t find_sendfile_files(struct process *self, struct file **to, struc
     if (*from == NULL || !((*from)->access & FILE_READ) || *to == NULL ||
         !((*to)->access & FILE_WRITE))
         return -EBADF;
-    if (!file_is_regular(*from) || ((*to)->flags & O_APPEND))
+    if ((*from)->operations != &regular_operations || ((*to)->flags & O_APPEND))
         return -EINVAL;
     return (int32_t)ARG4 < 0 ? -EINVAL : 0;
 }

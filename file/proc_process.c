@@ -195,7 +195,8 @@ static enum kerr write_status(struct proc_text *text, const struct process *proc
     unsigned pid = process->pid;
     proc_print(text, "Name:\t%.*s\n", (int)sizeof(process->name), process->name);
     if (files != NULL)
-        proc_print(text, "Umask:\t%04o\n", (unsigned)files->mask);
+        proc_print(text, "Umask:\t0%u%u%u\n", files->mask >> 6 & 7, files->mask >> 3 & 7,
+                   files->mask & 7);
     proc_print(text, "State:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
                state_text(process), pid, pid, parent_of(process));
     proc_print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t \n",

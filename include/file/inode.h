@@ -335,8 +335,7 @@ enum file_system_flags {
     FILE_SYSTEM_KEEPS_INODES =
         1, /* its inodes are nowhere but in the core: only evicted without links */
     FILE_SYSTEM_NEEDS_SOURCE = 2, /* MOUNT->source must be a block device's name ("nodev" if not) */
-    FILE_SYSTEM_FORGETS_INODES =
-        4, /* to make one anew is cheap: evicted as soon as nobody uses it */
+    FILE_SYSTEM_FORGETS_INODES = 4, /* to make one is cheap: evicted when nobody uses it */
 };
 
 struct file_system {

@@ -157,8 +157,8 @@ struct process {
     uint64_t tls[3];        /* its GDT entries 6-8 */
     uint32_t staged_frames; /* that a call to be repeated had taken, when it lacked one */
     uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
-    uint32_t serial;  /* no two processes that are there have the same one, nor soon after another */
-    uint64_t started; /* in timer ticks */
+    uint32_t serial;                      /* of two processes with one pid each has its own */
+    uint64_t started;                     /* in timer ticks */
     char name[16];
 };
 _Static_assert(offsetof(struct process, frame) == TRAP_VM86_BYTES &&
