@@ -61,7 +61,7 @@ TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions disk disk_trouble)
 TESTS_7 := $(call unit_tests,cache)
 TESTS_8 := $(call unit_tests,process schedule user_copy must_wait)
-TESTS_9 := $(call unit_tests,file inode tmpfs pipe terminal)
+TESTS_9 := $(call unit_tests,file inode proc tmpfs pipe terminal)
 TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)
 TESTS_11 := $(call unit_tests,line prompt commands commands_process)
 
