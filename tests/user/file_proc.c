@@ -200,7 +200,7 @@ static void test_long(void)
                    read_in_pieces("/proc/self/maps", other, pieces[i]) == bytes &&
                        memcmp(text, other, (size_t)bytes) == 0);
     int fd = open("/proc/self/maps", O_RDONLY);
-    static const long places[] = {50000, 100, 0, 33333, 4095, 49000, 4097};
+    const long places[] = {bytes - 60, 100, 0, 33333, 4095, bytes - 1000, 4097};
     bool are_same = true;
     for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         ssize_t got = pread(fd, other, 50, places[i]); /* Linux may end with a line */
