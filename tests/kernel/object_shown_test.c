@@ -183,7 +183,11 @@ TEST("object_shown", "a mapping of the kernel: loses writes and entries as any o
     poke(first, 1);
     take_writes(0, LAST);
     space_switch(&child);
+    EXPECT_EQUAL(peek(first), 1); /* the TLB knows it, read-only */
+    EXPECT_EQUAL(vma_make_real(first, 1), KERR_OK);
+    uint32_t faults = fault_counters.total;
     poke(first, 2);
+    EXPECT_EQUAL(fault_counters.total, faults);
     EXPECT_EQUAL(pager.pages[0].times_written, 2);
     EXPECT_EQUAL(age(0, LAST) + age(0, LAST), 1);
     EXPECT_EQUAL(peek(first), 2);
