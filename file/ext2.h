@@ -443,8 +443,8 @@ enum kerr ext2_read_directory(struct inode *inode, uint64_t cursor, struct direc
 enum kerr ext2_lookup(struct inode *inode, struct name name, struct inode **found);
 enum kerr ext2_create(struct inode *inode, struct name name, const struct inode_wish *wish,
                       struct inode **created);
-enum kerr ext2_link(struct inode *directory, struct name name, struct inode *inode);
-enum kerr ext2_remove(struct inode *directory, struct name name, struct inode *inode);
+enum kerr ext2_link(struct inode *above, struct name name, struct inode *inode);
+enum kerr ext2_remove(struct inode *above, struct name name, struct inode *inode);
 enum kerr ext2_rename(struct inode *from, struct name from_name, struct inode *inode,
                       struct inode *to, struct name to_name, struct inode *replaced);
 enum kerr ext2_read_link(struct inode *inode, char *target, uint32_t *bytes);

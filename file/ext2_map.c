@@ -94,7 +94,7 @@ enum kerr ext2_map_run(struct ext2_inode *inode, uint32_t index, uint32_t *block
     *count = 1;
     if (find_way(fs, index, &way) != KERR_OK)
         return KERR_OK;
-    for (uint32_t level = 0; level <= way.levels && error == KERR_OK; level++) {
+    for (uint32_t level = 0; error == KERR_OK && level <= way.levels; level++) {
         uint32_t below = fs->names_shift * (way.levels - level), inside = 0;
         error = follow(inode, &way, level, block);
         if (error != KERR_OK || *block != 0 || below >= 32)
@@ -223,7 +223,7 @@ enum kerr ext2_map_new(struct ext2_inode *inode, uint32_t index)
     struct way way;
     uint32_t block = 0, next;
     enum kerr error = find_way(ext2_of(inode), index, &way);
-    for (uint32_t level = 0; level <= way.levels && error == KERR_OK; level++) {
+    for (uint32_t level = 0; error == KERR_OK && level <= way.levels; level++) {
         error = follow(inode, &way, level, &next);
         if (error != KERR_OK)
             return error;
