@@ -227,10 +227,8 @@ enum kerr ext2_map_new(struct ext2_inode *inode, uint32_t index)
         error = follow(inode, &way, level, &next);
         if (error != KERR_OK)
             return error;
-        if (next == 0 && level < way.levels)
-            error = make_prepared(inode, index, &way, level, &block);
-        else if (next == 0 && level > 0 && inode_is_directory(&inode->inode) &&
-                 inode->life != EXT2_NEW)
+        bool is_entries = inode_is_directory(&inode->inode) && inode->life != EXT2_NEW && level > 0;
+        if (next == 0 && (level < way.levels || is_entries))
             error = make_prepared(inode, index, &way, level, &block);
         else if (next == 0)
             error = make_data(inode, index, &way, block);

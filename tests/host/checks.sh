@@ -62,7 +62,8 @@ host_checks() {
     check host-ext2-random $host/ext2/ext2 -r 12 random
     check host-ext2-cuts $host/ext2/ext2 -r "$((4 * ${EXT2_ROUNDS:-1}))" -n 40 cuts
     check host-ext2-failures $host/ext2/ext2 allocations errors dead
-    check host-ext2-images $host/ext2/ext2 -r "$((3 * ${EXT2_ROUNDS:-1}))" names large hashed features state mutated
+    check host-ext2-images $host/ext2/ext2 names large hashed features state
+    check host-ext2-mutated $host/ext2/ext2 -r "$((5 * ${EXT2_ROUNDS:-1}))" mutated
     for fuzzer in operations boot_info text elf ext2; do
         check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-15}"
     done
