@@ -86,6 +86,9 @@ static inline bool proc_is_full(const struct proc_text *text)
 void proc_print(struct proc_text *text, const char *format, ...) printf_like(2, 3);
 void proc_add(struct proc_text *text, const char *from, uint32_t bytes);
 
+/* As file_path_text(), for a line of TEXT: directories are read, so there are fewer such lines in a piece. */
+kerr_t proc_path(struct proc_text *text, struct inode *inode, char *path, uint32_t *bytes);
+
 /* PATH, with blanks and the like as \040: it is one word. */
 void proc_add_path(struct proc_text *text, const char *path, uint32_t bytes);
 

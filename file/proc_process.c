@@ -36,10 +36,9 @@ static void count_table(const volatile uint32_t *entries, struct memory_use *use
 {
     for (uint32_t i = 0; i < SLOT_PAGES; i++) {
         pte_t pte = {entries[i]};
-        if (!pte_holds_frame(pte) || kind_of(pte_frame(pte)) == FRAME_ZERO)
-            continue;
-        use->resident++;
-        use->of_files += kind_of(pte_frame(pte)) == FRAME_FILE;
+        enum frame_kind kind = pte_holds_frame(pte) ? kind_of(pte_frame(pte)) : FRAME_ZERO;
+        use->resident += kind != FRAME_ZERO;
+        use->of_files += kind == FRAME_FILE;
     }
 }
 
@@ -212,14 +211,15 @@ static enum kerr write_status(struct proc_text *text, const struct process *proc
 /* ---- maps ---- */
 
 /* The path of the file that REGION shows, told once for regions of one file in a row. */
-static enum kerr path_of(const struct vma *region, const char **path, uint32_t *bytes)
+static enum kerr path_of(struct proc_text *text, const struct vma *region, const char **path,
+                         uint32_t *bytes)
 {
     static char buffer[PATH_BYTES_MAX];
     static uint32_t length;
     static const struct inode *last;
     struct inode *inode = inode_of_object(region->object);
     if (*path == NULL || inode != last) {
-        enum kerr error = file_path_text(inode, buffer, &length);
+        enum kerr error = proc_path(text, inode, buffer, &length);
         if (error != KERR_OK)
             return error;
         last = inode;
@@ -263,7 +263,7 @@ static enum kerr write_maps(struct proc_text *text, const struct process *proces
         uint32_t bytes = name != NULL ? strlen(name) : 0;
         enum kerr error = proc_begin_line(text, region->first_page);
         if (error == KERR_OK && inode != NULL) {
-            error = path_of(region, &path, &bytes);
+            error = path_of(text, region, &path, &bytes);
             name = path;
         }
         if (error != KERR_OK)
@@ -405,7 +405,7 @@ static enum kerr write_mounts(struct proc_text *text, const struct process *proc
             continue;
         enum kerr error = proc_begin_line(text, mount->device);
         if (error == KERR_OK)
-            error = file_path_text(mount->root, path, &bytes);
+            error = proc_path(text, mount->root, path, &bytes);
         if (error != KERR_OK)
             return error;
         print_mount(text, mount, path, bytes);

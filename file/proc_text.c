@@ -40,10 +40,18 @@ void proc_add_path(struct proc_text *text, const char *path, uint32_t bytes)
     }
 }
 
+/* Of a piece: a line is one, a path as many as it takes to read a few directories. */
+enum { STEPS_IN_PIECE = 64, STEPS_OF_PATH = 16 };
+
+enum kerr proc_path(struct proc_text *text, struct inode *inode, char *path, uint32_t *bytes)
+{
+    text->steps += STEPS_OF_PATH;
+    return file_path_text(inode, path, bytes);
+}
+
 enum kerr proc_begin_line(struct proc_text *text, uint32_t cursor)
 {
-    enum { LINES_IN_PIECE = 64 };
-    if (++text->steps > LINES_IN_PIECE)
+    if (++text->steps > STEPS_IN_PIECE)
         return KERR_AGAIN;
     *text->place = (struct proc_place){text->at, cursor};
     return KERR_OK;
