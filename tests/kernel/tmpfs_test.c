@@ -366,7 +366,8 @@ static void compare_directory(struct node *node)
     }
     EXPECT_EQUAL(count, count_entries(node));
     EXPECT_EQUAL(node->inode->status.links, node->links);
-    for (char letter = 'a'; letter < 'a' + LETTERS; letter++) {
+    for (int i = 0; i < LETTERS; i++) {
+        const char letter = (char)('a' + i);
         const struct entry *entry = find_entry(node, letter);
         struct inode *inode = NULL;
         enum kerr error = node->inode->operations->lookup(node->inode, name_of(&letter), &inode);
