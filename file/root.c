@@ -38,7 +38,9 @@ enum kerr file_mount_root(void)
     last_of_boot = mount_before(NULL);
     if (!root_option.is_given)
         return KERR_OK;
-    enum kerr error = mount_over("ext2", root_option.text, "/");
+    char source[sizeof(mount_root->source)];
+    format_text(source, sizeof(source), "/dev/%s", root_option.text);
+    enum kerr error = mount_over("ext2", source, "/");
     if (error != KERR_OK) {
         printk("root=%s: can't be mounted: %s\n", root_option.text, kerr_text(error));
         return error;

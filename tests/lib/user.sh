@@ -6,6 +6,7 @@
 # Droste the checked kernel audits itself when process 1 has ended, and panics if a frame is lost.
 
 user_bin=build/user/tests
+PATH=$PATH:/sbin:/usr/sbin # mke2fs, e2fsck
 USER_SKIPPED=77 # CHECK_SKIPPED of check.h
 
 # The names of the checks of program NAME.
