@@ -292,6 +292,25 @@ static bool is_refusal(enum kerr result)
     return result == KERR_MUST_WAIT || result == KERR_IO;
 }
 
+/* Private pages of objects that were made real: copies, which follow the object no more. */
+static void note_copies(const struct place *place)
+{
+    for (uint32_t i = place->first; i <= place->last; i++) {
+        struct page *page = &place->area->pages[i];
+        vaddr_t address = vaddr_add(place->address, (i - place->first) << PAGE_SHIFT);
+        struct translation t;
+        frame_t frame;
+        if (page->object == 0 || page->is_shared || page->is_copied ||
+            object_find_frame(play_objects[page->object - 1], page->object_page, &frame) != KERR_OK)
+            continue;
+        paging_query(address, &t);
+        if (!t.has_pte || !pte_is_present(t.pte) || pte_frame(t.pte).n == frame.n)
+            continue;
+        page->contents = *play_word_of(page);
+        page->is_copied = true;
+    }
+}
+
 static void do_make_real(const struct operation *operation)
 {
     struct place place = place_of(operation);
@@ -306,6 +325,7 @@ static void do_make_real(const struct operation *operation)
     enum kerr result = vma_make_real(place.address, place.pages);
     for (uint32_t i = 0; i < place.pages * PLAY_PAGER_REFUSALS && is_refusal(result); i++)
         result = vma_make_real(place.address, place.pages);
+    note_copies(&place);
     if (wanted != KERR_OK && result == KERR_NO_MEMORY)
         return; /* it did not come so far */
     if (wanted == KERR_OK && result == KERR_NO_MEMORY && frame_available(&frame_pool) < 8)
