@@ -17,11 +17,11 @@ host_self_tests() { # ARGUMENTS...
     sed -n 's/^# passed/note: passed/p' "$log"
 }
 
-host_exhaustive() { # LENGTH: every sequence, shared by all processors
-    local parts part pids=()
-    parts=$(nproc)
-    for ((part = 0; part < parts; part++)); do
-        $host/fast/exhaustive "$1" $part "$parts" &
+host_exhaustive() { # LENGTH PART: every PART-th sequence, shared by all processors
+    local processors part pids=()
+    processors=$(nproc)
+    for ((part = 0; part < processors; part++)); do
+        $host/fast/exhaustive "$1" $part $((processors * $2)) &
         pids+=($!)
     done
     for part in "${pids[@]}"; do
@@ -58,13 +58,14 @@ host_checks() {
     check host-ata $host/asan/ata_test
     check host-allocation-failures $host/asan/failures
     check host-mutants tests/host/mutants
-    check host-exhaustive host_exhaustive 5
+    check host-exhaustive-4 host_exhaustive 4 1
+    check host-exhaustive host_exhaustive 5 "${EXHAUSTIVE_PART:-3}"
     check host-ext2-random $host/ext2/ext2 -r 12 random
     check host-ext2-cuts $host/ext2/ext2 -r "$((4 * ${EXT2_ROUNDS:-1}))" -n 40 cuts
     check host-ext2-failures $host/ext2/ext2 allocations errors dead
     check host-ext2-images $host/ext2/ext2 names large hashed features state
     check host-ext2-mutated $host/ext2/ext2 -r "$((5 * ${EXT2_ROUNDS:-1}))" mutated
     for fuzzer in operations boot_info text elf ext2; do
-        check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-15}"
+        check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-8}"
     done
 }

@@ -124,7 +124,7 @@ host: setup-test
 
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: setup-test
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/host/run 'host-fuzz'
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) EXHAUSTIVE_PART=1 tests/host/run 'host-(fuzz|exhaustive)'
 
 coverage: setup-test
 	$(Q)tests/host/coverage
