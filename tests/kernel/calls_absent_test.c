@@ -11,6 +11,7 @@
 #include "call_runner.h"
 
 #include <file/path.h>
+#include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
@@ -636,6 +637,14 @@ static void run_with_failing_page(const struct call_case *call, enum arena_kind 
         complain(call, "no descriptor is left");
 }
 
+/* What the machine is does not matter to most of these, and they take long: most machines leave them out. */
+OPTION(brief, "brief", OPTION_FLAG);
+#define LONG_TEST()                                                                                \
+    do {                                                                                           \
+        if (brief_option.is_given)                                                                 \
+            SKIP("brief");                                                                         \
+    } while (0)
+
 TEST("calls_absent", "each call: is in the table, or touches nothing")
 {
     for (const struct system_call *call = system_calls_first; call < system_calls_end; call++) {
@@ -653,11 +662,13 @@ TEST("calls_absent", "each call: is in the table, or touches nothing")
 
 TEST("calls_absent", "each call, each of its pages absent in turn: the same result and memory")
 {
+    LONG_TEST();
     for_each_page(run_with_absent_page);
 }
 
 TEST("calls_absent", "each call, all of its pages absent at once: the same result and memory")
 {
+    LONG_TEST();
     for (unsigned i = 0; i < ARRAY_LENGTH(calls); i++)
         for (unsigned kind = ARENA_SHARED; kind <= ARENA_PRIVATE; kind++) {
             chosen_page = TEST_PAGES;
@@ -669,11 +680,13 @@ TEST("calls_absent", "each call, all of its pages absent at once: the same resul
 
 TEST("calls_absent", "each call, a page of it never comes: it can be ended, and nothing is lost")
 {
+    LONG_TEST();
     for_each_page(run_with_lost_page);
 }
 
 TEST("calls_absent", "each call, a page of it can't be had: an error or less, and nothing is lost")
 {
+    LONG_TEST();
     for_each_page(run_with_failing_page);
 }
 
@@ -699,6 +712,7 @@ static bool is_refused(const struct call_case *call)
 TEST("calls_absent",
      "each call, each frame that it takes is lacking at first: the same result and memory")
 {
+    LONG_TEST();
     chosen_page = TEST_PAGES;
     for (unsigned i = 0; i < ARRAY_LENGTH(calls); i++)
         for (unsigned kind = ARENA_SHARED; kind <= ARENA_PRIVATE; kind++) {

@@ -77,7 +77,7 @@ disks_stay() {
     arguments=()
     disks_make ""
     disks_alone
-    boot_tests $checked "" -m 64 "${arguments[@]}"
+    boot_tests $checked brief -m 64 "${arguments[@]}"
     disks_judge "${DISK_LETTERS[@]}"
     tools/floppy $checked "$image" ""
     QEMU_ARGS="${arguments[*]}" session "$image" \
