@@ -1,79 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Whole devices as files of the cache, and flushes.
+ * Layer 7. Flushes, and what is known of each device for them.
  */
 #include "store.h"
 
 #include <mm/heap.h>
 
-enum { PAGE_SECTORS = PAGE_BYTES / BLOCK_SECTOR_BYTES };
-
-/* What the store knows of a device, for good. */
-struct disk {
+static struct disk {
     struct disk *next;
-    struct cache cache;
+    struct block_device *device;
     struct block_request flush;
     uint32_t begun, done; /* flushes */
     enum kerr result;     /* of the last one */
-};
-static struct disk *disks;
-
-static enum kerr locate(struct cache *cache, uint32_t page, struct cache_place *place)
-{
-    uint64_t sector = (uint64_t)page * PAGE_SECTORS, left = cache->device->sectors - sector;
-    place->pieces = 1;
-    place->sectors = left < PAGE_SECTORS ? (uint32_t)left : PAGE_SECTORS;
-    place->sector[0] = sector;
-    return KERR_OK;
-}
-
-static uint32_t pages_of(const struct block_device *device)
-{
-    uint64_t pages = (device->sectors + PAGE_SECTORS - 1) / PAGE_SECTORS;
-    return pages < OBJECT_PAGE_LIMIT ? (uint32_t)pages : OBJECT_PAGE_LIMIT;
-}
+} * disks;
 
 static enum kerr disk_of(struct block_device *device, struct disk **disk)
 {
-    static const struct cache_operations operations = {
-        .locate = locate, .is_stable = true, .name = "disk"};
     void *block;
     for (*disk = disks; *disk != NULL; *disk = (*disk)->next)
-        if ((*disk)->cache.device == device)
+        if ((*disk)->device == device)
             return KERR_OK;
     enum kerr error = kmalloc(sizeof(struct disk), &block);
     if (error != KERR_OK)
         return error;
-    struct disk *new = block;
-    *new = (struct disk){.next = disks};
-    error = cache_begin(&new->cache, &operations, device, NULL, pages_of(device));
-    if (error != KERR_OK) {
-        kfree(new);
-        return error;
-    }
-    *disk = disks = new;
+    *disk = block;
+    **disk = (struct disk){.next = disks, .device = device};
+    disks = *disk;
     return KERR_OK;
 }
 
-enum kerr cache_of_device(struct block_device *device, struct cache **cache)
-{
-    struct disk *disk;
-    enum kerr error = disk_of(device, &disk);
-    if (error == KERR_OK)
-        *cache = &disk->cache;
-    return error;
-}
-
-void cache_forget_device(struct block_device *device)
+void cache_forget_device(const struct block_device *device)
 {
     struct disk **link = &disks;
-    while (*link != NULL && (*link)->cache.device != device)
+    while (*link != NULL && (*link)->device != device)
         link = &(*link)->next;
     struct disk *disk = *link;
     if (disk == NULL)
         return;
     *link = disk->next;
-    object_put(disk->cache.object);
     kfree(disk);
 }
 
@@ -89,7 +53,7 @@ static void flush_done(struct block_request *request)
 static enum kerr begin_flush(struct disk *disk)
 {
     disk->flush = (struct block_request){
-        .device = disk->cache.device, .operation = BLOCK_FLUSH, .done = flush_done};
+        .device = disk->device, .operation = BLOCK_FLUSH, .done = flush_done};
     enum kerr error = block_submit(&disk->flush);
     if (error != KERR_OK)
         return error;

@@ -101,7 +101,7 @@ kerr_t cow_map(vaddr_t first, uint32_t pages, const frame_t frames[], enum right
  * PAGE, clean and of a shared mapping, may be written from here on. Its slot gets a table of its
  * own first.
  *   returns KERR_OK, KERR_NO_MEMORY (nothing that is seen has changed)
- *   TLB: nothing to do, at the price of one spurious fault
+ *   TLB: nothing to do, at the price of one spurious fault; paid where the kernel's half is
  */
 kerr_t cow_allow_write(vaddr_t page);
 

@@ -21,8 +21,8 @@
  * caller asks again. Within one event no page goes away that was here: what was brought first can
  * be relied on while the last is brought.
  *
- * The metadata of a disk (superblock, tables of inodes, bitmaps) are pages of the disk's own cache,
- * cache_of_device(), read and written by cache_read() and cache_write().
+ * The metadata of a disk (superblock, tables of inodes, bitmaps) are pages of a cache that its file
+ * system begins for them, read and written by cache_read() and cache_write().
  */
 #ifndef STORE_CACHE_H
 #define STORE_CACHE_H
@@ -37,7 +37,7 @@ enum { CACHE_PIECES_MAX = 4 };
 #define CACHE_HOLE UINT64_MAX /* zeros, and no place */
 struct cache_place {
     uint32_t pieces;  /* 1, 2 or 4 */
-    uint32_t sectors; /* of a piece: less than the whole only of the last page of a device */
+    uint32_t sectors; /* of a piece; what is behind the pieces in the page reads as zeros */
     uint64_t sector[CACHE_PIECES_MAX];
 };
 
@@ -134,16 +134,8 @@ void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end);
  * was begun before the last write counts for nothing: TICKET, 0 at first, is the caller's. */
 kerr_t cache_flush(struct block_device *device, uint32_t *ticket);
 
-/* ---- devices ---- */
-
-/*
- * The cache of all of DEVICE, with its metadata; made at the first call, and one for all.
- *   returns KERR_OK, KERR_NO_MEMORY
- */
-kerr_t cache_of_device(struct block_device *device, struct cache **cache);
-
-/* DEVICE goes, or what stands on it is nobody's any more: its cache is settled, and ends. */
-void cache_forget_device(struct block_device *device);
+/* DEVICE goes: no flush of it is under way, and what is known of it for flushes is forgotten. */
+void cache_forget_device(const struct block_device *device);
 
 /* ---- for all of them (store/writer.c, store/reclaim.c) ---- */
 
