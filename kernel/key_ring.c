@@ -33,7 +33,8 @@ void key_ring_put(struct key_ring *ring, int key)
 
 int key_ring_take(struct key_ring *ring)
 {
-    return ring->taken == ring->put ? -1 : ring->keys[ring->taken++ % RING_KEYS];
+    unsigned end = ring->has_attention ? ring->attention_place : ring->put;
+    return ring->taken == end ? -1 : ring->keys[ring->taken++ % RING_KEYS];
 }
 
 bool key_ring_take_attention(struct key_ring *ring, unsigned *ahead)
@@ -41,10 +42,7 @@ bool key_ring_take_attention(struct key_ring *ring, unsigned *ahead)
     if (!ring->has_attention)
         return false;
     ring->has_attention = false;
-    /* Keys may have been taken since it came. */
     *ahead = ring->attention_place - ring->taken;
-    if (*ahead > RING_KEYS)
-        *ahead = 0;
     return true;
 }
 

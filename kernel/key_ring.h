@@ -26,7 +26,7 @@ bool key_ring_has_room(const struct key_ring *ring);
 /* KEY (-1: none) comes last; where there is no room it is lost, but KEY_ATTENTION is seen. */
 void key_ring_put(struct key_ring *ring, int key);
 
-/* The next key, or -1. */
+/* The next key, or -1; those behind KEY_ATTENTION wait until it has been taken. */
 int key_ring_take(struct key_ring *ring);
 
 /*

@@ -85,12 +85,13 @@ static void poll_keys(void)
     unsigned ahead;
     if (prompt_is_open || is_wanted)
         return;
-    if (console_take_attention(&ahead)) {
-        attend(ahead);
-        return;
+    if (!console_take_attention(&ahead)) {
+        hand_on(UINT32_MAX);
+        drop_unread();
+        if (!console_take_attention(&ahead)) /* it may have come while others were handed on */
+            return;
     }
-    hand_on(UINT32_MAX);
-    drop_unread();
+    attend(ahead);
 }
 
 static void key_interrupt(struct trap_frame *frame)
@@ -120,9 +121,9 @@ static void answer(void)
     } else {
         printk("\n[%u processes frozen; `resume` lets them go on]\n", process_count());
     }
+    open_prompt(true); /* first: else the next key were the terminal's */
     is_wanted = false;
     process_put_aside();
-    open_prompt(true);
     prompt_run();
     open_prompt(false);
     taken_tick = timer_ticks();

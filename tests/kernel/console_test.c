@@ -246,6 +246,20 @@ TEST("console", "the key, with keys taken since: those that still wait are ahead
     EXPECT_EQUAL(ahead, 0);
 }
 
+TEST("console", "the key, seen while keys are taken: those behind it are not taken before it is")
+{
+    unsigned ahead;
+    begin_ring(true);
+    put_others(2);
+    key_ring_put(&ring, KEY_ATTENTION);
+    put_others(3);
+    EXPECT_EQUAL(count_others(), 2);
+    EXPECT_EQUAL(key_ring_take(&ring), -1);
+    EXPECT(key_ring_take_attention(&ring, &ahead));
+    EXPECT_EQUAL(ahead, 0);
+    EXPECT_EQUAL(count_others(), 3);
+}
+
 TEST("console", "the key at a ring that nobody watches: is one of the others, until it is watched")
 {
     unsigned ahead;
