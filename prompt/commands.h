@@ -22,6 +22,17 @@ struct page_count {
 /* Add what the entries say about PAGES pages from FIRST on, as seen in the current space. */
 void count_pages(vaddr_t first, uint32_t pages, struct page_count *count);
 
+/* ---- frames and regions (commands_address.c) ---- */
+
+/* FRAME, which may be no RAM, holds nothing but zeros, by promise. */
+bool is_zero_frame(frame_t frame);
+
+/* What REGION shows: the path of its file, in TEXT of BYTES bytes, or its name. */
+const char *region_text(const struct vma *region, char *text, uint32_t bytes);
+
+/* A line that says where REGION is, its rights and what it is. */
+void print_region(const struct vma *region);
+
 /* ---- processes and their spaces (commands_space.c) ---- */
 
 /* Arguments: a pid. Returns NULL after a line that says what is wrong with WORD. */

@@ -14,6 +14,7 @@
 #include <mm/space.h>
 #include <process/commit.h>
 #include <prompt/prompt.h>
+#include <store/cache.h>
 
 enum {
     BAR_COLUMNS = 32,
@@ -69,6 +70,16 @@ static void print_promises(const char *what, const struct space *space)
            (unsigned)(count.real * KIB_PER_PAGE));
 }
 
+/* Files whose pages come from a disk. */
+static void print_page_cache(void)
+{
+    uint32_t pages = 0;
+    for (const struct cache *cache = cache_next(NULL); cache != NULL; cache = cache_next(cache))
+        pages += cache->object->real_pages;
+    printk("  page cache: %u KiB, of which dirty %u KiB (`cache` shows whose)\n",
+           (unsigned)(pages * KIB_PER_PAGE), (unsigned)(store_dirty_pages() * KIB_PER_PAGE));
+}
+
 /* The account of promises; a limit only where mode 2 has set one. */
 static void print_account(void)
 {
@@ -96,6 +107,7 @@ COMMAND("mem", "", "what the frames hold; reserved against real")
     printk("  heap: %u KiB in %u blocks; regions: %u nodes; directories: %u\n",
            (unsigned)(kernel_heap.used_bytes / 1024), (unsigned)kernel_heap.used_blocks,
            (unsigned)vma_nodes_in_use(), (unsigned)directory_live_count());
+    print_page_cache();
     print_account();
     return true;
 }

@@ -121,9 +121,7 @@ static void print_mapping(const struct vma *region, const struct space_use *use)
     uint32_t offset = region->object != NULL ? region->object_page << PAGE_SHIFT : 0;
     const struct inode *inode = region->object != NULL ? inode_of_object(region->object) : NULL;
     char path[128];
-    const char *name = region->name == file_region_name
-                           ? file_path_of_object(region->object, path, sizeof(path))
-                           : region->name;
+    const char *name = region_text(region, path, sizeof(path));
 
     printk("%08x-%08x %c%c%c%c %08x 00:%02x %-4u %7u %7u", (unsigned)vma_start(region).v,
            (unsigned)((region->last_page + 1) << PAGE_SHIFT),

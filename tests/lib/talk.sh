@@ -98,6 +98,7 @@ family_at_prompt() {
     ask 'space 2' '0x40000000  o'
     ask 'space 1 256' '4 KiB each'
     ask forest ' 258 +0x40800000 .* 1 2 3 5'
+    ask 'walk 2 0x08048000' 'page 0 of /family: clean, mapped [1-9]'
     ask 'walk 2 0x08048000' 'a write: refused'
     ask 'walk 2 0x40400000' 'a write: answered'
     ask 'walk 9 0x08048000' 'there is no process 9'
