@@ -39,7 +39,8 @@ static uint32_t read_count(void)
 
 /*
  * How far the time-stamp counter goes in a tick, by a small part of one: to five per cent, which is
- * as near as learn() needs it. A timer that stands still, or ends its round just then, tells nothing.
+ * as near as learn() needs it. A timer that stands still, or ends its round just then, tells nothing,
+ * nor does a machine that stood still itself meanwhile: an emulator whose host was busy.
  */
 static uint32_t measure_cycles(void)
 {
@@ -48,18 +49,23 @@ static uint32_t measure_cycles(void)
     uint64_t start = cpu_cycles();
     for (uint32_t i = 0; i < READS_MAX && last <= first && first - last < divisor / PART; i++)
         last = read_count();
-    uint64_t passed = cpu_cycles() - start;
-    return last < first && first <= divisor ? cpu_divide(passed * divisor, first - last, &rest) : 0;
+    uint64_t passed = (cpu_cycles() - start) * divisor;
+    bool is_measured = last < first && first <= divisor && passed >> 32 < first - last;
+    return is_measured ? cpu_divide(passed, first - last, &rest) : 0;
 }
 
 void pit_start(uint32_t hz)
 {
+    enum { MEASUREMENTS = 4 };
     divisor = (PIT_INPUT_HZ + hz / 2) / hz;
     outb(CONTROL, CONTROL_CHANNEL_0_RATE);
     outb(CHANNEL_0, (uint8_t)divisor);
     outb(CHANNEL_0, (uint8_t)(divisor >> 8));
-    for (unsigned tries = 0; cpu_features.tsc && cycles.per_tick == 0 && tries < 4; tries++)
-        cycles.per_tick = measure_cycles();
+    for (unsigned tries = 0; cpu_features.tsc && tries < MEASUREMENTS; tries++) {
+        uint32_t measured = measure_cycles();
+        if (measured != 0 && (cycles.per_tick == 0 || measured < cycles.per_tick))
+            cycles.per_tick = measured; /* whatever came between made the others longer */
+    }
     cycles.at_last = cpu_cycles();
     pic_unmask(PIT_IRQ);
 }
