@@ -77,8 +77,9 @@ void directory_register(uint32_t id)
         live_end = id + 1;
     if (id == current)
         return; /* the boot directory, which is complete */
-    for (uint32_t slot = KERNEL_FIRST_SLOT; slot <= KERNEL_LAST_SHARED_SLOT; slot++)
-        *entry_of(id, slot) = pde_read(slot).bits;
+    void *kernel_half = (void *)(uintptr_t)entry_of(id, KERNEL_FIRST_SLOT);
+    const void *of_current = (const void *)(uintptr_t)pde_slot(KERNEL_FIRST_SLOT);
+    words_copy(kernel_half, of_current, KERNEL_LAST_SHARED_SLOT + 1 - KERNEL_FIRST_SLOT);
     *entry_of(id, ALT_WINDOW_SLOT) = 0;
     *entry_of(id, WINDOW_SLOT) =
         pde_make(frame, ENTRY_PRESENT | ENTRY_WRITABLE | ENTRY_ACCESSED).bits;

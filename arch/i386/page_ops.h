@@ -27,6 +27,12 @@ static inline uint32_t words_run(const void *at, uint32_t value, uint32_t count)
     return count - left - differs;
 }
 
+/* Copy COUNT words, first to last. */
+static inline void words_copy(void *to, const void *from, uint32_t count)
+{
+    __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+}
+
 static inline void page_clear(void *page)
 {
     words_fill(page, 0, PAGE_BYTES / 4);
@@ -34,8 +40,7 @@ static inline void page_clear(void *page)
 
 static inline void page_copy(void *to, const void *from)
 {
-    uint32_t count = PAGE_BYTES / 4;
-    __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+    words_copy(to, from, PAGE_BYTES / 4);
 }
 
 #endif

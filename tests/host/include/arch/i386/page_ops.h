@@ -24,6 +24,14 @@ static inline uint32_t words_run(const void *at, uint32_t value, uint32_t count)
     return run;
 }
 
+static inline void words_copy(void *to, const void *from, uint32_t count)
+{
+    volatile uint32_t *target = to;
+    const volatile uint32_t *source = from;
+    for (uint32_t i = 0; i < count; i++)
+        target[i] = source[i];
+}
+
 static inline void page_clear(void *page)
 {
     words_fill(page, 0, PAGE_BYTES / 4);
@@ -31,10 +39,7 @@ static inline void page_clear(void *page)
 
 static inline void page_copy(void *to, const void *from)
 {
-    volatile uint32_t *target = to;
-    const volatile uint32_t *source = from;
-    for (uint32_t i = 0; i < PAGE_BYTES / 4; i++)
-        target[i] = source[i];
+    words_copy(to, from, PAGE_BYTES / 4);
 }
 
 #endif
