@@ -278,6 +278,18 @@ static void tell_clients(enum event event)
     }
 }
 
+/* The first that calls it resolved, which is nearly always the first one, or calls it its own. */
+static inline enum fault_result ask_clients(const struct page_fault *fault)
+{
+    for (fault_handler_t *const *handler = handlers[fault->present];;) {
+        enum fault_result result = (*handler)(fault);
+        if (likely(result == FAULT_RESOLVED))
+            return FAULT_RESOLVED;
+        if (result != FAULT_NOT_MINE || *++handler == NULL)
+            return result;
+    }
+}
+
 static void page_fault_implicit(struct trap_frame *frame, uint32_t address, uint32_t error);
 
 /* ERROR has usual bits only. Inlined into its callers: the first one is measured. */
@@ -301,10 +313,7 @@ answer(struct trap_frame *frame, uint32_t address, uint32_t error)
     }
     if (CHECKED)
         tell_clients(EVENT_BEGINS);
-    fault_handler_t *const *handler = handlers[fault.present];
-    enum fault_result result = (*handler)(&fault);
-    while (unlikely(result == FAULT_NOT_MINE) && *++handler != NULL)
-        result = (*handler)(&fault);
+    enum fault_result result = ask_clients(&fault);
     if (CHECKED)
         tell_clients(EVENT_ENDS);
     if (likely(result == FAULT_RESOLVED)) {
