@@ -19,6 +19,8 @@
  */
 #include <mm/frame.h>
 
+#include <arch/i386/page_ops.h>
+
 struct frame_pool frame_pool;
 
 const char *frame_kind_text(enum frame_kind kind)
@@ -61,30 +63,36 @@ static void bit_clear(struct frame_pool *pool, uint32_t bit)
         word_clear(pool->level3, bit >> 15);
 }
 
-/* The same for a bit that is set: true if the word was empty. */
-static inline bool word_set(uint32_t *words, uint32_t bit)
+/* *WORD gets BITS. True: it was empty, and the level above has to know. */
+static inline bool word_set(uint32_t *word, uint32_t bits)
 {
-    uint32_t old = words[bit / 32];
-    words[bit / 32] = old | 1u << bit % 32;
+    uint32_t old = *word;
+    *word = old | bits;
     return old == 0;
+}
+
+/* BITS of WORD, of level 0. */
+static inline void bits_set(struct frame_pool *pool, uint32_t word, uint32_t bits)
+{
+    if (word_set(&pool->level0[word], bits) &&
+        word_set(&pool->level1[word >> 5], 1u << word % 32) &&
+        word_set(&pool->level2[word >> 10], 1u << (word >> 5) % 32))
+        word_set(&pool->level3[0], 1u << (word >> 10) % 32);
 }
 
 static inline void bit_set(struct frame_pool *pool, uint32_t bit)
 {
-    if (word_set(pool->level0, bit) && word_set(pool->level1, bit >> 5) &&
-        word_set(pool->level2, bit >> 10))
-        word_set(pool->level3, bit >> 15);
+    bits_set(pool, bit / 32, 1u << bit % 32);
 }
 
 /* The bits of the COUNT frames from FIRST on, a word at a time. (Frame numbers that are multiples
  * of 32 have bits that are: low_frames and frames are.) */
-static void bits_set(struct frame_pool *pool, frame_t first, uint32_t count)
+static void run_set(struct frame_pool *pool, frame_t first, uint32_t count)
 {
     for (uint32_t n = first.n, end = first.n + count, next; n < end; n = next) {
         next = (n | 31) + 1 < end ? (n | 31) + 1 : end;
         uint32_t bit = bit_of_frame(pool, FRAME(n));
-        bit_set(pool, bit);
-        pool->level0[bit / 32] |= (~0u >> (32 - (next - n))) << bit % 32;
+        bits_set(pool, bit / 32, (~0u >> (32 - (next - n))) << bit % 32);
     }
 }
 
@@ -105,8 +113,7 @@ void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames)
         pool->records[i] = (struct frame_record){.kind = FRAME_RESERVED};
 
     pool->level0 = (uint32_t *)(pool->records + frames);
-    for (uint32_t i = 0; i < frames / 32; i++)
-        pool->level0[i] = 0;
+    words_fill(pool->level0, 0, frames / 32);
 }
 
 static inline void change_kind(struct frame_pool *pool, struct frame_record *record,
@@ -127,7 +134,7 @@ void frame_pool_add(struct frame_pool *pool, frame_t first, uint32_t count)
             pool->records[n].kind = FRAME_FREE;
         pool->totals[FRAME_RESERVED] -= n - run;
         pool->totals[FRAME_FREE] += n - run;
-        bits_set(pool, FRAME(run), n - run);
+        run_set(pool, FRAME(run), n - run);
         while (n < end && pool->records[n].kind != FRAME_RESERVED)
             n++;
     }
