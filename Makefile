@@ -31,7 +31,7 @@ SRC_8 := process/process.c process/part.c process/client.c process/turns.c proce
     process/random.c process/memory.c process/commit.c process/limits.c process/victim.c \
     process/events.c process/audit.c
 SRC_9 := file/inode.c file/mount.c file/path.c file/file.c file/mapping.c file/transfer.c \
-    file/regular.c file/tmpfs.c file/tmpfs_names.c file/devices.c file/proc.c file/proc_text.c file/proc_process.c file/proc_system.c file/mounts.c file/root.c file/modules.c \
+    file/regular.c file/tmpfs.c file/tmpfs_names.c file/devices.c file/proc.c file/proc_text.c file/proc_process.c file/proc_system.c file/mounts.c file/root.c file/cpio.c file/initramfs.c file/modules.c \
     file/pipe.c file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_names.c \
     file/calls_change.c file/calls_transfer.c file/calls_status.c file/calls_directory.c \
     file/calls_mount.c file/calls_lock.c file/calls_poll.c
@@ -126,7 +126,7 @@ CHECKED ?= 0
 KERNEL  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).elf
 KERNELS := $(OUT)/droste.elf $(OUT)/droste-checked.elf
 ISO     := $(OUT)/droste.iso
-RUN_ISO := $(if $(INIT)$(ROOT),$(OUT)/init.iso,$(ISO))
+RUN_ISO := $(if $(INIT)$(ROOT)$(INITRAMFS),$(OUT)/init.iso,$(ISO))
 FLOPPY  := $(OUT)/droste$(if $(filter 1,$(CHECKED)),-checked).img
 LAYER_KERNELS := $(foreach n,$(filter-out 0 11,$(LAYERS)),$(OUT)/layer-$(n).elf)
 TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.elf
@@ -162,7 +162,7 @@ help:
 #: Options: V=1 (show commands), LLVM=1 (clang and ld.lld), MEM=64 (MiB) and CPU=qemu32 for QEMU
 
 run: $(RUN_ISO)
-	$(Q)tools/run $(if $(INIT)$(ROOT),program,terminal) $(RUN_ISO)
+	$(Q)tools/run $(if $(INIT)$(ROOT)$(INITRAMFS),program,terminal) $(RUN_ISO)
 
 run-window: $(RUN_ISO)
 	$(Q)tools/run window $(RUN_ISO)

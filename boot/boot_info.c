@@ -248,3 +248,14 @@ const char *boot_module_file(const struct boot_module *module, size_t *length)
     *length = (size_t)(end - start);
     return start;
 }
+
+const struct boot_module *boot_module_find(const struct boot_info *info, const char *name)
+{
+    for (uint32_t i = 0; i < info->module_count; i++) {
+        size_t length;
+        const char *file = boot_module_file(&info->modules[i], &length);
+        if (strlen(name) == length && strncmp(file, name, length) == 0)
+            return &info->modules[i];
+    }
+    return NULL;
+}

@@ -88,25 +88,14 @@ void ramdisk_init(struct ramdisk *ramdisk, const char *name, paddr_t start, uint
 
 /* ---- the module ---- */
 
-static const struct boot_module *find_module(const char *name)
-{
-    for (uint32_t i = 0; i < boot_info.module_count; i++) {
-        size_t length;
-        const char *file = boot_module_file(&boot_info.modules[i], &length);
-        if (strlen(name) == length && strncmp(file, name, length) == 0)
-            return &boot_info.modules[i];
-    }
-    return NULL;
-}
-
 static bool module_exists(const char *name)
 {
-    return find_module(name) != NULL;
+    return boot_module_find(&boot_info, name) != NULL;
 }
 
 bool ramdisk_is_module(const struct boot_module *module)
 {
-    return ramdisk_option.is_given && module == find_module(ramdisk_option.text);
+    return ramdisk_option.is_given && module == boot_module_find(&boot_info, ramdisk_option.text);
 }
 
 static enum kerr ramdisk_layer_init(const struct boot_info *boot)
@@ -114,7 +103,7 @@ static enum kerr ramdisk_layer_init(const struct boot_info *boot)
     (void)boot;
     if (!ramdisk_option.is_given)
         return KERR_OK;
-    const struct boot_module *module = find_module(ramdisk_option.text);
+    const struct boot_module *module = boot_module_find(&boot_info, ramdisk_option.text);
     ramdisk_init(&of_module, "ram0", module->start, module->bytes);
     text_copy(of_module.device.model, sizeof(of_module.device.model), ramdisk_option.text);
     block_register(&of_module.device);

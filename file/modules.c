@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. The modules of the boot loader become files of the root.
+ * Layer 9. The modules of the boot loader become files of the root; the one that `initramfs=` names is an
+ * archive of such files.
  *
  * A module is a run of frames that the loader has filled: its object takes them over as they are,
  * so that a program can be mapped straight onto them. That needs whole frames: one that begins in
  * the middle of a frame, or shares a frame with something else, is copied (GRUB aligns modules
  * where the multiboot header asks for it). What is behind the end in the last frame is cleared.
  * Its name is the last part of the first word of the module string.
+ *
+ * An archive is unpacked, which copies its data: they lie on no boundary of pages there. Each of its
+ * frames is given back once all of it has been read, so that the whole needs little more than once
+ * its room.
  */
 #include <arch/i386/entry.h>
 #include <device/ramdisk.h>
 #include <kernel/boot_info.h>
 #include <kernel/layer.h>
+#include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
 #include <mm/heap.h>
 
+#include "initramfs.h"
 #include "open_file.h"
 #include "tmpfs.h"
+
+static bool module_exists(const char *name);
+OPTION(initramfs, "initramfs", OPTION_TEXT, .exists = module_exists);
 
 static uint32_t pages_of(const struct boot_module *module)
 {
@@ -55,16 +65,17 @@ static bool can_stay(const struct boot_info *boot, const struct boot_module *mod
     return true;
 }
 
-/* Copy the BYTES bytes of RAM from START on, which may lie in two frames, to PAGE. */
-static void read_physical(uint8_t *page, paddr_t start, uint32_t bytes)
+/* Copy the BYTES bytes of RAM from START on, which may lie in several frames, to TO. */
+static void read_physical(void *to, paddr_t start, uint32_t bytes)
 {
+    uint8_t *at = to;
     while (bytes > 0) {
         uint32_t in_frame = start.v % PAGE_BYTES;
         uint32_t part = bytes < PAGE_BYTES - in_frame ? bytes : PAGE_BYTES - in_frame;
         const uint8_t *view = temp_map(TEMP_FRAME, paddr_to_frame(start));
-        memcpy(page, view + in_frame, part);
+        memcpy(at, view + in_frame, part);
         temp_unmap(TEMP_FRAME);
-        page += part;
+        at += part;
         start.v += part;
         bytes -= part;
     }
@@ -133,12 +144,73 @@ static enum kerr add_file(const struct boot_module *module, struct object *objec
     return KERR_OK;
 }
 
+/* ---- the archive ---- */
+
+static bool module_exists(const char *name)
+{
+    return boot_module_find(&boot_info, name) != NULL;
+}
+
+/* NULL: there is none, or a disk is the root, or the module is one. */
+static const struct boot_module *find_initramfs(const struct boot_info *boot)
+{
+    if (!initramfs_option.is_given)
+        return NULL;
+    const struct boot_module *module = boot_module_find(boot, initramfs_option.text);
+    bool is_not_needed = root_is_disk() || module == NULL || ramdisk_is_module(module);
+    return is_not_needed ? NULL : module;
+}
+
+struct module_archive {
+    struct archive archive;
+    const struct boot_module *module;
+    bool is_given_back; /* its frames go, one after another; */
+    uint32_t gone;      /* and so many have gone */
+};
+
+static void read_archive(struct archive *archive, uint32_t offset, void *to, uint32_t bytes)
+{
+    const struct module_archive *from = container_of(archive, struct module_archive, archive);
+    read_physical(to, PADDR(from->module->start.v + offset), bytes);
+}
+
+/* A frame goes when all of it is passed; the last one at the end, full or not. */
+static void pass_archive(struct archive *archive, uint32_t offset)
+{
+    struct module_archive *from = container_of(archive, struct module_archive, archive);
+    uint32_t pages = offset == archive->bytes ? pages_of(from->module) : offset / PAGE_BYTES;
+    for (; from->is_given_back && from->gone < pages; from->gone++)
+        frame_put(&frame_pool, FRAME(paddr_to_frame(from->module->start).n + from->gone));
+}
+
+/* What is there then is there, whether it is all or not: what init= names will be found, or not. */
+static void unpack_initramfs(const struct boot_info *boot, const struct boot_module *module)
+{
+    struct module_archive from = {.archive = {module->bytes, read_archive, pass_archive},
+                                  .module = module,
+                                  .is_given_back = can_stay(boot, module)};
+    struct initramfs_counts counts;
+    if (from.is_given_back)
+        frame_end_claim_of_file(paddr_to_frame(module->start));
+    tmpfs_allow_pages(mount_root, pages_of(module));
+    enum kerr error = initramfs_unpack(&from.archive, mount_root->root, &counts);
+    if (error != KERR_OK)
+        printk("initramfs: the rest is left out: %s\n", kerr_text(error));
+    pass_archive(&from.archive, module->bytes);
+    printk("initramfs: %u files from %u KiB", (unsigned)counts.files,
+           (unsigned)(module->bytes / 1024));
+    printk(counts.left_out > 0 ? ", %u left out\n" : "\n", (unsigned)counts.left_out);
+}
+
+/* ---- all of them ---- */
+
 /* The modules that are files. Returns how many. */
 static uint32_t choose(const struct boot_info *boot, const struct boot_module **modules)
 {
+    const struct boot_module *initramfs = find_initramfs(boot);
     uint32_t count = 0;
     for (uint32_t i = 0; i < boot->module_count; i++)
-        if (!ramdisk_is_module(&boot->modules[i]))
+        if (!ramdisk_is_module(&boot->modules[i]) && &boot->modules[i] != initramfs)
             modules[count++] = &boot->modules[i];
     return count;
 }
@@ -168,6 +240,9 @@ static enum kerr files_init(const struct boot_info *boot)
             frame_end_claim_of_file(first[i]);
         error = add_file(module, object, i);
     }
+    const struct boot_module *initramfs = find_initramfs(boot);
+    if (error == KERR_OK && initramfs != NULL)
+        unpack_initramfs(boot, initramfs);
     return error;
 }
 

@@ -367,6 +367,11 @@ kerr_t device_file_add(struct device_file *device);
 const struct device_file *device_file_find(uint32_t mode, uint32_t number);
 const struct device_file *device_file_next(const struct device_file *device);
 
+/* ---- the root ---- */
+
+/* A disk was named that is to be the root (`root=`): root.c mounts it. */
+bool root_is_disk(void);
+
 /* ---- regular files ---- */
 
 /* No file is longer: as long as an object can be. */

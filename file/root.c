@@ -15,6 +15,11 @@ OPTION(root, "root", OPTION_TEXT);
 
 static const struct mount *last_of_boot; /* mounts behind it were asked for */
 
+bool root_is_disk(void)
+{
+    return root_option.is_given;
+}
+
 /* A file system of TYPE over the directory at PATH, if there is one. */
 static enum kerr mount_over(const char *type, const char *source, const char *path)
 {

@@ -365,6 +365,12 @@ static const struct inode_operations operations = {.lookup = tmpfs_lookup,
                                                    .reserve = tmpfs_reserve,
                                                    .evict = tmpfs_evict};
 
+void tmpfs_allow_pages(struct mount *mount, uint32_t pages)
+{
+    struct tmpfs *tmpfs = mount->data;
+    tmpfs->pages_max += pages;
+}
+
 void tmpfs_adopt(struct inode *inode, struct object *object, uint64_t bytes)
 {
     struct tmpfs *tmpfs = tmpfs_of(inode);
@@ -375,7 +381,7 @@ void tmpfs_adopt(struct inode *inode, struct object *object, uint64_t bytes)
     object->pager_data = tmpfs;
     tmpfs->references++;
     tmpfs->pages += object->real_pages; /* beside what was free for others */
-    tmpfs->pages_max += object->real_pages;
+    tmpfs_allow_pages(inode->mount, object->real_pages);
     inode->object = object;
     inode->status.bytes = bytes;
     count_sectors(inode);

@@ -45,6 +45,9 @@ static inline struct tmpfs *tmpfs_of(const struct inode *inode)
  * bytes. */
 void tmpfs_adopt(struct inode *inode, struct object *object, uint64_t bytes);
 
+/* MOUNT, a tmpfs, may hold PAGES pages more, which were not free for others. */
+void tmpfs_allow_pages(struct mount *mount, uint32_t pages);
+
 /* For file systems that are a tmpfs to begin with. */
 enum kerr tmpfs_mount(struct mount *mount, const char *options);
 enum kerr tmpfs_unmount(struct mount *mount);

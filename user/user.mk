@@ -12,13 +12,16 @@ TEST_NO_WARNING := $(addprefix -Wno-,nonnull array-bounds stringop-overread stri
 USER_PROGRAMS := $(patsubst user/%.c,$(USER)/%,$(wildcard user/*.c))
 TEST_PROGRAMS := $(patsubst tests/user/%.c,$(USER)/tests/%,$(wildcard tests/user/*.c))
 
-.PHONY: user test-programs setup-user
+.PHONY: user test-programs setup-user rootfs
 
 #: make user           the example programs (user/) in build/user/
 #: make run INIT=FILE  boot with that static program as process 1; its status N is make's "Error N":
 #:                     ARGS="..." its arguments, FILES="..." more files for it, CHECKED=1
+#: make rootfs         a small system for the two lines below (busybox): build/root.ext2, build/root.cpio
 #: make run ROOT=1     a shell on an ext2 file system on a disk, build/root.ext2, which keeps what is
 #:                     written; ROOT=DIRECTORY or ROOT=IMAGE: that one; INIT=/bin/sh of it
+#: make run INITRAMFS=1  the same without a disk: files in memory, out of a cpio archive;
+#:                     INITRAMFS=DIRECTORY or INITRAMFS=ARCHIVE.cpio[.gz]: that one
 
 user: $(USER_PROGRAMS)
 test-programs: $(TEST_PROGRAMS) $(USER)/tests/bad.made
@@ -40,7 +43,7 @@ $(USER)/tests/bad.made: tests/user/make/bad_elfs.c tests/user/bad_elfs.h user/us
 	$(Q)mkdir -p $(@D)/bad && gcc -std=gnu11 -Wall -Wextra -Werror $< -o $(@D)/make_bad_elfs
 	$(Q)$(@D)/make_bad_elfs $(@D)/bad && touch $@
 
-# ---- make run INIT=, make run ROOT= ----
+# ---- make run INIT=, make run ROOT=, make run INITRAMFS= ----
 # An ISO of its own, since the other one is the same on every machine. The entry of the menu is the
 # plain kernel's or the checked one's.
 ifdef ROOT
@@ -55,9 +58,6 @@ ROOT_IMAGE := $(ROOT)
 endif
 export ROOT_IMAGE
 
-$(OUT)/root.ext2: | tools/rootfs
-	$(call say,ROOT)
-	$(Q)mkdir -p $(@D) && tools/rootfs $@
 ifneq ($(ROOT),1)
 $(OUT)/%.ext2:
 	$(call say,ROOT)
@@ -68,6 +68,25 @@ $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(ROOT_IMAGE) FORCE
 	$(call say,ISO)
 	$(Q)COMMAND_LINE="root=hda init=$(or $(INIT),/bin/sh) $(CMDLINE)" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \
 	    tools/iso $@ $(KERNELS) iso/grub.cfg
+else ifdef INITRAMFS
+# 1: the small system; a directory, packed each time; or an archive, which GRUB unpacks if it is packed. The program
+# is /init, if there is one, as it is for Linux.
+ifeq ($(INITRAMFS),1)
+ARCHIVE := $(OUT)/root.cpio
+else ifneq ($(wildcard $(INITRAMFS)/.),)
+ARCHIVE := $(OUT)/initramfs.cpio
+$(ARCHIVE): FORCE
+	$(call say,ROOT)
+	$(Q)mkdir -p $(@D) && tools/rootfs $@ $(INITRAMFS)
+else
+ARCHIVE := $(INITRAMFS)
+endif
+has_init = $(shell { gzip -dc 2> /dev/null < $(ARCHIVE) || cat $(ARCHIVE); } | cpio --quiet -it 2> /dev/null | grep -x -e init -e ./init -e /init)
+
+$(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(ARCHIVE) FORCE
+	$(call say,ISO)
+	$(Q)COMMAND_LINE="initramfs=initramfs init=$(or $(INIT),$(if $(has_init),/init,/bin/sh)) $(CMDLINE)" \
+	    ENTRY=$(if $(filter 1,$(CHECKED)),2,0) tools/iso $@ $(KERNELS) iso/grub.cfg $(ARCHIVE)=initramfs
 else ifdef INIT
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(INIT) $(FILES) FORCE
 	$(call say,ISO)
@@ -75,3 +94,9 @@ $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(INIT) $(FILES) FORCE
 	    tools/iso $@ $(KERNELS) iso/grub.cfg "$(INIT)=$(notdir $(INIT)) $(ARGS)" \
 	    $(foreach file,$(FILES),$(file)=$(notdir $(file)))
 endif
+
+# The small systems, made once: what is written to the disk stays.
+rootfs: $(OUT)/root.ext2 $(OUT)/root.cpio
+$(OUT)/root.ext2 $(OUT)/root.cpio: | tools/rootfs setup
+	$(call say,ROOT)
+	$(Q)mkdir -p $(@D) && tools/rootfs $@

@@ -68,6 +68,9 @@ kerr_t boot_info_parse(const void *block, uint32_t bytes, paddr_t start, struct 
  */
 const char *boot_module_file(const struct boot_module *module, size_t *length);
 
+/* The first module of INFO that came from a file of this NAME; NULL: there is none. */
+const struct boot_module *boot_module_find(const struct boot_info *info, const char *name);
+
 /* The one that main() filled at boot. */
 extern struct boot_info boot_info;
 

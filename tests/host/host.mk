@@ -14,6 +14,8 @@ HOST_BASE := 0x200000000000
 HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c kernel/string.c kernel/format.c \
     kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c kernel/channel.c kernel/rbtree.c prompt/line.c \
     prompt/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5) $(SRC_6)
+# Of layer 9, what needs no process.
+HOST_FILES := file/inode.c file/tmpfs.c file/tmpfs_names.c file/cpio.c file/initramfs.c
 HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c %/disk_test.c, \
     $(call unit_tests,boot_info memmap string format options rbtree) \
     $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5) $(TESTS_6))
@@ -49,7 +51,7 @@ host_objects = $(2:%=$(HOST)/$(1)/%.o)
 # Static patterns, so that each kind of source has its own rule.
 # $(call host_rules,BUILD)
 define host_rules
-$(call host_objects,$(1),$(HOST_KERNEL)): $(HOST)/$(1)/%.o: % Makefile tests/host/host.mk
+$(call host_objects,$(1),$(HOST_KERNEL) $(HOST_FILES)): $(HOST)/$(1)/%.o: % Makefile tests/host/host.mk
 	$$(call say,CC)
 	$$(Q)mkdir -p $$(@D) && $$(HOST_CC_$(1)) $$(HOST_CFLAGS) -ffreestanding -c $$< -o $$@
 	$$(Q)objcopy $$(HOST_RENAME) $$(if $$(filter kernel/string.c,$$<),$$(HOST_REDEFINE)) $$@
@@ -114,6 +116,9 @@ $(eval $(call host_program,fast,exhaustive,tests/host/exhaustive.c $(HOST_OPERAT
 $(foreach b,fuzz cov,$(foreach fuzzer,$(HOST_FUZZERS),$(eval $(call host_program,$(b),$(fuzzer),\
     tests/host/$(fuzzer).c $(HOST_OPERATIONS),-fsanitize=fuzzer))))
 
+$(foreach b,fuzz cov,$(eval $(call host_program,$(b),fuzz_cpio,$(HOST_FILES) tests/host/fuzz_cpio.c,\
+    -fsanitize=fuzzer)))
+
 .PHONY: host fuzz coverage host-programs host-coverage-programs
 
 #: make host           the same C on the host, over a model of the machine (a part of `make test`)
@@ -131,7 +136,7 @@ coverage: setup-test
 
 host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures ata_test) \
     $(HOST)/fast/exhaustive $(HOST)/ext2/ext2 \
-    $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS) fuzz_ext2)
+    $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS) fuzz_ext2 fuzz_cpio)
 
 host-coverage-programs: \
     $(addprefix $(HOST)/cov/,layers_test self_tests random failures ata_test $(HOST_FUZZERS))
