@@ -152,7 +152,7 @@ static struct statx_time statx_time(struct time time)
 
 static int32_t tell_statx(const struct file_status *file, uint32_t address)
 {
-    enum { STATX_BASIC_STATS = 0x7FF, STATX_BTIME = 0x800, MINOR_BITS = 8 };
+    enum { STATX_BASIC_STATS = 0x7FF, STATX_BTIME = 0x800 };
     const struct inode_status *status = &file->status;
     const struct statx statx = {.mask = STATX_BASIC_STATS | STATX_BTIME,
                                 .block_bytes = BLOCK_BYTES,
@@ -169,10 +169,10 @@ static int32_t tell_statx(const struct file_status *file, uint32_t address)
                                 .born = statx_time(status->born),
                                 .changed = statx_time(status->changed),
                                 .modified = statx_time(status->modified),
-                                .special_major = status->device >> MINOR_BITS,
-                                .special_minor = status->device & ((1u << MINOR_BITS) - 1),
-                                .device_major = file->device >> MINOR_BITS,
-                                .device_minor = file->device & ((1u << MINOR_BITS) - 1)};
+                                .special_major = device_major(status->device),
+                                .special_minor = device_minor(status->device),
+                                .device_major = device_major(file->device),
+                                .device_minor = device_minor(file->device)};
     return tell(address, &statx, sizeof(statx));
 }
 

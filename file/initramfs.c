@@ -236,7 +236,6 @@ static void set_status(struct inode *inode, const struct cpio_entry *entry)
 static bool make_wish(struct unpacking *unpacking, const struct cpio_entry *entry,
                       struct inode_wish *wish)
 {
-    uint32_t minor = entry->special_minor;
     *wish = (struct inode_wish){.mode = entry->mode & (S_IFMT | MODE_BITS)};
     switch (entry->mode & S_IFMT) {
     case S_IFREG:
@@ -246,7 +245,7 @@ static bool make_wish(struct unpacking *unpacking, const struct cpio_entry *entr
         return true;
     case S_IFCHR:
     case S_IFBLK:
-        wish->device = (minor & 0xFF) | entry->special_major << 8 | (minor & ~0xFFu) << 12;
+        wish->device = device_number(entry->special_major, entry->special_minor);
         return true;
     case S_IFLNK:
         wish->target = unpacking->target;

@@ -355,7 +355,7 @@ extern const struct file_operations regular_operations, directory_operations, nu
 struct device_file {
     const char *name; /* in /dev */
     uint32_t mode;    /* S_IFCHR or S_IFBLK, and rights */
-    uint32_t number;  /* as Linux has it: major << 8 | minor */
+    uint32_t number;  /* Linux's, device_number() */
     const struct file_operations *operations;
     struct list link;
 };

@@ -239,7 +239,7 @@ static void print_region(struct proc_text *text, const struct vma *region,
                (unsigned)((region->last_page + 1) << PAGE_SHIFT),
                region->rights & RIGHTS_READ ? 'r' : '-', region->rights & RIGHTS_WRITE ? 'w' : '-',
                region->rights & RIGHTS_EXECUTE ? 'x' : '-', region->flags & VMA_SHARED ? 's' : 'p',
-               (unsigned long long)offset, (unsigned)(device >> 8), (unsigned)(device & 0xFF),
+               (unsigned long long)offset, (unsigned)device_major(device), (unsigned)device_minor(device),
                inode != NULL ? (unsigned)inode->number : 0);
     if (bytes > 0)
         proc_print(text, "%*s",

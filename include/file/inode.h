@@ -61,6 +61,20 @@ enum file_mode {
     S_IXGRP = 0010,
 };
 
+/* A device's number, as the ABI has it: 12 bits of major in the middle of 20 bits of minor. */
+static inline uint32_t device_number(uint32_t major, uint32_t minor)
+{
+    return (minor & 0xFF) | (major & 0xFFF) << 8 | (minor & 0xFFF00) << 12;
+}
+static inline uint32_t device_major(uint32_t number)
+{
+    return number >> 8 & 0xFFF;
+}
+static inline uint32_t device_minor(uint32_t number)
+{
+    return (number & 0xFF) | (number >> 12 & 0xFFF00);
+}
+
 /* One part of a path: LENGTH bytes, no terminator. */
 struct name {
     const char *text;
@@ -72,7 +86,7 @@ struct inode_status {
     uint32_t mode; /* enum file_mode: type and rights */
     uint32_t links;
     uint32_t user, group;
-    uint32_t device;  /* of a device: its number, major << 8 | minor */
+    uint32_t device;  /* of a device: device_number() */
     uint64_t bytes;   /* of a regular file or a symbolic link; a directory's is the file system's */
     uint64_t sectors; /* of 512 bytes, that it holds on the disk or in memory */
     struct time accessed, modified, changed, born;
