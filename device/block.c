@@ -104,6 +104,15 @@ void block_close_for_writing(struct block_device *device)
     device->opened_for = NULL;
 }
 
+uint32_t block_writes(const struct block_device *device)
+{
+    uint32_t writes = 0;
+    for (const struct block_device *other = block_first(); other != NULL; other = block_next(other))
+        if (overlap(device, other))
+            writes += other->counts.requests[BLOCK_WRITE];
+    return writes;
+}
+
 /* ---- requests ---- */
 
 static bool request_is_ready(struct channel *channel)

@@ -104,10 +104,14 @@ static int32_t attach(struct process *self, const struct path *path, struct inod
         return result;
     inode = inode != NULL ? inode : made;
     operations = flags & O_PATH ? &path_operations : file_operations_of(inode);
-    if (operations != NULL)
+    if (operations == NULL)
+        result = -ENXIO;
+    else if (operations->write == NULL && (flags & O_ACCMODE) != O_RDONLY)
+        result = -EROFS;
+    else
         file_attach(file, operations, inode);
     inode_put(made);
-    return operations != NULL ? 0 : -ENXIO;
+    return result;
 }
 
 /* Open what PATH leads to. */

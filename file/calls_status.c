@@ -318,8 +318,10 @@ static int32_t seek_content(struct inode *inode, int64_t offset, uint32_t whence
 static int32_t seek_position(const struct file *file, int64_t offset, uint32_t whence,
                              int64_t *position)
 {
-    int64_t bytes = file->inode != NULL ? (int64_t)file->inode->status.bytes : 0;
-    bool is_directory = file->inode != NULL && inode_is_directory(file->inode);
+    const struct inode *inode = file->inode;
+    const struct inode *pages = disk_pages(file) != NULL ? disk_pages(file) : inode;
+    int64_t bytes = pages != NULL ? (int64_t)pages->status.bytes : 0;
+    bool is_directory = inode != NULL && inode_is_directory(inode);
     if (whence > SEEK_HOLE || (is_directory && whence > SEEK_CUR))
         return -EINVAL;
     if (whence == SEEK_DATA || whence == SEEK_HOLE)

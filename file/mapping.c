@@ -79,7 +79,8 @@ int32_t file_for_mapping(const struct process *self, uint32_t descriptor, enum f
         (map == FILE_MAP_SHARED_WRITE && !(file->access & FILE_WRITE)))
         return -EACCES;
     *is_writable = (file->access & FILE_WRITE) != 0;
-    *object = file_is_regular(file) ? file->inode->object : NULL;
+    const struct inode *inode = file_is_regular(file) ? file->inode : disk_pages(file);
+    *object = inode != NULL ? inode->object : NULL;
     if (*object == NULL)
         return file->operations == &zero_operations ? 0 : -ENODEV;
     object_get(*object);

@@ -216,7 +216,8 @@ static inline int32_t transfer_goes_on(struct process *self, const struct transf
 /* ---- open files ---- */
 
 struct file_operations {
-    /* As read(2) and write(2), which ask for access and range first. NULL: it can't be opened so.
+    /* As read(2) and write(2), which ask for access and range first. NULL: it can't be opened so (a
+     * write: EROFS).
      * What may be long is done in pieces (transfer_goes_on()). */
     int32_t (*read)(struct process *self, struct file *file, struct transfer *transfer);
     int32_t (*write)(struct process *self, struct file *file, struct transfer *transfer);
@@ -349,7 +350,7 @@ enum at_flags {
 /* ---- kinds ---- */
 
 extern const struct file_operations regular_operations, directory_operations, null_operations,
-    zero_operations, terminal_operations, pipe_read_operations, pipe_write_operations;
+    zero_operations, terminal_operations, disk_operations, pipe_read_operations, pipe_write_operations;
 
 /* A device as a file: what a node with its type and number does, in any file system. */
 struct device_file {
@@ -366,6 +367,9 @@ kerr_t device_file_add(struct device_file *device);
 /* The device that MODE's type and NUMBER name, or NULL; all of them. */
 const struct device_file *device_file_find(uint32_t mode, uint32_t number);
 const struct device_file *device_file_next(const struct device_file *device);
+
+/* FILE, if it is a disk: the inode, of no file system, that has its pages and its length; no reference. Else NULL. */
+struct inode *disk_pages(const struct file *file);
 
 /* ---- the root ---- */
 
@@ -389,6 +393,10 @@ kerr_t regular_write_kernel(struct inode *inode, uint64_t offset, const void *fr
 /* What a call returns that has moved DONE bytes, and then met ERROR: the file's, or the program's memory's. */
 int32_t file_transfer_failed(struct process *self, const struct transfer *transfer, enum kerr error,
                              bool is_of_file, uint32_t done);
+
+/* The read operation of FILE, whose bytes are those of the pages of INODE: its own, or a disk's. */
+int32_t file_read_pages(struct process *self, struct file *file, struct inode *inode,
+                        struct transfer *transfer);
 
 /* The file was read: its time of access moves as with relatime. */
 void file_was_read(struct file *file);

@@ -58,9 +58,9 @@ int32_t file_transfer_failed(struct process *self, const struct transfer *transf
     return file_failed(error);
 }
 
-static int32_t regular_read(struct process *self, struct file *file, struct transfer *transfer)
+int32_t file_read_pages(struct process *self, struct file *file, struct inode *inode,
+                        struct transfer *transfer)
 {
-    struct inode *inode = file->inode;
     uint32_t before = transfer_begin(self, transfer), done = 0;
     enum kerr error = KERR_OK;
     bool is_of_file = false;
@@ -83,6 +83,11 @@ static int32_t regular_read(struct process *self, struct file *file, struct tran
         return file_transfer_failed(self, transfer, error, is_of_file, before + done);
     return start + done < end ? transfer_goes_on(self, transfer, before + done)
                               : (int32_t)(before + done);
+}
+
+static int32_t regular_read(struct process *self, struct file *file, struct transfer *transfer)
+{
+    return file_read_pages(self, file, file->inode, transfer);
 }
 
 /* Once a day, or if it was changed since it was read last. */

@@ -56,6 +56,19 @@ static uint32_t turn_hand(struct cache *cache, uint32_t wanted, uint32_t *looks)
     return freed;
 }
 
+enum kerr cache_forget_clean(struct cache *cache, uint32_t *from)
+{
+    uint32_t looks = LOOK_PAGES, word;
+    while (object_next_page(cache->object, from, cache->object->pages, PAGE_HERE, &word)) {
+        if (looks-- == 0)
+            return KERR_AGAIN;
+        if (can_go(word))
+            frame_put(&frame_pool, object_remove_page(cache->object, *from));
+        ++*from;
+    }
+    return KERR_OK;
+}
+
 static bool some_are_under_way(uint32_t *page, struct cache **found)
 {
     uint32_t word;

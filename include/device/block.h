@@ -124,6 +124,9 @@ static inline bool block_may_write(const struct block_request *request)
     return request->device->opened_for != NULL;
 }
 
+/* How many requests have written sectors that DEVICE has, well or not; it wraps. */
+uint32_t block_writes(const struct block_device *device);
+
 /* ---- requests ---- */
 
 /*

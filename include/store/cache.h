@@ -137,6 +137,10 @@ kerr_t cache_flush(struct block_device *device, uint32_t *ticket);
 /* DEVICE goes: no flush of it is under way, and what is known of it for flushes is forgotten. */
 void cache_forget_device(const struct block_device *device);
 
+/* Pages of CACHE from *FROM on that are clean, and that nobody shows, go: they are read anew when they
+ * are wanted. KERR_OK; KERR_AGAIN: a piece is done, and it goes on at *FROM, which is not 0. */
+kerr_t cache_forget_clean(struct cache *cache, uint32_t *from);
+
 /* ---- for all of them (store/writer.c, store/reclaim.c) ---- */
 
 /* The time: SECONDS since boot. What is dirty for DIRTY_SECONDS goes to its device; too much does at
