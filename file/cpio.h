@@ -17,10 +17,10 @@ enum { CPIO_HEADER_BYTES = 110, CPIO_ALIGNMENT = 4 };
 struct cpio_entry {
     uint32_t mode; /* enum file_mode, as the archive has it */
     uint32_t user, group, seconds;
-    uint32_t links;                              /* names that the file had; those of one file */
-    uint32_t inode, device_major, device_minor;  /* have the same of these */
-    uint32_t special_major, special_minor;       /* of a device */
-    uint32_t name_at, name_bytes;                /* in the archive; the terminator is counted */
+    uint32_t links;                             /* names that the file had; those of one file */
+    uint32_t inode, device_major, device_minor; /* have the same of these */
+    uint32_t special_major, special_minor;      /* of a device */
+    uint32_t name_at, name_bytes;               /* in the archive; the terminator is counted */
     uint32_t data_at, data_bytes;
     uint32_t end; /* where the next header may begin */
 };

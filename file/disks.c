@@ -35,8 +35,9 @@ struct disk {
     struct device_file file;
     struct block_device *device;
     struct cache cache;
-    struct inode inode;               /* of no file system: its object and its length */
-    uint32_t writes, writes_at_start; /* to DEVICE, before which nothing is here; the next such point */
+    struct inode inode; /* of no file system: its object and its length */
+    uint32_t writes,
+        writes_at_start; /* to DEVICE, before which nothing is here; the next such point */
 };
 
 static struct disk *disk_of(const struct inode *node)
@@ -162,7 +163,8 @@ static uint32_t number_of(const char *name, uint32_t nth)
     enum { IDE_FIRST = 3, IDE_SECOND = 22, RAM = 1, EXTENDED = 259, IDE_MINORS = 64 };
     uint32_t partition = 0;
     bool is_ide = name[0] == 'h' && name[1] == 'd' && name[2] >= 'a' && name[2] <= 'd';
-    if (is_ide && (name[3] == '\0' || (parse_u32(name + 3, &partition) && partition < IDE_MINORS))) {
+    if (is_ide &&
+        (name[3] == '\0' || (parse_u32(name + 3, &partition) && partition < IDE_MINORS))) {
         uint32_t drive = (uint32_t)(name[2] - 'a');
         return device_number(drive < 2 ? IDE_FIRST : IDE_SECOND,
                              drive % 2 * IDE_MINORS + partition);
@@ -189,10 +191,10 @@ static enum kerr add(struct block_device *device, uint32_t nth)
         kfree(disk);
         return error;
     }
-    disk->inode = (struct inode){.operations = &inode_operations,
-                                 .object = disk->cache.object,
-                                 .status = {.mode = S_IFBLK,
-                                            .bytes = device->sectors * BLOCK_SECTOR_BYTES}};
+    disk->inode =
+        (struct inode){.operations = &inode_operations,
+                       .object = disk->cache.object,
+                       .status = {.mode = S_IFBLK, .bytes = device->sectors * BLOCK_SECTOR_BYTES}};
     return device_file_add(&disk->file);
 }
 

@@ -179,7 +179,8 @@ static enum kerr note_linked(struct unpacking *unpacking, const struct cpio_entr
     if (error != KERR_OK)
         return error;
     struct linked *linked = block, **chain = chain_of(unpacking, entry);
-    *linked = (struct linked){*chain, entry->inode, entry->device_major, entry->device_minor, inode};
+    *linked =
+        (struct linked){*chain, entry->inode, entry->device_major, entry->device_minor, inode};
     inode_get(inode);
     *chain = linked;
     return KERR_OK;
@@ -300,8 +301,9 @@ static enum kerr clear_place(struct unpacking *unpacking, const struct cpio_entr
         *inode = there;
         return KERR_OK;
     }
-    error = there->covered_by != NULL ? KERR_BUSY
-                                      : directory->operations->remove(directory, place->last, there);
+    error = there->covered_by != NULL
+                ? KERR_BUSY
+                : directory->operations->remove(directory, place->last, there);
     inode_put(there);
     if (error == KERR_OK)
         say(unpacking, "is there twice: the first one goes");
@@ -402,7 +404,8 @@ static void say_what_it_is(struct archive *archive)
     if (memcmp(magic, "\x1F\x8B", 2) == 0)
         printk("initramfs: it is packed with gzip; GRUB unpacks it after `insmod gzio`\n");
     else if (memcmp(magic, "070707", 6) == 0 || memcmp(magic, "070702", 6) == 0)
-        printk("initramfs: it is another format of cpio's; `cpio -o -H newc` makes the right one\n");
+        printk(
+            "initramfs: it is another format of cpio's; `cpio -o -H newc` makes the right one\n");
 }
 
 static enum kerr read_header(struct archive *archive, uint32_t at, struct cpio_entry *entry)
@@ -423,8 +426,8 @@ static enum kerr unpack_all(struct unpacking *unpacking)
         at = skip_zeros(archive, at);
         if (at == archive->bytes && has_ended)
             return KERR_OK;
-        enum kerr error = at % CPIO_ALIGNMENT != 0 ? KERR_UNSUPPORTED
-                                                   : read_header(archive, at, &entry);
+        enum kerr error =
+            at % CPIO_ALIGNMENT != 0 ? KERR_UNSUPPORTED : read_header(archive, at, &entry);
         if (error != KERR_OK) {
             printk("initramfs: at byte %u of %u: %s\n", (unsigned)at, (unsigned)archive->bytes,
                    what_is_wrong(error));

@@ -37,7 +37,7 @@ static enum kerr mount_on(const char *type, const char *name, uint32_t mode, str
 static enum kerr mounts_init(__attribute__((unused)) const struct boot_info *boot)
 {
     struct inode *root, *ignored;
-    enum kerr error = mount_add("tmpfs", "rootfs", "mode=755", 0, NULL, &mount_root);
+    enum kerr error = mount_add("tmpfs", "tmpfs", "mode=755", 0, NULL, &mount_root);
     if (error == KERR_OK)
         error = mount_add("tmpfs", "nowhere", "", 0, NULL, &mount_nowhere);
     if (error == KERR_OK)

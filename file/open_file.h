@@ -350,7 +350,8 @@ enum at_flags {
 /* ---- kinds ---- */
 
 extern const struct file_operations regular_operations, directory_operations, null_operations,
-    zero_operations, terminal_operations, disk_operations, pipe_read_operations, pipe_write_operations;
+    zero_operations, terminal_operations, disk_operations, pipe_read_operations,
+    pipe_write_operations;
 
 /* A device as a file: what a node with its type and number does, in any file system. */
 struct device_file {

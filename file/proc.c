@@ -79,12 +79,11 @@ static enum kerr make(struct mount *mount, uint32_t number, const struct proc_en
     return KERR_OK;
 }
 
-/* *INODE: the one of the entry at PLACE, of PROCESS or of none. */
-static enum kerr find(struct mount *mount, const struct process *process, uint32_t place,
-                      struct inode **inode)
+/* *INODE: the one of ENTRY, of PROCESS or of none, whose number stands for PLACE. */
+static enum kerr find(struct mount *mount, const struct process *process,
+                      const struct proc_entry *entry, uint32_t place, struct inode **inode)
 {
-    uint32_t count, pid = process != NULL ? process->pid : 0;
-    const struct proc_entry *entry = &table_of(pid, &count)[place];
+    uint32_t pid = process != NULL ? process->pid : 0;
     struct proc_inode *new;
     struct inode *found = inode_find(mount, number_of(pid, place));
     if (found != NULL && (pid == 0 || proc_process_of(proc_inode_of(found)) != NULL)) {
@@ -134,6 +133,25 @@ static bool is_root(const struct proc_inode *directory)
     return directory->entry == proc_of_system;
 }
 
+static bool is_tasks(const struct proc_inode *directory)
+{
+    return directory->entry == &proc_of_process[PROC_TASKS];
+}
+
+/* The entry at I of TABLE is in DIRECTORY. That of a task has what its process has, but for tasks. */
+static bool is_in(const struct proc_inode *directory, const struct proc_entry *table, uint32_t i)
+{
+    if (directory->entry == &proc_task)
+        return i != PROC_TASKS && table[i].parent == 0;
+    return &table[table[i].parent] == directory->entry;
+}
+
+/* The place of the entry at I in DIRECTORY. */
+static uint32_t place_in(const struct proc_inode *directory, uint32_t i)
+{
+    return directory->entry == &proc_task ? PROC_FIRST_TASK + i : i;
+}
+
 static enum kerr look_up_descriptor(const struct proc_inode *directory,
                                     const struct process *process, struct name name,
                                     struct inode **inode)
@@ -163,13 +181,18 @@ static enum kerr proc_lookup(struct inode *inode, struct name name, struct inode
         return KERR_NOT_FOUND;
     if (is_descriptors(directory))
         return look_up_descriptor(directory, process, name, found);
+    if (is_tasks(directory)) /* a process is a task of its own number */
+        return is_number(name, PROCESS_RECORDS_COUNT, &pid) && pid == directory->pid
+                   ? find(inode->mount, process, &proc_task, PROC_FIRST_TASK, found)
+                   : KERR_NOT_FOUND;
     for (uint32_t i = 1; i < count; i++)
-        if (&table[table[i].parent] == directory->entry && is_text(name, table[i].name))
-            return find(inode->mount, process, i, found);
+        if (is_in(directory, table, i) && is_text(name, table[i].name))
+            return find(inode->mount, process, &table[i], place_in(directory, i), found);
     if (!is_root(directory) || !is_number(name, PROCESS_RECORDS_COUNT, &pid))
         return KERR_NOT_FOUND;
     process = process_find(pid);
-    return process != NULL ? find(inode->mount, process, 0, found) : KERR_NOT_FOUND;
+    return process != NULL ? find(inode->mount, process, proc_of_process, 0, found)
+                           : KERR_NOT_FOUND;
 }
 
 /* An entry whose name is VALUE. */
@@ -219,15 +242,20 @@ static enum kerr proc_read_directory(struct inode *inode, uint64_t cursor,
     if ((directory->pid != 0 && process == NULL) || cursor > UINT32_MAX)
         return KERR_NOT_FOUND;
     for (uint32_t i = (uint32_t)cursor - CURSOR_OF_TABLE + 1; i < count; i++)
-        if (&table[table[i].parent] == directory->entry) {
+        if (is_in(directory, table, i)) {
             *entry = (struct directory_entry){.cursor = i + CURSOR_OF_TABLE,
-                                              .number = number_of(directory->pid, i),
+                                              .number =
+                                                  number_of(directory->pid, place_in(directory, i)),
                                               .mode = table[i].mode & S_IFMT,
                                               .name = {table[i].name, strlen(table[i].name)}};
             return KERR_OK;
         }
     if (is_root(directory))
         return read_process(other, entry);
+    if (is_tasks(directory) && other <= directory->pid) {
+        tell_number(entry, directory->pid, number_of(directory->pid, PROC_FIRST_TASK), S_IFDIR);
+        return KERR_OK;
+    }
     return is_descriptors(directory) ? read_descriptor(process, other, entry) : KERR_NOT_FOUND;
 }
 
@@ -293,3 +321,5 @@ static enum kerr proc_room(struct mount *mount, struct mount_room *room)
 
 FILE_SYSTEM(proc, .name = "proc", .flags = FILE_SYSTEM_FORGETS_INODES, .mount = proc_mount,
             .unmount = proc_unmount, .room = proc_room);
+
+_Static_assert(PROC_FIRST_TASK * 2 <= (int)PROC_FIRST_DESCRIPTOR, "numbers of inodes are apart");

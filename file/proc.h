@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Layer 9. Private to /proc: its tree (proc.c), how texts are read (proc_text.c), and what stands in them
- * (proc_process.c, proc_system.c).
+ * (proc_process.c, proc_memory.c, proc_mounts.c, proc_system.c).
  *
  * There are two tables of entries: what a process has, below /proc/PID, and the rest. In each, entry 0 is
  * the directory that the others are below of. The number of an inode is PID << 16 | 1 + the place of its
- * entry, PID 0 standing for the rest; those of links in fd/ go on from PROC_FIRST_DESCRIPTOR.
+ * entry, PID 0 standing for the rest; those below task/ go on from PROC_FIRST_TASK, and those of links in fd/
+ * from PROC_FIRST_DESCRIPTOR.
  */
 #ifndef FILE_PROC_H
 #define FILE_PROC_H
@@ -53,7 +54,10 @@ extern const uint32_t proc_of_process_count, proc_of_system_count;
 
 /* The links of fd/ have this one, which is in no table; fd/ itself. */
 extern const struct proc_entry proc_descriptor_link;
-enum { PROC_DESCRIPTORS = 1, PROC_FIRST_DESCRIPTOR = 0x100 };
+enum { PROC_DESCRIPTORS = 1, PROC_TASKS, PROC_FIRST_TASK = 0x80, PROC_FIRST_DESCRIPTOR = 0x100 };
+
+/* And so has the only directory of task/, in which all the files of the process are once more. */
+extern const struct proc_entry proc_task;
 
 static inline const struct proc_inode *proc_inode_of(const struct inode *inode)
 {
@@ -72,6 +76,30 @@ static inline const struct memory *proc_memory_of(const struct process *process)
     const struct memory *memory = process->memory;
     return memory != NULL && !memory->space.is_ending ? memory : NULL;
 }
+
+/* ---- memory (proc_memory.c), mounts (proc_mounts.c) ---- */
+
+enum { PROC_KIB_PER_PAGE = PAGE_BYTES / 1024 };
+
+/* Pages of a memory: reserved; those that have a frame, and those of them that are a file's; and sorts of
+ * what is reserved. */
+struct proc_memory_use {
+    uint32_t reserved, resident, of_files;
+    uint32_t stack, program, data;
+    uint32_t tables;
+};
+
+/* *USE: of PROCESS; all 0 if it has none. */
+void proc_count_memory(const struct process *process, struct proc_memory_use *use);
+
+/* As proc_entry.write. */
+enum kerr proc_write_maps(struct proc_text *text, const struct process *process);
+enum kerr proc_write_smaps(struct proc_text *text, const struct process *process);
+enum kerr proc_write_smaps_sum(struct proc_text *text, const struct process *process);
+enum kerr proc_write_command_line(struct proc_text *text, const struct process *process);
+enum kerr proc_write_environment(struct proc_text *text, const struct process *process);
+enum kerr proc_write_mounts(struct proc_text *text, const struct process *process);
+enum kerr proc_write_mount_information(struct proc_text *text, const struct process *process);
 
 /* ---- texts (proc_text.c) ---- */
 

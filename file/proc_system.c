@@ -5,6 +5,7 @@
  * Source: Linux manual pages proc_meminfo(5), proc_stat(5) and the others.
  */
 #include <arch/i386/cpu.h>
+#include <device/block.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
@@ -156,6 +157,47 @@ static enum kerr write_loadavg(struct proc_text *text, const struct process *pro
     return KERR_OK;
 }
 
+/* ---- disks ---- */
+
+/* The block device that FILE is; NULL: it is another kind of file. */
+static const struct block_device *device_of(const struct device_file *file)
+{
+    return (file->mode & S_IFMT) == S_IFBLK ? block_find(file->name) : NULL;
+}
+
+static enum kerr write_partitions(struct proc_text *text, const struct process *process)
+{
+    (void)process;
+    proc_print(text, "major minor  #blocks  name\n\n");
+    for (const struct device_file *file = device_file_next(NULL); file != NULL;
+         file = device_file_next(file))
+        if (device_of(file) != NULL)
+            proc_print(text, "%4u %7u %10llu %s\n", (unsigned)device_major(file->number),
+                       (unsigned)device_minor(file->number),
+                       (unsigned long long)device_of(file)->sectors / 2, file->name);
+    return KERR_OK;
+}
+
+/* Requests and sectors, read and written; nobody measures times. */
+static enum kerr write_disk_counts(struct proc_text *text, const struct process *process)
+{
+    (void)process;
+    for (const struct device_file *file = device_file_next(NULL); file != NULL;
+         file = device_file_next(file)) {
+        const struct block_device *device = device_of(file);
+        if (device == NULL)
+            continue;
+        const struct block_counts *counts = &device->counts;
+        proc_print(text, "%4u %7u %s %u 0 %llu 0 %u 0 %llu 0 0 0 0\n",
+                   (unsigned)device_major(file->number), (unsigned)device_minor(file->number),
+                   file->name, (unsigned)counts->requests[BLOCK_READ],
+                   (unsigned long long)counts->sectors[BLOCK_READ],
+                   (unsigned)counts->requests[BLOCK_WRITE],
+                   (unsigned long long)counts->sectors[BLOCK_WRITE]);
+    }
+    return KERR_OK;
+}
+
 /* ---- what it is ---- */
 
 static enum kerr write_version(struct proc_text *text, const struct process *process)
@@ -251,10 +293,12 @@ const struct proc_entry proc_of_system[] = {
     [SYS_KERNEL] = {.name = "kernel", .mode = DIRECTORY, .parent = SYS},
     [SYS_VM] = {.name = "vm", .mode = DIRECTORY, .parent = SYS},
     {.name = "cpuinfo", .mode = FILE_TEXT, .write = write_cpuinfo},
+    {.name = "diskstats", .mode = FILE_TEXT, .write = write_disk_counts},
     {.name = "filesystems", .mode = FILE_TEXT, .write = write_file_systems},
     {.name = "loadavg", .mode = FILE_TEXT, .write = write_loadavg},
     {.name = "meminfo", .mode = FILE_TEXT, .write = write_meminfo},
     {.name = "mounts", .mode = LINK, .read_link = read_mounts},
+    {.name = "partitions", .mode = FILE_TEXT, .write = write_partitions},
     {.name = "self", .mode = LINK, .read_link = read_self},
     {.name = "stat", .mode = FILE_TEXT, .write = write_stat},
     {.name = "swaps", .mode = FILE_TEXT, .write = write_swaps},

@@ -78,6 +78,7 @@ static enum kerr copy_memory(const struct memory *from, struct memory **copy)
     new->stack_top = from->stack_top;
     new->arguments_start = from->arguments_start;
     new->arguments_end = from->arguments_end;
+    new->environment_end = from->environment_end;
     *copy = new;
     return KERR_OK;
 }

@@ -48,6 +48,18 @@ const struct signal_action *signal_action(const struct process *process, unsigne
     return process->signals == NULL ? &default_action : &process->signals->actions[signal - 1];
 }
 
+void signal_sets(const struct process *process, uint64_t *ignored, uint64_t *caught)
+{
+    *ignored = *caught = 0;
+    for (unsigned signal = 1; signal <= SIGNALS_MAX; signal++) {
+        uint32_t handler = signal_action(process, signal)->handler;
+        if (handler == HANDLER_IGNORE)
+            *ignored |= signal_bit(signal);
+        else if (handler != HANDLER_DEFAULT)
+            *caught |= signal_bit(signal);
+    }
+}
+
 static void signals_put(struct signals *signals)
 {
     if (signals != NULL && --signals->references == 0)

@@ -357,6 +357,7 @@ static int32_t build_stack(const struct process *process, const char *path, stru
     memory->stack_top = USER_STACK_TOP;
     memory->arguments_start = stack->strings;
     memory->arguments_end = stack->environment;
+    memory->environment_end = stack->path;
     return error == KERR_OK ? 0 : failed(process, error);
 }
 

@@ -18,9 +18,10 @@ struct memory {
     uint32_t heap_start, heap_end; /* brk, in bytes; the end as the program asked, not rounded */
     struct vma *heap_region; /* the heap's last one, while brk alone has changed regions; or NULL */
     uint32_t stack_top;      /* first byte above the first stack */
-    const struct process *limits_of; /* whose limits the space has (process/limits.h) */
-    uint32_t lock_future;            /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
-    uint32_t arguments_start, arguments_end;
+    const struct process *limits_of;         /* whose limits the space has (process/limits.h) */
+    uint32_t lock_future;                    /* mlockall(MCL_FUTURE): 0 or VMA_LOCKED */
+    uint32_t arguments_start, arguments_end; /* of the program; behind them its environment: */
+    uint32_t environment_end;
 };
 
 /* Names of regions that the kernel knows: one pointer for each, since regions merge by it. */

@@ -70,6 +70,9 @@ enum signal_code {
 /* "SIGSEGV", ...; for people. */
 const char *signal_name(unsigned signal);
 
+/* The signals that PROCESS has said to ignore, and those that it has a handler for; bit N-1: signal N. */
+void signal_sets(const struct process *process, uint64_t *ignored, uint64_t *caught);
+
 /*
  * SIGNAL is pending for PROCESS from now on, unless it ignores it; a sleeper that does not block it
  * wakes. SENDER is the pid that siginfo names; 0: the kernel. A signal that ends a process only

@@ -97,7 +97,7 @@ static uint32_t make_name(struct input *input, char *name)
 
 static void make_entry(struct input *input)
 {
-    static const uint32_t types[] = {S_IFREG, S_IFREG, S_IFDIR, S_IFDIR, S_IFLNK,
+    static const uint32_t types[] = {S_IFREG, S_IFREG, S_IFDIR, S_IFDIR,  S_IFLNK,
                                      S_IFIFO, S_IFCHR, S_IFBLK, S_IFSOCK, 0};
     static char name[8192];
     char header[CPIO_HEADER_BYTES + 1];

@@ -326,6 +326,9 @@ static void test_system(void)
     CHECK(read_all("/proc/filesystems") > 0 && strstr(text, "nodev\ttmpfs\n") != NULL &&
           strstr(text, "nodev\tproc\n") != NULL);
     CHECK(read_all("/proc/cpuinfo") > 0 && strncmp(text, "processor\t: 0\n", 14) == 0);
+    CHECK(read_all("/proc/partitions") > 0 &&
+          strncmp(text, "major minor  #blocks  name\n\n", 28) == 0);
+    CHECK(read_all("/proc/diskstats") >= 0);
     CHECK(read_all("/proc/swaps") > 0 && strncmp(text, "Filename\t", 9) == 0);
     CHECK(read_all("/proc/vmstat") > 0 && number_of("nr_free_pages ") > 0);
     CHECK(read_all("/proc/sys/kernel/pid_max") > 0 && atoi(text) >= 32768);

@@ -68,8 +68,8 @@ static void walk(const char *path)
         snprintf(inner, sizeof(inner), "%s%s%s", is_first ? "" : path, is_first ? "" : "/",
                  names[i]->d_name);
         free(names[i]);
-        if (is_first && (strcmp(inner, "dev") == 0 || strcmp(inner, "proc") == 0 ||
-                         strcmp(inner, "tmp") == 0))
+        if (is_first &&
+            (strcmp(inner, "dev") == 0 || strcmp(inner, "proc") == 0 || strcmp(inner, "tmp") == 0))
             continue;
         show(inner);
         if (lstat(inner, &status) == 0 && S_ISDIR(status.st_mode))
