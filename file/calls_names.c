@@ -16,7 +16,7 @@ static char text[PATH_BYTES_MAX];
 
 enum unlink_flags { AT_REMOVEDIR = 0x200 };
 enum link_flags { AT_SYMLINK_FOLLOW = 0x400 };
-enum rename_flags { RENAME_NOREPLACE = 1 };
+enum rename_flags { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
 /* ---- making ---- */
 
@@ -273,6 +273,7 @@ static bool holds(const struct inode *inode, const struct inode *directory)
 static int32_t refuse_rename(const struct path *from, const struct path *to, uint32_t flags)
 {
     bool is_directory = from->inode != NULL && inode_is_directory(from->inode);
+    const bool exchanges = (flags & RENAME_EXCHANGE) != 0;
     if (from->last != PATH_NAME || to->last != PATH_NAME)
         return flags & RENAME_NOREPLACE && from->last == PATH_NAME ? -EEXIST : -EBUSY;
     if (from->directory->mount != to->directory->mount)
@@ -283,12 +284,15 @@ static int32_t refuse_rename(const struct path *from, const struct path *to, uin
         return -ENOENT;
     if (to->inode != NULL && (flags & RENAME_NOREPLACE))
         return -EEXIST;
-    if (!is_directory && (from->has_slash || to->has_slash))
+    if (exchanges && to->inode == NULL)
+        return -ENOENT;
+    bool may_have_slash = exchanges ? inode_is_directory(to->inode) : is_directory;
+    if ((!is_directory && from->has_slash) || (!may_have_slash && to->has_slash))
         return -ENOTDIR;
     if (is_directory && holds(from->inode, to->directory))
         return -EINVAL;
     if (to->inode != NULL && holds(to->inode, from->directory))
-        return -ENOTEMPTY;
+        return exchanges ? -EINVAL : -ENOTEMPTY;
     return 0;
 }
 
@@ -303,11 +307,30 @@ static int32_t refuse_replacement(const struct path *from, const struct path *to
     return from->directory->operations->rename == NULL ? -EPERM : 0;
 }
 
+/* Each of FROM and TO gets the other's name. */
+static int32_t exchange(const struct path *from, const struct path *to)
+{
+    const struct inode_operations *operations = from->directory->operations;
+    if (is_mounted_on(from) || is_mounted_on(to))
+        return -EBUSY;
+    if (operations->exchange == NULL)
+        return operations->rename == NULL ? -EPERM : -EINVAL;
+    enum kerr error = operations->exchange(from->directory, from->name, from->inode, to->directory,
+                                           to->name, to->inode);
+    if (error != KERR_OK)
+        return file_failed(error);
+    inode_set_parent(from->inode, to->directory);
+    inode_set_parent(to->inode, from->directory);
+    return 0;
+}
+
 static int32_t rename_to(const struct path *from, const struct path *to, uint32_t flags)
 {
     int32_t result = refuse_rename(from, to, flags);
     if (result != 0 || from->inode == to->inode)
         return result;
+    if (flags & RENAME_EXCHANGE)
+        return exchange(from, to);
     result = refuse_replacement(from, to);
     if (result != 0)
         return result;
@@ -323,7 +346,8 @@ static int32_t rename(struct process *self, int32_t from, uint32_t from_path, in
                       uint32_t to_path, uint32_t flags)
 {
     struct path paths[2] = {{0}};
-    if ((flags & ~(uint32_t)RENAME_NOREPLACE) != 0)
+    if ((flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
     int32_t result = path_walk_user(self, from, from_path, LINKS_NAME, 0, &paths[0]);
     if (result == 0)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. System calls that move bytes: read, write and their relatives, sendfile.
+ * Layer 9. System calls that move bytes: read, write and their relatives.
  *
  * They check descriptor, access and range, and leave the rest to the kind of file. Structures and
  * lists of a program are read into memory of the kernel's that all calls share: one call is handled
  * at a time.
- * Source: Linux manual pages read(2), write(2), readv(2), pread(2), sendfile(2).
+ * Source: Linux manual pages read(2), write(2), readv(2), pread(2).
  */
-#include <arch/i386/entry.h>
-#include <mm/frame.h>
-#include <mm/zero.h>
-
 #include "open_file.h"
 
 enum { PIECES_MAX = 1024 };
@@ -198,132 +194,4 @@ SYSTEM_CALL(378, preadv2)
 SYSTEM_CALL(379, pwritev2)
 {
     return transfer_pieces_with_flags(self, FILE_WRITE);
-}
-
-/* ---- from file to file ---- */
-
-/* Write BYTES bytes of FRAME, a page of a file, from IN_PAGE on, to TO. As its write operation. */
-static int32_t send_page(struct process *self, struct file *to, frame_t frame, uint32_t in_page,
-                         uint32_t bytes, enum transfer_flags flags)
-{
-    uint8_t *page = temp_map(TEMP_SENDFILE, frame);
-    struct transfer transfer = transfer_of_kernel(page + in_page, bytes);
-    transfer.flags = TRANSFER_OF_KERNEL | flags;
-    int32_t result = to->operations->write(self, to, &transfer);
-    temp_unmap(TEMP_SENDFILE);
-    return result;
-}
-
-/* The page of FROM that OFFSET lies in. */
-static enum kerr find_page(struct inode *from, uint64_t offset, frame_t *frame)
-{
-    enum kerr error =
-        from->operations->page(from, (uint32_t)(offset >> PAGE_SHIFT), PAGE_TO_READ, frame);
-    if (error != KERR_NOT_FOUND)
-        return error;
-    *frame = zero_frame; /* a hole */
-    return KERR_OK;
-}
-
-/*
- * Nothing of the page was taken; RESULT says why. A regular file has left the channel to wait on, and
- * is not asked again: it might take the page now, which would be told as what the call returns.
- */
-static int32_t send_page_again(struct process *self, struct file *to, frame_t frame,
-                               uint32_t in_page, uint32_t bytes, int32_t result)
-{
-    if (result == -EAGAIN && file_is_regular(to))
-        return process_must_wait();
-    if (result == -EAGAIN && !(to->flags & O_NONBLOCK))
-        return send_page(self, to, frame, in_page, bytes, 0);
-    return result == -ENOMEM ? process_out_of_memory() : result;
-}
-
-/*
- * Send up to BYTES bytes of the regular file FROM, from POSITION on, as far as it goes now, and a piece
- * at the most: *SENT. A write that takes less than it was given wants to go on later.
- *   returns 0; or, when nothing was sent, what the call must return: never 0
- */
-static int32_t send_pages(struct process *self, struct file *to, struct inode *from,
-                          uint64_t position, uint32_t bytes, uint32_t *sent)
-{
-    *sent = 0;
-    bytes = bytes < CALL_PIECE_BYTES ? bytes : CALL_PIECE_BYTES;
-    while (*sent < bytes && position + *sent < from->status.bytes) {
-        uint64_t offset = position + *sent, left = from->status.bytes - offset;
-        uint32_t part = PAGE_BYTES - (uint32_t)offset % PAGE_BYTES;
-        part = part < bytes - *sent ? part : bytes - *sent;
-        part = part < left ? part : (uint32_t)left;
-        uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
-        frame_t frame;
-        enum kerr error = find_page(from, offset, &frame);
-        if (error != KERR_OK)
-            return *sent > 0 ? 0 : file_failed(error);
-        int32_t result = send_page(self, to, frame, in_page, part, TRANSFER_NEVER_SLEEPS);
-        if (result <= 0)
-            return *sent > 0 ? 0 : send_page_again(self, to, frame, in_page, part, result);
-        *sent += (uint32_t)result;
-        if ((uint32_t)result < part)
-            return 0;
-    }
-    return 0;
-}
-
-/* The two files of sendfile(), which must be what it can serve. */
-static int32_t find_sendfile_files(struct process *self, struct file **to, struct file **from)
-{
-    *to = file_at(self, ARG1);
-    *from = file_at(self, ARG2);
-    if (*from == NULL || !((*from)->access & FILE_READ) || *to == NULL ||
-        !((*to)->access & FILE_WRITE))
-        return -EBADF;
-    if ((*from)->operations != &regular_operations || ((*to)->flags & O_APPEND))
-        return -EINVAL;
-    return (int32_t)ARG4 < 0 ? -EINVAL : 0;
-}
-
-/*
- * sendfile() with an offset of OFFSET_BYTES bytes at ARG3, or none: then the file's own is used.
- * The offset moves on with each piece, and so tells a repeated call where to go on.
- */
-static int32_t sendfile(struct process *self, uint32_t offset_bytes)
-{
-    struct file *to, *from;
-    uint32_t sent, before = progress_of(self, PROGRESS_BYTES);
-    uint64_t position = 0;
-    enum kerr error = ARG3 != 0 ? user_read(&position, ARG3, offset_bytes) : KERR_OK;
-    if (error == KERR_OK && ARG3 != 0) /* what was sent can't be taken back */
-        error = user_touch(ARG3, offset_bytes);
-    if (error != KERR_OK)
-        return user_access_failed(error);
-    int32_t result = find_sendfile_files(self, &to, &from);
-    if (result != 0)
-        return result;
-    if (ARG3 == 0)
-        position = from->offset;
-    if ((int64_t)position < 0)
-        return -EINVAL;
-    result = send_pages(self, to, from->inode, position, ARG4 - before, &sent);
-    if (result != 0)
-        return result;
-    position += sent;
-    if (ARG3 == 0)
-        from->offset = position;
-    else
-        error = user_write(ARG3, &position, offset_bytes);
-    if (error != KERR_OK)
-        return -EFAULT;
-    if (sent > 0 && before + sent < ARG4 && position < from->inode->status.bytes)
-        return call_continue(self, PROGRESS_BYTES, before + sent);
-    return (int32_t)(before + sent);
-}
-
-SYSTEM_CALL(187, sendfile)
-{
-    return sendfile(self, sizeof(uint32_t));
-}
-
-SYSTEM_CALL(239, sendfile64)
-{
-    return sendfile(self, sizeof(uint64_t));
 }

@@ -65,6 +65,8 @@ enum kerr tmpfs_link(struct inode *directory, struct name name, struct inode *in
 enum kerr tmpfs_remove(struct inode *directory, struct name name, struct inode *inode);
 enum kerr tmpfs_rename(struct inode *from, struct name from_name, struct inode *inode,
                        struct inode *to, struct name to_name, struct inode *replaced);
+enum kerr tmpfs_exchange(struct inode *from, struct name from_name, struct inode *inode,
+                         struct inode *to, struct name to_name, struct inode *other);
 enum kerr tmpfs_read_directory(struct inode *inode, uint64_t cursor, struct directory_entry *entry);
 
 /* NAME becomes the name of INODE in DIRECTORY; no links are counted. */

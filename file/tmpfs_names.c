@@ -180,6 +180,21 @@ enum kerr tmpfs_rename(struct inode *from, struct name from_name, struct inode *
     return KERR_OK;
 }
 
+enum kerr tmpfs_exchange(struct inode *from, struct name from_name, struct inode *inode,
+                         struct inode *to, struct name to_name, struct inode *other)
+{
+    uint32_t comes = inode_is_directory(other), goes = inode_is_directory(inode);
+    find_entry(from, from_name)->inode = other;
+    find_entry(to, to_name)->inode = inode;
+    from->status.links += comes - goes;
+    to->status.links += goes - comes;
+    inode_touch(inode, TIME_CHANGED);
+    inode_touch(other, TIME_CHANGED);
+    inode_touch(from, TIME_MODIFIED | TIME_CHANGED);
+    inode_touch(to, TIME_MODIFIED | TIME_CHANGED);
+    return KERR_OK;
+}
+
 /* As a rule the next entry is wanted that was told last. */
 enum kerr tmpfs_read_directory(struct inode *inode, uint64_t cursor, struct directory_entry *entry)
 {

@@ -175,6 +175,11 @@ struct inode_operations {
     enum kerr (*rename)(struct inode *from, struct name from_name, struct inode *inode,
                         struct inode *to, struct name to_name, struct inode *replaced);
 
+    /* FROM_NAME, which is INODE, becomes TO_NAME, and TO_NAME, which is OTHER, becomes FROM_NAME, at once. Two
+     * inodes of any kind; neither gets below itself. Links as with rename(). NULL: EINVAL. */
+    enum kerr (*exchange)(struct inode *from, struct name from_name, struct inode *inode,
+                          struct inode *to, struct name to_name, struct inode *other);
+
     /* The first entry at or behind CURSOR, at least 2: "." and ".." are told by the caller, as 0 and 1.
      * A name that stays while others come and go is told once. KERR_NOT_FOUND: no more. */
     enum kerr (*read_directory)(struct inode *directory, uint64_t cursor,
