@@ -169,15 +169,20 @@ initramfs_too_much() {
         initramfs_session 64 '^initramfs: ... and 40 more lines' '^initramfs: 0 files from 5 KiB, 50 left out'
 }
 
-# An archive of more than half of the memory: its frames are given back while it is unpacked.
+# An archive with a file of 20 MB.
+initramfs_make_large() { # OUT
+    mkdir "$1.dir"
+    head -c 20000000 /dev/zero | tr '\0' x > "$1.dir/large"
+    initramfs_pack "$1.dir" "$1"
+    rm -rf "$1.dir"
+}
+
+# More than half of the memory: its frames are given back while it is unpacked.
 initramfs_large() {
     local image archive
     image=$(mktemp "$queue_dir/XXXXXX.img")
     archive=$(mktemp "$queue_dir/XXXXXX.img")
-    mkdir "$archive.dir"
-    head -c 20000000 /dev/zero | tr '\0' x > "$archive.dir/large"
-    initramfs_pack "$archive.dir" "$archive"
-    rm -rf "$archive.dir"
+    initramfs_make_large "$archive"
     tools/disk build/droste-checked.elf "$image" initramfs=root "$archive=root"
     printf 'mem\naudit\nhalt\n' | run_and_find $STATUS_HALT '^initramfs: 2 files from 195[0-9]{2} KiB.?$' \
         'nothing is broken' -- -boot c -drive "format=raw,snapshot=on,file=$image" -m 32
