@@ -274,6 +274,14 @@ static void an_offset(struct process *self)
     ARENA_WORDS(PLACE(0), 1);
 }
 
+/* Both in one file, and so far apart that 100 bytes from each do not meet. */
+static void two_offsets(struct process *self)
+{
+    (void)self;
+    ARENA_WORDS(PLACE(0), 10, 0);
+    ARENA_WORDS(PLACE(1), 3000, 0);
+}
+
 static void a_locked_mapping(struct process *self)
 {
     EXPECT(vma_set_flags(&self->memory->space, VADDR(ARENA), MAPPED_PAGES, VMA_LOCKED, 0) ==
@@ -490,6 +498,7 @@ static const struct call_case calls[] = {
     {CALL(355, PLACE(0), 5000), .flags = MEMORY_VARIES},
     {CALL(356, PLACE(0), 1), .set_up = path_file},
     {CALL(376, ARENA, ALL_OF_IT, 0)},
+    {CALL(377, FILE_FD, PLACE(0), FILE_FD, PLACE(1), 100), .set_up = two_offsets},
     {CALL(378, FILE_FD, PLACE(0), 2, 100), .set_up = two_pieces},
     {CALL(379, FILE_FD, PLACE(0), 2, 100), .set_up = two_pieces},
     {CALL(383, HERE, PLACE(0), 0, 0x7FF, PLACE(1)), .set_up = path_null},
