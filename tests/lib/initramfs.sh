@@ -69,7 +69,8 @@ initramfs_tree() { # PACKER...
     $list_tree "$tree" > "$archive.linux.img"
     initramfs_list "$archive" "$archive.droste.img" '^initramfs: [0-9]+ files from [0-9]+ KiB$'
     echo "note: $(wc -l < "$archive.linux.img") names"
-    [ "$(wc -l < "$archive.linux.img")" -ge 20 ] && diff "$archive.linux.img" "$archive.droste.img"
+    [ "$(wc -l < "$archive.linux.img")" -ge 20 ]
+    diff "$archive.linux.img" "$archive.droste.img"
     rm -rf "$tree"
 }
 
