@@ -86,7 +86,7 @@ has_init = $(shell { gzip -dc 2> /dev/null < $(ARCHIVE) || cat $(ARCHIVE); } | c
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(ARCHIVE) FORCE
 	$(call say,ISO)
 	$(Q)COMMAND_LINE="initramfs=initramfs init=$(or $(INIT),$(if $(has_init),/init,/bin/sh)) $(CMDLINE)" \
-	    ENTRY=$(if $(filter 1,$(CHECKED)),2,0) tools/iso $@ $(KERNELS) iso/grub.cfg $(ARCHIVE)=initramfs
+	    ENTRY=$(if $(filter 1,$(CHECKED)),2,0) tools/iso $@ $(KERNELS) iso/grub.cfg "+$(ARCHIVE)=initramfs"
 else ifdef INIT
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(INIT) $(FILES) FORCE
 	$(call say,ISO)
