@@ -205,11 +205,12 @@ initramfs_with_others() {
 # As `make run INITRAMFS=` makes the medium: of a packed archive GRUB unpacks what it is told to.
 initramfs_by_iso() {
     local image
-    image=$(mktemp "$queue_dir/XXXXXX.img")
+    image=$(mktemp "$queue_dir/XXXXXX.iso")
     initramfs_entries 'one 0100644 data=x' 'two 0100644' "$initramfs_end" | gzip > "$image.gz.img"
     COMMAND_LINE=initramfs=root tools/iso "$image" build/droste.elf build/droste-checked.elf \
         iso/grub.cfg "+$image.gz.img=root" "$image.gz.img=packed"
     session "$image" 'mem\nhalt\n' '^initramfs: 2 files from 0 KiB' 'F file +2 '
+    rm -f "$image"
 }
 
 initramfs_checks() {

@@ -8,7 +8,7 @@
  */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
-#define _TIME_BITS 64 /* archives know times up to 2106 */
+#define _TIME_BITS        64 /* archives know times up to 2106 */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
