@@ -33,7 +33,7 @@ $(USER_PROGRAMS): $(USER)/%: user/%.c user/user.mk | setup-user
 	$(call say,USER)
 	$(Q)mkdir -p $(@D) && $(USER_CC) -O2 $< -o $@
 
-$(TEST_PROGRAMS): $(USER)/tests/%: tests/user/%.c tests/user/check.h tests/user/file_place.h user/user.mk | setup-user
+$(TEST_PROGRAMS): $(USER)/tests/%: tests/user/%.c tests/user/check.h tests/user/file_place.h tests/host/ext2/promise.h user/user.mk | setup-user
 	$(call say,USER)
 	$(Q)mkdir -p $(@D) && $(USER_CC) -O1 -D_GNU_SOURCE= $(TEST_NO_WARNING) $< -o $@
 

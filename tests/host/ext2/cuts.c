@@ -11,6 +11,7 @@
  *   moved    written once, flushed, then renamed from place to place: it is in one of the two.
  */
 #include "disk.h"
+#include "promise.h"
 #include "tests.h"
 #include "tree.h"
 
@@ -18,27 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SAVED = 4,
-    MOVED = 3,
-    LOG_BYTES_MAX = 40000,
-    VERSION_BYTES_MAX = 30000,
-    PROMISES_MAX = 4000
-};
+enum { SAVED = 4, MOVED = 3, PROMISES_MAX = 4000 };
 
-/* From write AT on: version, or length, VALUE of file WHICH. */
-struct promise {
-    enum { PROMISE_SAVED, PROMISE_LOG, PROMISE_MOVED } kind;
-    uint32_t which, at, value;
-    char place[2][64]; /* of a moved one: in one of the two */
-};
 static struct promise promises[PROMISES_MAX];
 static uint32_t promise_count;
 
 static struct node *directories[3];
 static const char *const directory_names[] = {"one", "two", "three"};
 static uint32_t versions[SAVED];
-static uint8_t log_bytes[LOG_BYTES_MAX];
+static uint8_t log_bytes[PROMISE_LOG_BYTES_MAX];
 static uint32_t log_length;
 static struct {
     char name[32];
@@ -50,7 +39,8 @@ static struct promise *promise(uint32_t kind, uint32_t which, uint32_t value)
     if (promise_count == PROMISES_MAX)
         world_fail("too many promises");
     struct promise *new = &promises[promise_count++];
-    *new = (struct promise){kind, which, world.writes, value, {"", ""}};
+    *new = (struct promise){
+        .serial = promise_count, .kind = kind, .which = which, .value = value, .at = world.writes};
     return new;
 }
 
@@ -62,20 +52,11 @@ static void must(enum kerr error, const char *what)
         world_fail("%s: error %d", what, error);
 }
 
-static uint32_t fill_version(uint8_t *bytes, uint32_t which, uint32_t version)
-{
-    uint32_t length = 100 + (version * 7919 + which * 104729) % VERSION_BYTES_MAX;
-    memcpy(bytes, &version, sizeof(version));
-    for (uint32_t i = sizeof(version); i < length; i++)
-        bytes[i] = (uint8_t)(version * 31 + which * 17 + i);
-    return length;
-}
-
 /* A disk may be full: then it was not saved. */
 static void save(void)
 {
-    static uint8_t bytes[VERSION_BYTES_MAX + 200];
-    uint32_t which = world_random(SAVED), length = fill_version(bytes, which, ++versions[which]);
+    static uint8_t bytes[PROMISE_VERSION_BYTES_MAX + 200];
+    uint32_t which = world_random(SAVED), length = promise_version(bytes, which, ++versions[which]);
     struct node *directory = directories[which % 3], *node;
     char name[16];
     snprintf(name, sizeof(name), "saved%u", which);
@@ -94,14 +75,15 @@ static void save(void)
     if (world_random(3) != 0)
         return;
     must(tree_flush(directory, FLUSH_ALL), "flush");
-    (void)promise(PROMISE_SAVED, which, versions[which]);
+    struct promise *done = promise(PROMISE_SAVED, which, versions[which]);
+    snprintf(done->place[0], PROMISE_PLACE_BYTES, "%s/%s", directory_names[which % 3], name);
 }
 
 static void append(void)
 {
     struct entry *entry = tree_find(tree_root, "log");
     uint32_t length = 1 + world_random(3000);
-    if (log_length + length > LOG_BYTES_MAX)
+    if (log_length + length > PROMISE_LOG_BYTES_MAX)
         return;
     if (tree_write(entry->node, log_length, log_bytes + log_length, length) != KERR_OK)
         return;
@@ -109,7 +91,7 @@ static void append(void)
     if (world_random(2) == 0)
         return;
     must(tree_flush(entry->node, FLUSH_DATA), "flush");
-    (void)promise(PROMISE_LOG, 0, log_length);
+    strcpy(promise(PROMISE_LOG, 0, log_length)->place[0], "log");
 }
 
 static void place_of(char *place, uint32_t which)
@@ -176,10 +158,10 @@ static void churn(void)
 
 static void begin_files(void)
 {
-    static uint8_t bytes[VERSION_BYTES_MAX + 200];
+    static uint8_t bytes[PROMISE_VERSION_BYTES_MAX + 200];
     struct node *node;
-    for (uint32_t i = 0; i < LOG_BYTES_MAX; i++)
-        log_bytes[i] = (uint8_t)world_random(256);
+    for (uint32_t i = 0; i < PROMISE_LOG_BYTES_MAX; i++)
+        log_bytes[i] = promise_log_byte(i);
     for (uint32_t i = 0; i < 3; i++)
         must(tree_create(tree_root, directory_names[i], S_IFDIR | 0755, NULL, &directories[i]),
              "mkdir");
@@ -188,7 +170,7 @@ static void begin_files(void)
     must(tree_create(tree_root, "log", S_IFREG | 0644, NULL, &node), "create");
     node->is_kept = true;
     for (uint32_t i = 0; i < MOVED; i++) {
-        uint32_t length = fill_version(bytes, 100 + i, 1);
+        uint32_t length = promise_moved(bytes, i);
         snprintf(moved[i].name, sizeof(moved[i].name), "m%u", i);
         moved[i].directory = 0;
         must(tree_create(directories[0], moved[i].name, S_IFREG | 0644, NULL, &node), "create");
@@ -230,83 +212,16 @@ static void work(uint32_t operations, bool is_small)
 
 /* ---- what is there afterwards ---- */
 
-static uint8_t *read_or_fail(const char *path, uint64_t *length, const struct promise *promised)
-{
-    uint8_t *bytes = tree_read_path(path, length);
-    if (bytes == NULL)
-        world_fail("%s is gone, which was promised at write %u", path, promised->at);
-    return bytes;
-}
-
-static void check_saved(const struct promise *promised)
-{
-    static uint8_t wanted[VERSION_BYTES_MAX + 200];
-    char path[64];
-    uint64_t length;
-    uint32_t version;
-    snprintf(path, sizeof(path), "%s/saved%u", directory_names[promised->which % 3],
-             promised->which);
-    uint8_t *bytes = read_or_fail(path, &length, promised);
-    memcpy(&version, bytes, sizeof(version));
-    if (length < sizeof(version) || version < promised->value ||
-        version > versions[promised->which] ||
-        fill_version(wanted, promised->which, version) != length ||
-        memcmp(bytes, wanted, length) != 0)
-        world_fail("%s: %llu bytes of version %u, but %u was promised at write %u", path,
-                   (unsigned long long)length, version, promised->value, promised->at);
-    free(bytes);
-}
-
-static void check_log(const struct promise *promised)
-{
-    uint64_t length;
-    uint8_t *bytes = read_or_fail("log", &length, promised);
-    if (length < promised->value || memcmp(bytes, log_bytes, promised->value) != 0)
-        world_fail("log: %llu bytes, but %u were promised at write %u", (unsigned long long)length,
-                   promised->value, promised->at);
-    free(bytes);
-}
-
-static void check_moved(const struct promise *promised)
-{
-    static uint8_t wanted[VERSION_BYTES_MAX + 200];
-    uint64_t length;
-    uint8_t *bytes = tree_read_path(promised->place[0], &length);
-    if (bytes == NULL)
-        bytes = read_or_fail(promised->place[1], &length, promised);
-    if (length != fill_version(wanted, 100 + promised->which, 1) ||
-        memcmp(bytes, wanted, length) != 0)
-        world_fail("%s has other bytes", promised->place[0]);
-    free(bytes);
-}
-
 /* The last promise of each kind and file that was made before write CUT. */
 static void check_promises(uint32_t cut)
 {
-    const struct promise *last[3][8] = {{NULL}};
+    const struct promise *last[PROMISE_KINDS][PROMISE_FILES] = {{NULL}};
     for (uint32_t i = 0; i < promise_count && promises[i].at <= cut; i++)
         last[promises[i].kind][promises[i].which] = &promises[i];
-    for (uint32_t i = 0; i < 8; i++) {
-        if (last[PROMISE_SAVED][i] != NULL)
-            check_saved(last[PROMISE_SAVED][i]);
-        if (last[PROMISE_LOG][i] != NULL)
-            check_log(last[PROMISE_LOG][i]);
-        if (last[PROMISE_MOVED][i] != NULL)
-            check_moved(last[PROMISE_MOVED][i]);
-    }
-}
-
-static void look_at(const uint8_t *image, uint64_t bytes, uint32_t cut, bool may_ask)
-{
-    uint8_t *repaired = malloc(bytes);
-    memcpy(repaired, image, bytes);
-    (void)disk_repair(repaired, bytes, may_ask);
-    world_begin(repaired, bytes);
-    if (tree_mount_it(MOUNT_READ_ONLY) != KERR_OK)
-        world_fail("it can't be mounted again");
-    check_promises(cut);
-    if (tree_unmount() != KERR_OK)
-        world_fail("it can't be unmounted again");
+    for (uint32_t kind = 0; kind < PROMISE_KINDS; kind++)
+        for (uint32_t i = 0; i < PROMISE_FILES; i++)
+            if (last[kind][i] != NULL)
+                promise_check(last[kind][i]);
 }
 
 /* The power goes behind each write, or behind each STEPth. */
@@ -319,7 +234,7 @@ static void cut_everywhere(uint8_t *image, uint64_t bytes, uint32_t step)
         if (cut % step == 0 || cut == writes) {
             if (getenv("SHOW") != NULL)
                 printf("cut behind write %u of %u\n", cut, writes);
-            look_at(image, bytes, cut, false);
+            (void)judge_image(image, bytes, cut, false, check_promises);
         }
         if (cut < writes)
             memcpy(image + log[cut].sector * BLOCK_SECTOR_BYTES, log[cut].data, log[cut].bytes);

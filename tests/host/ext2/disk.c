@@ -76,9 +76,9 @@ static const char *path_of(const char *name)
     return path;
 }
 
-uint8_t *disk_load(const char *name, uint64_t *bytes)
+uint8_t *disk_load_path(const char *path, uint64_t *bytes)
 {
-    FILE *file = fopen(path_of(name), "rb");
+    FILE *file = fopen(path, "rb");
     if (file == NULL || fseek(file, 0, SEEK_END) != 0)
         abort();
     *bytes = (uint64_t)ftell(file);
@@ -88,6 +88,11 @@ uint8_t *disk_load(const char *name, uint64_t *bytes)
         abort();
     fclose(file);
     return image;
+}
+
+uint8_t *disk_load(const char *name, uint64_t *bytes)
+{
+    return disk_load_path(path_of(name), bytes);
 }
 
 void disk_store(const char *name, const uint8_t *image, uint64_t bytes)
@@ -114,7 +119,7 @@ void disk_check(const uint8_t *image, uint64_t bytes)
     disk_run(1, "e2fsck -fn %s", path_of("check"));
 }
 
-bool disk_repair(uint8_t *image, uint64_t bytes, bool may_ask)
+enum disk_state disk_repair(uint8_t *image, uint64_t bytes, bool may_ask)
 {
     disk_store("repair", image, bytes);
     int status = disk_run(may_ask ? 0x13 : 0x3, "e2fsck -p %s", path_of("repair"));
@@ -126,7 +131,7 @@ bool disk_repair(uint8_t *image, uint64_t bytes, bool may_ask)
     if (file == NULL || fread(image, 1, bytes, file) != bytes)
         abort();
     fclose(file);
-    return status != 0;
+    return status == 0 ? DISK_WHOLE : status == 4 ? DISK_ASKED : DISK_REPAIRED;
 }
 
 void disk_extract(const uint8_t *image, uint64_t bytes, const char *name)

@@ -18,14 +18,17 @@ int disk_run(unsigned wanted, const char *format, ...) __attribute__((format(pri
 
 /* A new image of KIB KiB, by mke2fs with OPTIONS; the bytes of it. */
 uint8_t *disk_make(uint32_t kib, const char *options);
+/* Of this run; or anywhere. */
 uint8_t *disk_load(const char *name, uint64_t *bytes);
+uint8_t *disk_load_path(const char *path, uint64_t *bytes);
 void disk_store(const char *name, const uint8_t *image, uint64_t bytes);
 
 /* IMAGE is as e2fsck wants it. */
 void disk_check(const uint8_t *image, uint64_t bytes);
 
-/* IMAGE is repaired without a question. True: it had to be. */
-bool disk_repair(uint8_t *image, uint64_t bytes, bool may_ask);
+/* IMAGE is repaired, without a question (or with one, if it MAY_ASK). What it was before. */
+enum disk_state { DISK_WHOLE, DISK_REPAIRED, DISK_ASKED };
+enum disk_state disk_repair(uint8_t *image, uint64_t bytes, bool may_ask);
 
 /* All of IMAGE by debugfs, below the directory NAME of this run. */
 void disk_extract(const uint8_t *image, uint64_t bytes, const char *name);

@@ -564,6 +564,16 @@ static uint8_t *read_all(struct inode *inode, uint64_t *length)
     return bytes;
 }
 
+static void read_target(struct inode *inode, char *target, uint64_t *length)
+{
+    uint32_t bytes;
+    enum kerr error;
+    AGAIN(error, ext2_read_link(inode, target, &bytes));
+    if (error != KERR_OK)
+        world_fail("a link can't be read: error %d", error);
+    *length = bytes;
+}
+
 uint8_t *tree_read_path(const char *path, uint64_t *length)
 {
     struct inode *inode = tree_mount.root, *next;
@@ -583,8 +593,14 @@ uint8_t *tree_read_path(const char *path, uint64_t *length)
             world_fail("%s: error %d", part, error);
         inode = next;
     }
-    if (inode_type(inode) == S_IFREG)
+    if (inode_type(inode) == S_IFREG) {
         bytes = read_all(inode, length);
+    } else {
+        bytes = calloc(1, PATH_BYTES_MAX);
+        *length = 0;
+        if (inode_type(inode) == S_IFLNK)
+            read_target(inode, (char *)bytes, length);
+    }
     inode_put(inode);
     return bytes;
 }

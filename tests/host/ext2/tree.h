@@ -59,7 +59,7 @@ void tree_leave(void); /* what nobody uses leaves the core */
 void tree_compare(void);
 void tree_compare_extracted(const char *directory);
 
-/* Bytes of a file by its path, without the model: NULL if it is not there. */
+/* Bytes of a file, or where a link leads, by its path, without the model: NULL if it is not there. */
 uint8_t *tree_read_path(const char *path, uint64_t *length);
 
 #endif
