@@ -33,8 +33,8 @@ SRC_8 := process/process.c process/part.c process/client.c process/turns.c proce
 SRC_9 := file/inode.c file/mount.c file/path.c file/file.c file/mapping.c file/transfer.c \
     file/regular.c file/tmpfs.c file/tmpfs_names.c file/devices.c file/disks.c file/proc.c file/proc_text.c file/proc_process.c file/proc_memory.c file/proc_mounts.c file/proc_system.c file/mounts.c file/root.c file/cpio.c file/initramfs.c file/modules.c \
     file/pipe.c file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_names.c \
-    file/calls_change.c file/calls_transfer.c file/calls_send.c file/calls_status.c file/calls_directory.c \
-    file/calls_mount.c file/calls_lock.c file/calls_poll.c
+    file/calls_change.c file/calls_transfer.c file/calls_send.c file/calls_status.c \
+    file/calls_directory.c file/calls_mount.c file/calls_flush.c file/calls_lock.c file/calls_poll.c
 SRC_EXT2 := file/ext2_mount.c file/ext2_super.c file/ext2_order.c file/ext2_blocks.c file/ext2_map.c \
     file/ext2_inodes.c file/ext2_directory.c file/ext2_names.c file/ext2_rename.c file/ext2_files.c
 SRC_9 += $(SRC_EXT2)
@@ -134,7 +134,7 @@ TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 
-.PHONY: all help run run-window debug iso floppy test bench matrix hostile mutants exercises layers sources clean \
+.PHONY: all help run run-window debug iso floppy test bench matrix cuts hostile mutants exercises layers sources clean \
     setup setup-test format lint
 .DELETE_ON_ERROR:
 
@@ -151,6 +151,7 @@ help:
 #: make bench          instructions counted: the kernel's rows beside their floors, programs' by aims
 #: make bench-linux    the same program on Debian's kernel for i686 (fetched), side by side
 #: make hostile        the long runs of hostile and random programs (half an hour)
+#: make cuts           the power goes behind each block that a boot writes to its ext2 (a quarter of an hour)
 #: make exercises      every "Change this and see" of docs/, tried (a quarter of an hour)
 #: make mutants        leave out each TLB invalidation in turn, and see it caught (half an hour)
 #: make iso            build/droste.iso, for CD and USB stick
@@ -179,6 +180,9 @@ test: setup-test
 
 matrix: setup-test $(KERNELS)
 	$(Q)tests/matrix "$(ONLY)"
+
+cuts: setup-test $(KERNELS)
+	$(Q)tests/cuts "$(ONLY)"
 
 hostile: setup-test $(KERNELS)
 	$(Q)tests/hostile "$(ONLY)"

@@ -4,7 +4,7 @@
  * that bring it to the disk.
  *
  * Everybody is the superuser: nothing is refused for whose it is.
- * Source: Linux manual pages truncate(2), fallocate(2), chmod(2), chown(2), utimensat(2), fsync(2).
+ * Source: Linux manual pages truncate(2), fallocate(2), chmod(2), chown(2), utimensat(2).
  */
 #include <process/limits.h>
 #include <process/signal.h>
@@ -434,58 +434,6 @@ SYSTEM_CALL(30, utime)
     for (unsigned i = 0; i < 2 && ARG2 != 0; i++)
         wishes[i] = (struct time_wish){TIME_SET, {(uint64_t)(int64_t)seconds[i], 0}};
     return change_times_at(self, AT_FDCWD, ARG1, 0, wishes);
-}
-
-/* ---- to the disk ---- */
-
-static int32_t flush(struct file *file, enum inode_flush what)
-{
-    struct inode *inode = file->inode;
-    if (inode == NULL || (inode_type(inode) != S_IFREG && !inode_is_directory(inode) &&
-                          inode_type(inode) != S_IFBLK))
-        return -EINVAL;
-    if (inode->operations->flush == NULL)
-        return 0;
-    enum kerr error = inode->operations->flush(inode, what);
-    if (error != KERR_OK)
-        return file_failed(error);
-    if (what == FLUSH_ALL)
-        inode->flags &= ~(uint32_t)INODE_DIRTY;
-    return 0;
-}
-
-static int32_t flush_descriptor(const struct process *self, uint32_t descriptor,
-                                enum inode_flush what)
-{
-    struct file *file = file_at(self, descriptor);
-    return file == NULL || (file->flags & O_PATH) ? -EBADF : flush(file, what);
-}
-
-SYSTEM_CALL(118, fsync)
-{
-    return flush_descriptor(self, ARG1, FLUSH_ALL);
-}
-
-SYSTEM_CALL(148, fdatasync)
-{
-    return flush_descriptor(self, ARG1, FLUSH_DATA);
-}
-
-SYSTEM_CALL(314, sync_file_range)
-{
-    enum { WAIT_BEFORE = 1, WRITE = 2, WAIT_AFTER = 4 };
-    struct file *file = file_at(self, ARG1);
-    int64_t offset = (int64_t)((uint64_t)ARG3 << 32 | ARG2);
-    int64_t bytes = (int64_t)((uint64_t)ARG5 << 32 | ARG4);
-    if (file == NULL || (file->flags & O_PATH))
-        return -EBADF;
-    if ((ARG6 & ~(uint32_t)(WAIT_BEFORE | WRITE | WAIT_AFTER)) != 0 || offset < 0 || bytes < 0 ||
-        bytes > INT64_MAX - offset)
-        return -EINVAL;
-    if (file->inode == NULL || (!file_is_regular(file) && !inode_is_directory(file->inode) &&
-                                inode_type(file->inode) != S_IFBLK))
-        return -ESPIPE;
-    return ARG6 & (WAIT_BEFORE | WAIT_AFTER) ? flush(file, FLUSH_DATA) : 0;
 }
 
 /* ---- advice, which is not taken ---- */

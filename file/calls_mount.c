@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. System calls about file systems: mount, umount, statfs, sync; and memfd_create, which
+ * Layer 9. System calls about file systems: mount, umount, statfs; and memfd_create, which
  * makes a file in one that is mounted nowhere.
- * Source: Linux manual pages mount(2), umount(2), statfs(2), sync(2), memfd_create(2).
+ * Source: Linux manual pages mount(2), umount(2), statfs(2), memfd_create(2).
  */
 #include <kernel/string.h>
 
@@ -220,29 +220,6 @@ SYSTEM_CALL(268, statfs64)
 SYSTEM_CALL(269, fstatfs64)
 {
     return ARG2 == sizeof(struct statfs64) ? statfs_descriptor(self, tell_64, ARG3) : -EINVAL;
-}
-
-/* ---- to the disk ---- */
-
-/* An error of one mount does not keep the others from theirs, and nobody is told of it here. */
-SYSTEM_CALL(36, sync)
-{
-    enum kerr waiting = KERR_OK;
-    for (struct mount *mount = mount_next(NULL); mount != NULL; mount = mount_next(mount)) {
-        enum kerr error = mount_sync(mount);
-        if (error_goes_by(error))
-            waiting = error;
-    }
-    return waiting == KERR_OK ? 0 : file_failed(waiting);
-}
-
-SYSTEM_CALL(344, syncfs)
-{
-    const struct file *file = file_at(self, ARG1);
-    if (file == NULL || (file->flags & O_PATH))
-        return -EBADF;
-    enum kerr error = file->inode != NULL ? mount_sync(file->inode->mount) : KERR_OK;
-    return error == KERR_OK ? 0 : file_failed(error);
 }
 
 /* ---- files without names ---- */

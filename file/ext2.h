@@ -161,16 +161,19 @@ struct ext2 {
     uint16_t state_at_mount;
     bool has_meta; /* `meta` has pages of the right size */
     bool is_writable;
-    bool is_marked;        /* the disk says that it is mounted */
-    bool is_finished;      /* the cache says that it is not, any more */
-    uint32_t complaints;   /* lines that were printed */
-    bool counts_are_newer; /* than what is in the cache */
-    uint32_t seen, ticket; /* of `meta`'s errors, and for cache_flush() */
+    bool is_marked;            /* the disk says that it is mounted */
+    uint32_t mark_ticket;      /* for the flush behind that */
+    bool is_finished;          /* the cache says that it is not, any more */
+    uint32_t complaints;       /* lines that were printed */
+    bool counts_are_newer;     /* than what is in the cache */
+    struct flushing finishing; /* its end */
     /* What was given up; and what was before, while the disk does not say so yet. */
     struct ext2_released *released, *committing;
     uint32_t released_blocks, released_inodes; /* of both */
-    bool is_committed; /* what released it is on the disk: it is being freed */
-    uint32_t commit_ticket, commit_seen;
+    bool is_asked;     /* what released it has been asked for (cache_ask()); */
+    bool is_committed; /* and is on the disk: it is being freed */
+    uint32_t commit_ticket;
+    uint32_t births;      /* names that were given to new inodes */
     struct list removals; /* struct ext2_inode: directories that lost entries */
 };
 
@@ -184,6 +187,7 @@ enum ext2_life {
 struct ext2_hold {
     uint32_t page, on_page;
     struct cache *on; /* NULL: no hold */
+    uint32_t ticket;  /* for cache_flush() */
 };
 enum { EXT2_HOLDS = 8, EXT2_ROOM_CLASSES = 4 };
 
@@ -200,20 +204,28 @@ struct ext2_inode {
     bool is_put_gone;   /* its record in the cache has no links already */
     uint8_t spare_suffix;
     uint32_t spare_page;
-    bool index_ends;   /* its record in the cache says that it has no tree of hashes */
-    bool has_spare;    /* it lost its name by rename(), and has one in the spare directory */
-    uint64_t grows_to; /* a write that is under way in this event; else 0 */
-    uint32_t prepared; /* an indirect block of zeros, and */
+    bool index_ends;          /* its record in the cache says that it has no tree of hashes */
+    bool has_spare;           /* it lost its name by rename(), and has one in the spare directory */
+    uint64_t grows_to;        /* a write that is under way in this event; else 0 */
+    uint32_t prepared;        /* an indirect block of zeros, and */
+    uint32_t prepared_ticket; /* for cache_flush() */
     uint32_t prepared_entries; /* an empty block of a directory, that nothing names yet; 0: none */
     uint32_t last_index, last_block; /* where it grew last */
-    uint32_t meta_first, meta_end;   /* its indirect blocks that changed lie in between */
-    uint32_t seen, seen_meta, seen_commit, ticket; /* of errors; for cache_flush() */
+    uint32_t meta_first,
+        meta_end; /* its indirect blocks that changed lie in between; and records of what
+                                        got a name in it */
+    uint32_t seen, seen_meta, seen_commit; /* of errors, by who does not tell them */
     /* Its record is to be put only when that page of that directory is on the disk. */
     struct ext2_inode *waits_for;
-    uint32_t waits_for_page;
+    uint32_t waits_for_page, waits_ticket; /* for cache_flush() */
     struct list waits_link;
+    /* While it is new: where it got its name last, for who flushes that directory. */
+    struct ext2_inode *named_in;
+    struct list fresh_link;
+    uint32_t birth;
     /* Of a directory: */
     struct list waiting; /* those whose waits_for it is */
+    struct list fresh;   /* those named in it that have no record yet, by `birth` */
     struct list removal; /* of ext2.removals, if it lost an entry */
     struct ext2_hold holds[EXT2_HOLDS];
     uint32_t room[EXT2_ROOM_CLASSES]; /* pages before that have no room for a name of such a size */
@@ -284,7 +296,7 @@ enum kerr ext2_room(struct mount *mount, struct mount_room *room);
 
 enum kerr ext2_mount(struct mount *mount, const char *options);
 enum kerr ext2_unmount(struct mount *mount);
-enum kerr ext2_sync(struct mount *mount);
+enum kerr ext2_sync(struct mount *mount, struct flushing *flushing);
 
 /* ---- ext2_order.c ---- */
 
@@ -308,6 +320,10 @@ void ext2_note_removal(struct ext2_inode *directory);
 
 /* INODE's record waits for PAGE of DIRECTORY; or (NULL) for nothing. */
 void ext2_wait_for(struct ext2_inode *inode, struct ext2_inode *directory, uint32_t page);
+
+/* INODE got a name in DIRECTORY: who flushes that finds its record. (It goes, or has no name: `fresh_link` is
+ * removed.) */
+void ext2_named(struct ext2_inode *inode, struct ext2_inode *directory);
 
 /* INODE's record may be put: what leads to it is on the disk. */
 kerr_t ext2_names_out(struct ext2_inode *inode);
@@ -357,6 +373,9 @@ kerr_t ext2_map_run(struct ext2_inode *inode, uint32_t index, uint32_t *block, u
 
 /* Block INDEX of INODE is there from here on. In the fault path. */
 kerr_t ext2_map_new(struct ext2_inode *inode, uint32_t index);
+
+/* BLOCK, of metadata, changed: who flushes INODE wants it on the disk. */
+void ext2_note_meta(struct ext2_inode *inode, uint32_t block);
 
 /* INODE has no blocks from index KEEP on. KERR_AGAIN. */
 kerr_t ext2_map_cut(struct ext2_inode *inode, uint32_t keep);
@@ -471,11 +490,16 @@ enum kerr ext2_resize(struct inode *inode, uint64_t bytes);
 enum kerr ext2_find_page(struct inode *inode, uint32_t page, enum inode_content wanted,
                          uint32_t *found);
 enum kerr ext2_reserve(struct inode *inode, uint32_t first, uint32_t last);
-enum kerr ext2_flush(struct inode *inode, enum inode_flush what);
+enum kerr ext2_flush(struct inode *inode, enum inode_flush what, struct flushing *flushing);
 enum kerr ext2_evict(struct inode *inode);
 
 /* INODE and its pages are on their way to the disk, and there; the device's own cache aside. */
 kerr_t ext2_write_out(struct ext2_inode *inode, enum inode_flush what);
+
+/* The same of the pages that are dirty now, and what leads to them; who asked for them waits for no more. Its
+ * metadata are in the cache then. */
+void ext2_ask_pages(struct ext2_inode *inode);
+kerr_t ext2_asked_out(struct ext2_inode *inode, uint32_t *seen);
 
 extern const struct inode_operations ext2_operations;
 

@@ -344,14 +344,12 @@ static enum kerr record_out(struct ext2_inode *inode)
     return error;
 }
 
-/* What is named in DIRECTORY since a moment ago. */
-static enum kerr children_out(struct ext2_inode *directory)
+static enum kerr status_out(struct ext2_inode *inode)
 {
-    enum kerr error = KERR_OK;
-    while (error == KERR_OK && !list_is_empty(&directory->waiting))
-        error =
-            ext2_inode_out(container_of(directory->waiting.next, struct ext2_inode, waits_link));
-    return error;
+    enum kerr error = cut_excess(inode);
+    if (error == KERR_OK)
+        error = put_status(inode);
+    return error == KERR_OK && inode->has_spare ? ext2_spare_end(inode) : error;
 }
 
 enum kerr ext2_write_out(struct ext2_inode *inode, enum inode_flush what)
@@ -362,11 +360,7 @@ enum kerr ext2_write_out(struct ext2_inode *inode, enum inode_flush what)
     if (what != FLUSH_STATUS)
         error = pages_out(inode);
     if (error == KERR_OK)
-        error = cut_excess(inode);
-    if (error == KERR_OK)
-        error = put_status(inode);
-    if (error == KERR_OK && inode->has_spare)
-        error = ext2_spare_end(inode);
+        error = status_out(inode);
     if (error != KERR_OK || what == FLUSH_STATUS)
         return error;
     if (inode->waits_for != NULL)
@@ -375,16 +369,102 @@ enum kerr ext2_write_out(struct ext2_inode *inode, enum inode_flush what)
         error = meta_out(inode);
     if (error == KERR_OK)
         error = record_out(inode);
-    return error == KERR_OK && inode_is_directory(&inode->inode) ? children_out(inode) : error;
+    return error;
 }
 
-enum kerr ext2_flush(struct inode *inode, enum inode_flush what)
+/* ---- and for calls, which come to an end while others write ---- */
+
+void ext2_ask_pages(struct ext2_inode *inode)
+{
+    if (inode->has_cache)
+        cache_ask(&inode->cache, 0, inode->cache.object->pages);
+}
+
+enum kerr ext2_asked_out(struct ext2_inode *inode, uint32_t *seen)
+{
+    enum kerr error = KERR_OK;
+    if (inode->has_cache)
+        error = cache_write_asked(&inode->cache, 0, inode->cache.object->pages, seen);
+    if (error == KERR_OK)
+        error = status_out(inode);
+    return error == KERR_OK && inode->waits_for != NULL ? ext2_names_out(inode) : error;
+}
+
+/* What has got a name in DIRECTORY up to birth LAST has a record in the cache. */
+static enum kerr put_fresh(struct ext2_inode *directory, uint32_t last)
+{
+    enum kerr error = KERR_OK;
+    while (error == KERR_OK && !list_is_empty(&directory->fresh)) {
+        struct ext2_inode *child =
+            container_of(directory->fresh.next, struct ext2_inode, fresh_link);
+        if ((int32_t)(child->birth - last) > 0)
+            break;
+        error = ext2_write_out(child, FLUSH_STATUS);
+        if (error == KERR_OK)
+            list_remove(&child->fresh_link);
+    }
+    return error;
+}
+
+/* The blocks of names and the record that INODE has now. */
+static void ask_meta(struct ext2_inode *inode)
+{
+    struct cache *meta = &ext2_of(inode)->meta;
+    uint32_t block, offset;
+    cache_ask(meta, inode->meta_first, inode->meta_end);
+    ext2_record_place(ext2_of(inode), inode->inode.number, &block, &offset);
+    cache_ask(meta, block, block + 1);
+}
+
+static enum kerr asked_meta_out(struct ext2_inode *inode)
+{
+    struct cache *meta = &ext2_of(inode)->meta;
+    uint32_t block, offset, word, page = inode->meta_first;
+    enum kerr error = KERR_OK;
+    if (inode->meta_end != 0)
+        error = cache_write_asked(meta, inode->meta_first, inode->meta_end, NULL);
+    if (error == KERR_OK &&
+        !object_next_page(meta->object, &page, inode->meta_end, PAGE_DIRTY | PAGE_WRITING, &word))
+        inode->meta_first = inode->meta_end = 0;
+    ext2_record_place(ext2_of(inode), inode->inode.number, &block, &offset);
+    if (error == KERR_OK && inode->life != EXT2_NEW)
+        error = cache_write_asked(meta, block, block + 1, NULL);
+    if (error == KERR_OK && inode->life == EXT2_PUT)
+        inode->life = EXT2_DISK;
+    return error;
+}
+
+enum flush_step { STEP_ASK, STEP_PAGES, STEP_META, STEP_DEVICE };
+
+enum kerr ext2_flush(struct inode *inode, enum inode_flush what, struct flushing *flushing)
 {
     struct ext2_inode *file = ext2_inode_of(inode);
-    enum kerr error = ext2_write_out(file, what);
-    if (error != KERR_OK || what == FLUSH_STATUS || !ext2_of(file)->is_writable)
+    enum kerr error = KERR_OK;
+    if (what == FLUSH_STATUS || !ext2_of(file)->is_writable)
+        return ext2_write_out(file, what);
+    if (flushing->step == STEP_ASK) {
+        ext2_ask_pages(file);
+        flushing->ticket = ext2_of(file)->births; /* until it is wanted for the device */
+        flushing->step = STEP_PAGES;
+    }
+    if (flushing->step == STEP_PAGES) {
+        error = ext2_asked_out(file, flushing->seen);
+        if (error == KERR_IO && file->has_cache)
+            inode->errors_told = file->cache.write_errors;
+        if (error == KERR_OK)
+            error = put_fresh(file, flushing->ticket);
+        if (error != KERR_OK)
+            return error;
+        ask_meta(file);
+        flushing->step = STEP_META;
+        flushing->ticket = 0;
+    }
+    if (flushing->step == STEP_META)
+        error = asked_meta_out(file);
+    if (error != KERR_OK)
         return error;
-    return cache_flush(ext2_of(file)->device, &file->ticket);
+    flushing->step = STEP_DEVICE;
+    return cache_flush(ext2_of(file)->device, &flushing->ticket);
 }
 
 /* ---- the end ---- */
@@ -451,6 +531,7 @@ static enum kerr release_blocks(struct ext2_inode *inode)
 static void leave(struct ext2_inode *inode)
 {
     ext2_wait_for(inode, NULL, 0);
+    list_remove(&inode->fresh_link);
     ext2_forget_directory(inode);
     inode_remove(&inode->inode);
     ext2_inode_free(inode);

@@ -269,6 +269,8 @@ void ext2_put(struct ext2_inode *inode)
     inode->inode.flags &= ~(uint32_t)INODE_DIRTY;
     inode->is_put_gone = inode->inode.status.links == 0;
     inode->life = EXT2_PUT;
+    if (!list_is_empty(&inode->fresh_link))
+        ext2_named(inode, inode->named_in);
 }
 
 /* ---- in the core ---- */
@@ -288,6 +290,8 @@ enum kerr ext2_inode_new(struct mount *mount, uint32_t mode, uint32_t pages,
     new->inode.status.mode = mode;
     list_init(&new->waits_link);
     list_init(&new->waiting);
+    list_init(&new->fresh);
+    list_init(&new->fresh_link);
     list_init(&new->removal);
     uint32_t type = mode & S_IFMT;
     if (type == S_IFREG || type == S_IFDIR) {

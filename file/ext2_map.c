@@ -109,7 +109,7 @@ enum kerr ext2_map_run(struct ext2_inode *inode, uint32_t index, uint32_t *block
 
 /* ---- growing ---- */
 
-static void note_meta(struct ext2_inode *inode, uint32_t block)
+void ext2_note_meta(struct ext2_inode *inode, uint32_t block)
 {
     if (inode->meta_end == 0 || block < inode->meta_first)
         inode->meta_first = block;
@@ -150,7 +150,7 @@ static void set_name(struct ext2_inode *inode, const struct way *way, uint32_t l
     enum kerr error =
         ext2_write(ext2_of(inode), block, slot * (uint32_t)sizeof(name), &name, sizeof(name));
     ASSERT(error == KERR_OK, "block %u of names can be written", (unsigned)block);
-    note_meta(inode, block);
+    ext2_note_meta(inode, block);
 }
 
 /* A block that nothing names yet, as *PREPARED: zeros, or ENTRIES of a directory. */
@@ -170,7 +170,7 @@ static enum kerr prepare_block(struct ext2_inode *inode, uint32_t index, uint32_
         ASSERT(error == KERR_OK, "block %u can be written", (unsigned)block);
     }
     ext2_block_take(fs, block);
-    note_meta(inode, block);
+    ext2_note_meta(inode, block);
     inode->last_index = index;
     inode->last_block = block;
     *prepared = block;
@@ -189,6 +189,9 @@ static enum kerr make_prepared(struct ext2_inode *inode, uint32_t index, const s
         error = prepare_block(inode, index, prepared, entries);
     if (error == KERR_OK && inode->life != EXT2_NEW)
         error = ext2_page_out(&ext2_of(inode)->meta, *prepared);
+    if (error == KERR_OK &&
+        inode->life != EXT2_NEW) /* what names garbage may lose all that is before it */
+        error = cache_flush(ext2_of(inode)->device, &inode->prepared_ticket);
     if (error == KERR_OK)
         error = name_to_write(inode, level, *block);
     if (error != KERR_OK)
@@ -292,7 +295,7 @@ static void clear_names(struct ext2_inode *inode, uint32_t block, uint32_t from)
         ASSERT(error == KERR_OK, "block %u of names can be written", (unsigned)block);
         slot += count;
     }
-    note_meta(inode, block);
+    ext2_note_meta(inode, block);
 }
 
 /* The last name of BLOCK that is not 0, at or behind slot FROM; *NAME 0: there is none. */

@@ -17,29 +17,73 @@ static struct list unfinished = {&unfinished, &unfinished};
 
 /* ---- sync ---- */
 
-static enum kerr write_out_inodes(struct ext2 *fs)
+static void ask_pages(const struct ext2 *fs)
+{
+    for (struct inode *inode = inode_next(NULL); inode != NULL; inode = inode_next(inode))
+        if (inode->mount == fs->mount)
+            ext2_ask_pages(ext2_inode_of(inode));
+}
+
+/* ERROR is no answer yet: to be asked again. */
+static bool goes_by(enum kerr error)
+{
+    return error == KERR_MUST_WAIT || error == KERR_NO_MEMORY || error == KERR_AGAIN;
+}
+
+/* An inode that can't be written keeps the others from nothing. KERR_MUST_WAIT; or all were tried. */
+static enum kerr inodes_out(const struct ext2 *fs, struct flushing *flushing)
 {
     enum kerr error = KERR_OK;
-    for (struct inode *inode = inode_next(NULL); inode != NULL && error == KERR_OK;
-         inode = inode_next(inode))
-        if (inode->mount == fs->mount)
-            error = ext2_write_out(ext2_inode_of(inode), FLUSH_ALL);
+    for (struct inode *inode = inode_next(NULL); inode != NULL && !goes_by(error);
+         inode = inode_next(inode)) {
+        if (inode->mount != fs->mount)
+            continue;
+        error = ext2_asked_out(ext2_inode_of(inode), NULL);
+        flushing->has_failed |= error != KERR_OK && !goes_by(error);
+    }
+    return goes_by(error) ? error : KERR_OK;
+}
+
+/* What was released and can't be freed yet stays so. */
+static enum kerr meta_out(struct ext2 *fs, struct flushing *flushing)
+{
+    enum kerr error = ext2_commit(fs);
+    if (goes_by(error))
+        return error;
+    flushing->has_failed |= error != KERR_OK;
+    error = fs->counts_are_newer ? ext2_put_super(fs) : KERR_OK;
+    if (error == KERR_OK)
+        cache_ask(&fs->meta, 0, fs->meta.object->pages);
     return error;
 }
 
-enum kerr ext2_sync(struct mount *mount)
+enum sync_step { STEP_ASK, STEP_INODES, STEP_COMMIT, STEP_META, STEP_DEVICE };
+
+enum kerr ext2_sync(struct mount *mount, struct flushing *flushing)
 {
     struct ext2 *fs = mount->data;
+    enum kerr error = KERR_OK;
     if (!fs->is_writable)
         return KERR_OK;
-    enum kerr error = write_out_inodes(fs);
+    if (flushing->step == STEP_ASK) {
+        ask_pages(fs);
+        flushing->step++;
+    }
+    if (flushing->step == STEP_INODES) {
+        error = inodes_out(fs, flushing);
+        flushing->step += error == KERR_OK;
+    }
+    if (flushing->step == STEP_COMMIT) {
+        error = meta_out(fs, flushing);
+        flushing->step += error == KERR_OK;
+    }
+    if (flushing->step == STEP_META) {
+        error = cache_write_asked(&fs->meta, 0, fs->meta.object->pages, NULL);
+        flushing->step += error == KERR_OK;
+    }
     if (error == KERR_OK)
-        error = ext2_commit(fs);
-    if (error == KERR_OK && fs->counts_are_newer)
-        error = ext2_put_super(fs);
-    if (error == KERR_OK)
-        error = cache_write_back(&fs->meta, 0, fs->meta.object->pages, &fs->seen);
-    return error == KERR_OK ? cache_flush(fs->device, &fs->ticket) : error;
+        error = cache_flush(fs->device, &flushing->ticket);
+    return error == KERR_OK && flushing->has_failed ? KERR_IO : error;
 }
 
 /* ---- mount ---- */
@@ -134,7 +178,9 @@ static enum kerr mark(struct ext2 *fs)
 
 static enum kerr open_for_writing(struct ext2 *fs)
 {
-    enum kerr error = fs->is_writable ? KERR_OK : block_open_for_writing(fs->device, "ext2");
+    enum kerr error = cache_know_device(fs->device);
+    if (error == KERR_OK && !fs->is_writable)
+        error = block_open_for_writing(fs->device, "ext2");
     fs->is_writable = error == KERR_OK;
     return error;
 }
@@ -212,7 +258,9 @@ static enum kerr finish(struct ext2 *fs)
 {
     enum kerr error = KERR_OK;
     if (!fs->is_finished) { /* each of the two flushes has the ticket for itself */
-        error = ext2_sync(fs->mount);
+        error = ext2_sync(fs->mount, &fs->finishing);
+        if (error != KERR_MUST_WAIT)
+            fs->finishing = (struct flushing){0};
         if (error != KERR_OK)
             return error;
         fs->super.state |= fs->state_at_mount & EXT2_STATE_CLEAN;
@@ -222,7 +270,7 @@ static enum kerr finish(struct ext2 *fs)
     }
     if (error == KERR_OK)
         error = ext2_page_out(&fs->meta, fs->super_block);
-    return error == KERR_OK ? cache_flush(fs->device, &fs->ticket) : error;
+    return error == KERR_OK ? cache_flush(fs->device, &fs->finishing.ticket) : error;
 }
 
 enum kerr ext2_unmount(struct mount *mount)

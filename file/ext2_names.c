@@ -172,6 +172,7 @@ enum kerr ext2_create(struct inode *inode, struct name name, const struct inode_
     inode->status.links += is_directory(wish);
     ext2_entry_add(directory, &place, name, new->inode.number, wish->mode);
     ext2_wait_for(new, directory, place.page);
+    ext2_named(new, directory);
     touch_directory(directory);
     return KERR_OK;
 }
@@ -193,6 +194,7 @@ enum kerr ext2_link(struct inode *above, struct name name, struct inode *inode)
         return error;
     ext2_entry_add(directory, &place, name, inode->number, inode->status.mode);
     ext2_wait_for(linked, directory, place.page);
+    ext2_named(linked, directory);
     inode->status.links++;
     inode_touch(inode, TIME_CHANGED);
     touch_directory(directory);
@@ -219,6 +221,7 @@ static void end_last(struct ext2_inode *inode, struct ext2_inode *directory,
 {
     uint32_t block, offset;
     ext2_wait_for(inode, NULL, 0);
+    list_remove(&inode->fresh_link);
     if (inode->life == EXT2_NEW)
         return;
     ext2_put(inode);

@@ -49,9 +49,12 @@ static bool is_for_names(const struct ext2_inode *directory, const struct ext2_h
     return hold->on != NULL && hold->on != &ext2_of(directory)->meta;
 }
 
-static enum kerr end_hold(struct ext2_hold *hold)
+/* A name that stands for another one must not be what a disk keeps back: who has it alone is flushed. */
+static enum kerr end_hold(struct ext2_inode *directory, struct ext2_hold *hold)
 {
     enum kerr error = hold->on == NULL ? KERR_OK : ext2_page_out(hold->on, hold->on_page);
+    if (error == KERR_OK && is_for_names(directory, hold))
+        error = cache_flush(ext2_of(directory)->device, &hold->ticket);
     if (error == KERR_OK)
         hold->on = NULL;
     return error;
@@ -62,7 +65,7 @@ enum kerr ext2_holds_end(struct ext2_inode *directory, uint32_t page)
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < EXT2_HOLDS && error == KERR_OK; i++)
         if (directory->holds[i].page == page)
-            error = end_hold(&directory->holds[i]);
+            error = end_hold(directory, &directory->holds[i]);
     return error;
 }
 
@@ -70,7 +73,7 @@ enum kerr ext2_holds_end_all(struct ext2_inode *directory)
 {
     enum kerr error = KERR_OK;
     for (uint32_t i = 0; i < EXT2_HOLDS && error == KERR_OK; i++)
-        error = end_hold(&directory->holds[i]);
+        error = end_hold(directory, &directory->holds[i]);
     return error;
 }
 
@@ -101,7 +104,7 @@ static enum kerr end_those_for(struct ext2_inode *directory, uint32_t page)
             struct ext2_hold *hold = &other->holds[i];
             if (hold->on != &directory->cache || hold->on_page != page)
                 continue;
-            enum kerr error = end_hold(hold);
+            enum kerr error = end_hold(other, hold);
             if (error != KERR_OK)
                 return error;
         }
@@ -115,7 +118,7 @@ static enum kerr end_those_of(struct ext2_inode *directory, uint32_t page)
         struct ext2_hold *hold = &directory->holds[i];
         if (!is_for_names(directory, hold) || hold->page != page)
             continue;
-        enum kerr error = end_hold(hold);
+        enum kerr error = end_hold(directory, hold);
         if (error != KERR_OK)
             return error;
     }
@@ -143,7 +146,7 @@ void ext2_hold(struct ext2_inode *directory, uint32_t page, struct cache *on, ui
         return;
     struct ext2_hold *hold = find_hold(directory, 0, NULL, 0);
     ASSERT(hold != NULL, "a page of a directory can be held back once it was prepared");
-    *hold = (struct ext2_hold){page, on_page, on};
+    *hold = (struct ext2_hold){page, on_page, on, 0};
 }
 
 void ext2_note_removal(struct ext2_inode *directory)
@@ -159,8 +162,24 @@ void ext2_wait_for(struct ext2_inode *inode, struct ext2_inode *directory, uint3
     list_remove(&inode->waits_link);
     inode->waits_for = directory;
     inode->waits_for_page = page;
+    inode->waits_ticket = 0;
     if (directory != NULL)
         list_add_last(&directory->waiting, &inode->waits_link);
+}
+
+void ext2_named(struct ext2_inode *inode, struct ext2_inode *directory)
+{
+    struct ext2 *fs = ext2_of(inode);
+    uint32_t block, offset;
+    list_remove(&inode->fresh_link);
+    if (inode->life == EXT2_NEW) {
+        inode->birth = ++fs->births;
+        inode->named_in = directory;
+        list_add_last(&directory->fresh, &inode->fresh_link);
+    } else if (inode->life == EXT2_PUT) {
+        ext2_record_place(fs, inode->inode.number, &block, &offset);
+        ext2_note_meta(directory, block);
+    }
 }
 
 /* What leads to INODE is on the disk, if that can be said of the directory above. */
@@ -169,6 +188,8 @@ static enum kerr name_out(struct ext2_inode *inode)
     if (inode->waits_for == NULL)
         return KERR_OK;
     enum kerr error = ext2_page_out(&inode->waits_for->cache, inode->waits_for_page);
+    if (error == KERR_OK && inode->inode.status.links == 0) /* as a name that stands for another */
+        error = cache_flush(ext2_of(inode)->device, &inode->waits_ticket);
     if (error == KERR_OK)
         ext2_wait_for(inode, NULL, 0);
     return error;
@@ -214,6 +235,8 @@ void ext2_forget_directory(struct ext2_inode *directory)
     while (!list_is_empty(&directory->waiting))
         ext2_wait_for(container_of(directory->waiting.next, struct ext2_inode, waits_link), NULL,
                       0);
+    while (!list_is_empty(&directory->fresh))
+        list_remove(directory->fresh.next);
     for (struct ext2_inode *other = next_removal(fs, &fs->removals); other != NULL;
          other = next_removal(fs, &other->removal))
         for (uint32_t i = 0; i < EXT2_HOLDS; i++)
@@ -313,12 +336,16 @@ static enum kerr commit_step(struct ext2 *fs)
         struct ext2_released *empty = fs->committing;
         fs->committing = fs->released;
         fs->released = empty;
-        fs->is_committed = false;
+        fs->is_asked = fs->is_committed = false;
     }
     if (!fs->is_committed) {
-        error = removals_out(fs);
+        error = fs->is_asked ? KERR_OK : removals_out(fs);
+        if (error == KERR_OK && !fs->is_asked) {
+            cache_ask(&fs->meta, 0, fs->meta.object->pages);
+            fs->is_asked = true;
+        }
         if (error == KERR_OK)
-            error = cache_write_back(&fs->meta, 0, fs->meta.object->pages, &fs->commit_seen);
+            error = cache_write_asked(&fs->meta, 0, fs->meta.object->pages, NULL);
         if (error == KERR_OK)
             error = cache_flush(fs->device, &fs->commit_ticket);
         fs->is_committed = error == KERR_OK;

@@ -178,8 +178,10 @@ static void end_replaced(struct ext2_inode *replaced, struct ext2_inode *directo
     bool is_directory = inode_is_directory(&replaced->inode);
     status->links = is_directory ? 0 : status->links - 1;
     inode_touch(&replaced->inode, TIME_CHANGED);
-    if (status->links == 0)
+    if (status->links == 0) {
         ext2_wait_for(replaced, NULL, 0);
+        list_remove(&replaced->fresh_link);
+    }
     if (status->links == 0 && replaced->has_spare)
         ext2_wait_for(replaced, directory, page); /* before it has no links on the disk */
     ext2_note_removal(directory);
@@ -285,6 +287,7 @@ static void change_names(struct rename *rename)
         ext2_wait_for(inode, rename->to, rename->new.page);
     else if (!is_one_page(rename))
         ext2_hold(rename->from, rename->old.page, &rename->to->cache, rename->new.page);
+    ext2_named(rename->inode, rename->to);
 }
 
 static void change_links(struct rename *rename)

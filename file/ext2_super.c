@@ -345,6 +345,8 @@ enum kerr ext2_begin_change(struct ext2 *fs)
     }
     if (error == KERR_OK)
         error = ext2_page_out(&fs->meta, fs->super_block);
+    if (error == KERR_OK) /* and no disk keeps that back for what comes */
+        error = cache_flush(fs->device, &fs->mark_ticket);
     fs->is_marked = error == KERR_OK;
     fs->is_finished = false;
     return error;

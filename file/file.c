@@ -50,6 +50,7 @@ void file_attach(struct file *file, const struct file_operations *operations, st
     if (inode == NULL)
         return;
     inode_get(inode);
+    file->errors_told = inode->errors_told;
     inode->writers += (file->access & FILE_WRITE) != 0;
 }
 

@@ -176,7 +176,7 @@ enum kerr inode_flush_status(struct inode *inode)
 {
     if (!(inode->flags & INODE_DIRTY) || inode->operations->flush == NULL)
         return KERR_OK;
-    enum kerr error = inode->operations->flush(inode, FLUSH_STATUS);
+    enum kerr error = inode->operations->flush(inode, FLUSH_STATUS, NULL);
     if (error == KERR_OK)
         inode->flags &= ~(uint32_t)INODE_DIRTY;
     return error;

@@ -13,6 +13,7 @@
 #include "open_file.h"
 
 static struct list mounts = {&mounts, &mounts};
+static uint32_t serials; /* of mounts */
 static uint32_t devices; /* numbers of file systems that are on no device: 0, 1, ... */
 
 struct mount *mount_root, *mount_nowhere;
@@ -48,7 +49,8 @@ enum kerr mount_add(const char *type, const char *source, const char *options, u
     if (error != KERR_OK)
         return error;
     struct mount *new = block;
-    *new = (struct mount){.file_system = system, .flags = flags, .device = ++devices};
+    *new = (struct mount){
+        .file_system = system, .flags = flags, .serial = ++serials, .device = ++devices};
     text_copy(new->source, sizeof(new->source), source);
     error = system->mount(new, options);
     if (error != KERR_OK) {
@@ -98,15 +100,8 @@ enum kerr mount_remove(struct mount *mount)
 
 /* ---- sync ---- */
 
-enum kerr mount_sync(struct mount *mount)
+enum kerr mount_sync(struct mount *mount, struct flushing *flushing)
 {
-    enum kerr error = KERR_OK;
     inode_evict_doomed();
-    if (mount->file_system->sync == NULL)
-        return KERR_OK;
-    for (struct inode *inode = inode_next(NULL); inode != NULL && error == KERR_OK;
-         inode = inode_next(inode))
-        if (inode->mount == mount)
-            error = inode_flush_status(inode);
-    return error == KERR_OK ? mount->file_system->sync(mount) : error;
+    return mount->file_system->sync == NULL ? KERR_OK : mount->file_system->sync(mount, flushing);
 }

@@ -237,10 +237,11 @@ struct file {
     const struct file_operations *operations;
     uint32_t access; /* enum file_access */
     struct pipe *pipe;
-    struct inode *inode; /* one reference; NULL: a pipe without a name */
-    uint32_t flags;      /* enum open_flags, as F_GETFL reports them */
-    uint32_t references; /* descriptors, in all tables */
-    uint64_t offset;     /* below 2^63 */
+    struct inode *inode;  /* one reference; NULL: a pipe without a name */
+    uint32_t flags;       /* enum open_flags, as F_GETFL reports them */
+    uint32_t references;  /* descriptors, in all tables */
+    uint64_t offset;      /* below 2^63 */
+    uint32_t errors_told; /* of its inode's write-back */
 };
 
 /* Where TRANSFER begins in FILE, and what it moves on. */
@@ -262,6 +263,12 @@ void file_attach(struct file *file, const struct file_operations *operations, st
 
 /* The operations of a file of INODE: its own, or those of its type. NULL: it has none (ENXIO). */
 const struct file_operations *file_operations_of(const struct inode *inode);
+
+/*
+ * INODE is on the disk (inode_operations.flush()), for SELF's call, which notes progress of any kind if
+ * that must wait (calls_flush.c). SEEN: whose errors are told.
+ */
+kerr_t file_flush(struct process *self, struct inode *inode, enum inode_flush what, uint32_t *seen);
 
 /* FILE is a regular file: it has pages, and an end. */
 static inline bool file_is_regular(const struct file *file)

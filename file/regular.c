@@ -144,17 +144,19 @@ static int32_t refuse_at_end(struct process *self, uint64_t end)
 }
 
 /* What is in the file is on the disk before the call ends (O_SYNC); DONE bytes were written. */
-static int32_t finish_write(struct process *self, const struct file *file,
+static int32_t finish_write(struct process *self, struct file *file,
                             const struct transfer *transfer, uint32_t done)
 {
     struct inode *inode = file->inode;
     bool is_synchronous = (file->flags & O_DSYNC) || (inode->mount->flags & MOUNT_SYNCHRONOUS) != 0;
     if (likely(!is_synchronous) || inode->operations->flush == NULL || done == 0)
         return (int32_t)done;
-    enum kerr error =
-        inode->operations->flush(inode, (file->flags & O_SYNC) == O_SYNC ? FLUSH_ALL : FLUSH_DATA);
+    enum kerr error = file_flush(
+        self, inode, (file->flags & O_SYNC) == O_SYNC ? FLUSH_ALL : FLUSH_DATA, &file->errors_told);
     if (error_goes_by(error) && !(transfer->flags & TRANSFER_NEVER_SLEEPS))
         progress_note(self, PROGRESS_BYTES, done);
+    else if (error != KERR_OK)
+        call_take(self); /* the bytes are not where they should be, and are not the result */
     return error == KERR_OK || (transfer->flags & TRANSFER_NEVER_SLEEPS) ? (int32_t)done
                                                                          : file_failed(error);
 }

@@ -65,6 +65,7 @@ enum kerr file_mount_root(void)
 static void end(struct mount *mount)
 {
     char source[sizeof(mount->source)];
+    struct flushing flushing = {0};
     enum kerr error;
     text_copy(source, sizeof(source), mount->source);
     do
@@ -72,7 +73,7 @@ static void end(struct mount *mount)
     while (file_polls(error));
     if (error == KERR_BUSY)
         do
-            error = mount_sync(mount);
+            error = mount_sync(mount, &flushing);
         while (file_polls(error));
     if (error != KERR_OK)
         printk("%s: can't be written to the end: %s\n", source, kerr_text(error));

@@ -41,6 +41,7 @@ static void forget(struct process *self)
     self->is_in_call = IN_NO_CALL;
     self->goes_on_in = NULL;
     self->progress.kind = PROGRESS_NONE;
+    self->progress.flushing[0] = self->progress.flushing[1] = 0;
     if (kind == PROGRESS_HOLDS) {
         struct call_holding *holding = (struct call_holding *)(uintptr_t)self->progress.value;
         holding->drop(holding);

@@ -4,14 +4,17 @@
  * the mlock family.
  *
  * Nothing is ever swapped out, so a page that is real stays real: to lock is to make real, to mark,
- * and to count. Files are read-only, so there is nothing to synchronise.
+ * and to count. What is written to a file by its pages is dirty without a call, and goes to the disk by
+ * itself: MS_ASYNC does nothing, as in Linux.
  * Source: Linux manual pages madvise(2), mincore(2), msync(2), mlock(2).
  */
 #include "memory_calls.h"
 
+#include <file/file.h>
 #include <mm/frame.h>
 #include <mm/object.h>
 #include <mm/zero.h>
+#include <process/repeat.h>
 
 /* How the pages of a range are held. */
 enum coverage { COVERED, COVERED_WITH_HOLES };
@@ -263,6 +266,25 @@ enum msync_flag {
     MS_VALID = MS_ASYNC | MS_INVALIDATE | MS_SYNC
 };
 
+/*
+ * The files that are shown, shared, from FIRST_PAGE to LAST_PAGE are on the disk: what is mapped behind a
+ * hole as well. PROGRESS_STEPS: the page, from 1 on, of the region whose file is under way.
+ */
+static int32_t flush_files(struct process *self, const struct vma *region, uint32_t first_page,
+                           uint32_t last_page)
+{
+    uint32_t step = progress_of(self, PROGRESS_STEPS);
+    for (; region != NULL && region->first_page <= last_page; region = vma_next(region)) {
+        uint32_t page = region->first_page > first_page ? region->first_page : first_page;
+        if (region->object == NULL || !(region->flags & VMA_SHARED) || page + 1 < step)
+            continue;
+        int32_t result = file_flush_mapped(self, region->object, page + 1);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
 SYSTEM_CALL(144, msync)
 {
     uint32_t address = ARG1, pages = to_pages(ARG2), flags = ARG3;
@@ -278,6 +300,9 @@ SYSTEM_CALL(144, msync)
     const struct vma *region = vma_at_or_above(&self->memory->space, VADDR(address));
     if ((flags & MS_INVALIDATE) && has_flag(region, last_page, VMA_LOCKED))
         return -EBUSY;
+    int32_t result = flags & MS_SYNC ? flush_files(self, region, first_page, last_page) : 0;
+    if (result != 0)
+        return result;
     return coverage_of(region, first_page, last_page) == COVERED ? 0 : -ENOMEM;
 }
 

@@ -42,7 +42,7 @@ void cache_mark_dirty(struct cache *cache, uint32_t page)
 
 void cache_mark_clean(struct cache *cache, uint32_t page)
 {
-    object_change_page(cache->object, page, PAGE_DIRTY | PAGE_FAILED, 0);
+    object_change_page(cache->object, page, PAGE_DIRTY | PAGE_FAILED | PAGE_ASKED, 0);
     if (--cache->dirty_pages == 0)
         list_remove(&cache->dirty_link);
 }

@@ -11,7 +11,7 @@ static struct disk {
     struct block_device *device;
     struct block_request flush;
     uint32_t begun, done; /* flushes */
-    enum kerr result;     /* of the last one */
+    uint32_t failed;      /* the last one that did */
 } * disks;
 
 static enum kerr disk_of(struct block_device *device, struct disk **disk)
@@ -27,6 +27,12 @@ static enum kerr disk_of(struct block_device *device, struct disk **disk)
     **disk = (struct disk){.next = disks, .device = device};
     disks = *disk;
     return KERR_OK;
+}
+
+enum kerr cache_know_device(struct block_device *device)
+{
+    struct disk *disk;
+    return disk_of(device, &disk);
 }
 
 void cache_forget_device(const struct block_device *device)
@@ -47,7 +53,8 @@ static void flush_done(struct block_request *request)
 {
     struct disk *disk = container_of(request, struct disk, flush);
     disk->done++;
-    disk->result = request->status;
+    if (request->status != KERR_OK)
+        disk->failed = disk->done;
 }
 
 static enum kerr begin_flush(struct disk *disk)
@@ -64,7 +71,7 @@ static enum kerr begin_flush(struct disk *disk)
 
 /*
  * Flushes are numbered. One that is under way may have been begun before the caller's last write:
- * it wants the one behind it.
+ * it wants the one behind it. Who comes late is told of later ones that failed as well.
  */
 enum kerr cache_flush(struct block_device *device, uint32_t *ticket)
 {
@@ -82,6 +89,7 @@ enum kerr cache_flush(struct block_device *device, uint32_t *ticket)
         channel_leave(&disk->flush.channel);
         return KERR_MUST_WAIT;
     }
+    bool has_failed = disk->failed != 0 && (int32_t)(disk->failed - *ticket) >= 0;
     *ticket = 0;
-    return disk->result;
+    return has_failed ? KERR_IO : KERR_OK;
 }

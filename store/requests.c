@@ -69,7 +69,7 @@ static void page_done(struct cache *cache, uint32_t page, enum block_operation o
             object_change_page(cache->object, page, PAGE_FILLING, 0);
         return;
     }
-    object_change_page(cache->object, page, PAGE_WRITING, 0);
+    object_change_page(cache->object, page, PAGE_WRITING | PAGE_ASKED_OUT, 0);
     if (word & PAGE_FAILED) {
         cache->write_errors++;
         cache_mark_dirty(cache, page);

@@ -20,8 +20,8 @@ uint32_t store_seconds;
 
 /* ---- writing ---- */
 
-/* PAGE, dirty, in FRAME, goes on its way. KERR_MUST_WAIT; or it can't, and stays dirty. */
-static enum kerr begin_page(struct run *run, uint32_t page, frame_t frame)
+/* PAGE, dirty, whose word is WORD, goes on its way. KERR_MUST_WAIT; or it can't, and stays dirty. */
+static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
 {
     struct cache *cache = run->cache;
     struct cache_place place;
@@ -32,27 +32,36 @@ static enum kerr begin_page(struct run *run, uint32_t page, frame_t frame)
         return error;
     /* From here on a write to it makes it dirty again: so its contents are read after that. */
     cache_mark_clean(cache, page);
-    object_change_page(cache->object, page, 0, PAGE_WRITING);
-    run_add(run, page, frame, &place);
+    object_change_page(cache->object, page, 0,
+                       PAGE_WRITING | (word & PAGE_ASKED ? PAGE_ASKED_OUT : 0));
+    run_add(run, page, page_word_frame(word), &place);
     return KERR_OK;
 }
 
-/* Of the dirty pages of [FIRST, END), begin at most MOST. False: not all, and a channel was left. */
-static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t most)
+/*
+ * Of the pages of [FIRST, END) that are STATE (PAGE_DIRTY, or PAGE_ASKED), begin at most MOST. False:
+ * not all, and a channel was left.
+ */
+static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t most,
+                        enum page_state state)
 {
     struct run run = {.cache = cache, .operation = BLOCK_WRITE};
     enum kerr error = KERR_OK;
     uint32_t word;
-    if (cache->dirty_pages > 0)
-        object_take_writes(cache->object, first, end - 1);
+    if (cache->dirty_pages == 0 || !object_next_page(cache->object, &first, end, state, &word))
+        return true;
+    object_take_writes(cache->object, first, end - 1);
     for (; cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
-           object_next_page(cache->object, &first, end, PAGE_DIRTY, &word);
+           object_next_page(cache->object, &first, end, state, &word);
          first++) {
         if (word & PAGE_WRITING)
             continue; /* it waits for its turn to come again */
-        error = begin_page(&run, first, page_word_frame(word));
-        cache->write_errors += error != KERR_OK && error != KERR_MUST_WAIT;
+        error = begin_page(&run, first, word);
         most--;
+        if (error == KERR_OK || error == KERR_MUST_WAIT)
+            continue;
+        cache->write_errors++; /* whoever asked is told */
+        object_change_page(cache->object, first, PAGE_ASKED, PAGE_FAILED);
     }
     run_submit(&run);
     return error != KERR_MUST_WAIT;
@@ -60,7 +69,7 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
 
 void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
 {
-    (void)begin_pages(cache, first, end, UINT32_MAX);
+    (void)begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY);
 }
 
 enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
@@ -70,10 +79,51 @@ enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, ui
         *seen = cache->write_errors;
         return KERR_IO;
     }
-    if (!begin_pages(cache, first, end, UINT32_MAX))
+    if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY))
         return KERR_MUST_WAIT;
     if (object_next_page(cache->object, &page, end, PAGE_WRITING, &word))
         return request_wait(cache, page);
+    if (cache->write_errors == *seen)
+        return KERR_OK;
+    *seen = cache->write_errors;
+    return KERR_IO;
+}
+
+/* ---- what was asked for ---- */
+
+/* A page that is dirty and under way is written once more. */
+void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
+{
+    uint32_t word;
+    if (cache->dirty_pages == 0 && cache->busy_pages == 0)
+        return;
+    for (; object_next_page(cache->object, &first, end, PAGE_DIRTY | PAGE_WRITING, &word); first++)
+        object_change_page(cache->object, first, 0,
+                           word & PAGE_DIRTY ? PAGE_ASKED : PAGE_ASKED_OUT);
+}
+
+/* Some page of [FIRST, END) is dirty since it could not be written. */
+static bool some_failed(const struct cache *cache, uint32_t first, uint32_t end)
+{
+    uint32_t word;
+    for (;
+         cache->dirty_pages > 0 && object_next_page(cache->object, &first, end, PAGE_FAILED, &word);
+         first++)
+        if (word & PAGE_DIRTY)
+            return true;
+    return false;
+}
+
+enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
+{
+    uint32_t word, page = first;
+    if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_ASKED))
+        return KERR_MUST_WAIT;
+    if (cache->busy_pages > 0 &&
+        object_next_page(cache->object, &page, end, PAGE_ASKED | PAGE_ASKED_OUT, &word))
+        return request_wait(cache, page);
+    if (seen == NULL)
+        return some_failed(cache, first, end) ? KERR_IO : KERR_OK;
     if (cache->write_errors == *seen)
         return KERR_OK;
     *seen = cache->write_errors;
@@ -112,7 +162,7 @@ enum kerr writer_wait(void)
     struct cache *cache = oldest();
     ASSERT(cache != NULL, "something is dirty");
     uint32_t word, page = 0;
-    if (!begin_pages(cache, 0, cache->object->pages, STEP_PAGES))
+    if (!begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY))
         return KERR_MUST_WAIT;
     if (object_next_page(cache->object, &page, cache->object->pages, PAGE_WRITING, &word))
         return request_wait(cache, page);
@@ -129,5 +179,5 @@ void store_tick(uint32_t seconds)
         return;
     if (seconds - cache->dirty_since >= DIRTY_SECONDS ||
         is_more_than(store_dirty_pages(), MANY_SHARE))
-        (void)begin_pages(cache, 0, cache->object->pages, STEP_PAGES);
+        (void)begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY);
 }

@@ -37,6 +37,13 @@ struct inode *file_program_of(const struct process *process);
 /* The name of regions that show a file. Which one, its object says: file_path_of_object(). */
 extern const char file_region_name[];
 
+/*
+ * For msync: what OBJECT holds is on the disk, if it is of a file that has a place there. A call of several
+ * notes STEP, not 0, when it has to wait (PROGRESS_STEPS), and comes back with that object first.
+ * Returns 0, or what the call returns.
+ */
+int32_t file_flush_mapped(struct process *self, const struct object *object, uint32_t step);
+
 /* What an operation of INODE answered, as the call must return it: never 0. */
 int32_t file_failed(enum kerr error);
 

@@ -111,10 +111,12 @@ struct inode {
      * it is written to). One reference is the inode's; regions have theirs, and as long as there are
      * any the inode stays. object->owner leads back here. NULL: no pages. */
     struct object *object;
-    uint32_t writers;    /* open files that may write, while they are open; */
-    uint32_t executions; /* programs that run it: one of the two is 0 (ETXTBSY) */
-    struct pipe *pipe;   /* of a FIFO that is open */
-    struct list locks;   /* struct file_lock, of fcntl() and flock() */
+    uint32_t errors_told; /* of write-back, to anybody: who opens it is told of those behind; */
+    uint32_t errors_told_mapped; /* and to those who map it */
+    uint32_t writers;            /* open files that may write, while they are open; */
+    uint32_t executions;         /* programs that run it: one of the two is 0 (ETXTBSY) */
+    struct pipe *pipe;           /* of a FIFO that is open */
+    struct list locks;           /* struct file_lock, of fcntl() and flock() */
 };
 
 enum inode_flags {
@@ -145,6 +147,16 @@ enum inode_flush {
     FLUSH_ALL,    /* fsync() */
     FLUSH_STATUS, /* the status goes to where the file system keeps it, on its way to the disk: before
                      evict(), and at sync(), which then writes all of it */
+};
+
+/* How far a call has come that flushes: zeros at first, and kept while it is asked again. */
+struct flushing {
+    uint32_t step;   /* the file system's; */
+    bool has_failed; /* and something could not be written, behind which it went on */
+    uint32_t ticket; /* for cache_flush() */
+    uint32_t
+        *seen; /* the errors of write-back that were told before to whom is told now; NULL: whatever
+                        can't be written is told */
 };
 
 /* NULL stands for what a comment says; KERR_UNSUPPORTED if it says nothing. */
@@ -223,9 +235,10 @@ struct inode_operations {
     /* ---- of all ---- */
 
     /* INODE is to be on the disk: WHAT is its pages, its status (INODE_DIRTY), and what leads to them.
-     * KERR_MUST_WAIT until that is so. Errors of write-back that nobody was told: KERR_IO, once.
-     * NULL: nothing to do. */
-    enum kerr (*flush)(struct inode *inode, enum inode_flush what);
+     * KERR_MUST_WAIT until that is so: of what was there when it was asked first, whoever writes
+     * meanwhile. Errors of write-back since FLUSHING->seen: KERR_IO, once. (FLUSHING may be NULL with
+     * FLUSH_STATUS.) NULL: nothing to do. */
+    enum kerr (*flush)(struct inode *inode, enum inode_flush what, struct flushing *flushing);
 
     /* No users, no children; no regions either, unless the file system KEEPS_INODES: its objects live
      * on without their inodes. Without links the file ends: its room is given back. In any case its
@@ -337,6 +350,7 @@ struct mount {
     struct inode *root;    /* one reference */
     struct inode *covered; /* the directory it is mounted on, one reference; NULL: the root of all,
                               or nowhere (memfd) */
+    uint32_t serial;       /* those that were mounted later have a larger one */
     uint32_t device;       /* st_dev: of its own, or the block device's number, set by mount() */
     uint32_t flags;        /* enum mount_flags; mount() may add MOUNT_READ_ONLY */
     char source[64];       /* as it was named: "/dev/hda1", "tmpfs" */
@@ -374,8 +388,9 @@ struct file_system {
 
     enum kerr (*room)(struct mount *mount, struct mount_room *room);
 
-    /* All of it is on the disk: inodes have been flushed (FLUSH_STATUS). NULL: nothing to do. */
-    enum kerr (*sync)(struct mount *mount);
+    /* All of it is on the disk that was there when it was asked first: as flush(). What can't be
+     * written keeps nothing else from it. NULL: nothing to do. */
+    enum kerr (*sync)(struct mount *mount, struct flushing *flushing);
 };
 
 /* FILE_SYSTEM(tmpfs, .name = "tmpfs", ...): one of each name. */
@@ -403,8 +418,8 @@ kerr_t mount_add(const char *type, const char *source, const char *options, uint
 /* Undo it. KERR_BUSY: somebody uses it, or something is mounted in it. Else as unmount(). */
 kerr_t mount_remove(struct mount *mount);
 
-/* All of MOUNT is on the disk. As flush(). */
-kerr_t mount_sync(struct mount *mount);
+/* All of MOUNT is on the disk. As file_system.sync(). */
+kerr_t mount_sync(struct mount *mount, struct flushing *flushing);
 
 /* All mounts, in their order; NULL at the end. */
 struct mount *mount_next(const struct mount *mount);

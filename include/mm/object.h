@@ -105,12 +105,14 @@ void object_find_frames(const struct object *object, uint32_t first, uint32_t co
 /* ---- words of pages: for pagers, and for who gives frames back ---- */
 
 enum page_state {
-    PAGE_HERE = 0x001,    /* it has a frame */
-    PAGE_FILLING = 0x002, /* which does not hold its contents yet: a device writes there */
-    PAGE_WRITING = 0x004, /* a device reads it: it must not go, and may be written meanwhile */
-    PAGE_DIRTY = 0x008,   /* what stands behind it is older */
-    PAGE_USED = 0x010,    /* since the last look at it */
-    PAGE_FAILED = 0x020,  /* the last try to write it out failed */
+    PAGE_HERE = 0x001,      /* it has a frame */
+    PAGE_FILLING = 0x002,   /* which does not hold its contents yet: a device writes there */
+    PAGE_WRITING = 0x004,   /* a device reads it: it must not go, and may be written meanwhile */
+    PAGE_DIRTY = 0x008,     /* what stands behind it is older */
+    PAGE_USED = 0x010,      /* since the last look at it */
+    PAGE_FAILED = 0x020,    /* the last try to write it out failed */
+    PAGE_ASKED = 0x040,     /* it is dirty, and somebody waits for what was there when he asked; */
+    PAGE_ASKED_OUT = 0x080, /* and that is what is being written */
     PAGE_STATES = 0xFFF,
 };
 

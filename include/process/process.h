@@ -75,7 +75,8 @@ enum progress_kind {
 };
 struct progress {
     uint32_t kind, value;
-    uint32_t last; /* PROGRESS_STEPS: the last step, for handlers that the call goes on in */
+    uint32_t last;        /* PROGRESS_STEPS: the last step, for handlers that the call goes on in */
+    uint32_t flushing[2]; /* beside another kind: how far it has come on its way to the disk */
 };
 
 /* What a futex is known by, wherever it is mapped; `word` has the mark of a private one as well. */

@@ -127,12 +127,24 @@ kerr_t cache_write(struct cache *cache, uint64_t offset, const void *from, uint3
  */
 kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen);
 
-/* The same without waiting: what can be begun is begun. */
+/*
+ * The same for who must come to an end, though others write meanwhile. cache_ask(): what is dirty or
+ * under way now, of the pages [FIRST, END), is asked for. cache_write_asked(), called until it does not answer
+ * KERR_MUST_WAIT, waits for that alone: what becomes dirty after the first is nothing to the second.
+ *   SEEN     as above, but all is tried first. NULL: KERR_IO, if there are pages that can't be written
+ */
+void cache_ask(struct cache *cache, uint32_t first, uint32_t end);
+kerr_t cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen);
+
+/* As cache_write_back(), without waiting: what can be begun is begun. */
 void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end);
 
 /* What DEVICE has been given before is on its medium. KERR_OK, KERR_MUST_WAIT, KERR_IO. A flush that
  * was begun before the last write counts for nothing: TICKET, 0 at first, is the caller's. */
 kerr_t cache_flush(struct block_device *device, uint32_t *ticket);
+
+/* DEVICE can be flushed in the fault path from here on: nothing has to be taken from the heap for it. */
+kerr_t cache_know_device(struct block_device *device);
 
 /* DEVICE goes: no flush of it is under way, and what is known of it for flushes is forgotten. */
 void cache_forget_device(const struct block_device *device);

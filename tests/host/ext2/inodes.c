@@ -155,7 +155,7 @@ static enum kerr leave_one(struct mount *mount, bool *gone)
             continue;
         enum kerr error = KERR_OK;
         if ((inode->flags & INODE_DIRTY) && inode->status.links > 0)
-            AGAIN(error, inode->operations->flush(inode, FLUSH_STATUS));
+            AGAIN(error, inode->operations->flush(inode, FLUSH_STATUS, NULL));
         if (error == KERR_OK)
             inode->flags &= ~(uint32_t)INODE_DIRTY;
         if (error == KERR_OK)

@@ -71,6 +71,7 @@ static void read_all(struct inode *inode)
 
 static void write_some(struct inode *inode)
 {
+    struct flushing flushing = {0};
     enum kerr error;
     for (uint32_t i = 0; i < 4; i++) {
         frame_t frame;
@@ -79,13 +80,14 @@ static void write_some(struct inode *inode)
             ext2_page_written(inode, (uint64_t)i * 11 * PAGE_BYTES + 100);
     }
     AGAIN(error, ext2_resize(inode, 5000));
-    AGAIN(error, ext2_flush(inode, FLUSH_ALL));
+    AGAIN(error, ext2_flush(inode, FLUSH_ALL, &flushing));
 }
 
 static void try_names(struct inode *directory, struct name old, struct inode *inode)
 {
     static const struct name new = {"a new name", 10}, other = {"another", 7};
     const struct inode_wish wish = {.mode = S_IFREG | 0600};
+    struct flushing flushing = {0};
     struct inode *made;
     enum kerr error;
     AGAIN(error, ext2_lookup(directory, new, &made));
@@ -94,7 +96,7 @@ static void try_names(struct inode *directory, struct name old, struct inode *in
     if (error != KERR_OK)
         return;
     inode_set_parent(made, directory);
-    AGAIN(error, ext2_flush(made, FLUSH_ALL));
+    AGAIN(error, ext2_flush(made, FLUSH_ALL, &flushing));
     bool is_other = made != inode && !inode_is_directory(made);
     if (is_other && !inode_is_directory(inode))
         AGAIN(error, ext2_rename(directory, new, made, directory, old, inode));

@@ -91,6 +91,7 @@ enum disk_state judge_image(const uint8_t *image, uint64_t bytes, uint32_t cut, 
 {
     uint8_t *repaired = malloc(bytes);
     memcpy(repaired, image, bytes);
+    disk_store("cut", image, bytes); /* to look at, if it stays (KEEP) */
     enum disk_state found = disk_repair(repaired, bytes, may_ask);
     world_begin(repaired, bytes);
     if (tree_mount_it(MOUNT_READ_ONLY) != KERR_OK)

@@ -158,7 +158,7 @@ void test_replay(const struct arguments *arguments)
 {
     uint64_t bytes, log_bytes;
     uint8_t *image = disk_load_path(arguments->image, &bytes), *before = malloc(bytes);
-    const uint8_t *log = disk_load_path(arguments->log, &log_bytes);
+    uint8_t *log = disk_load_path(arguments->log, &log_bytes);
     memcpy(before, image, bytes);
     read_log(log, log_bytes, arguments->block_bytes);
     uint32_t step = piece_count / arguments->operations + 1;
@@ -172,4 +172,8 @@ void test_replay(const struct arguments *arguments)
     disk_check(image, bytes);
     (void)cut_in_disorder(before, bytes, arguments->rounds);
     tree_end();
+    free(pieces);
+    free(image);
+    free(before);
+    free(log);
 }

@@ -162,7 +162,7 @@ static void set_clean(struct page *page)
 {
     if (page->word & PAGE_DIRTY)
         cache_of(page)->dirty_pages--;
-    page->word &= ~(uint32_t)(PAGE_DIRTY | PAGE_FAILED);
+    page->word &= ~(uint32_t)(PAGE_DIRTY | PAGE_FAILED | PAGE_ASKED);
 }
 
 void object_get(struct object *object)
@@ -265,7 +265,7 @@ static void carry_out(const struct request *request)
             page->word |= PAGE_FAILED;
         return;
     }
-    page->word &= ~(uint32_t)PAGE_WRITING;
+    page->word &= ~(uint32_t)(PAGE_WRITING | PAGE_ASKED_OUT);
     if (is_right)
         return;
     request->cache->write_errors++;
@@ -418,23 +418,26 @@ static enum kerr begin_write(struct cache *cache, struct page *page)
     enum kerr error = cache->operations->locate(cache, page->page, &place);
     if (error != KERR_OK)
         return error;
+    page->word |= PAGE_WRITING | (page->word & PAGE_ASKED ? PAGE_ASKED_OUT : 0u);
     set_clean(page);
-    page->word |= PAGE_WRITING;
     request((struct request){.cache = cache, .page = page->page, .is_write = true, .place = place});
     (void)is_done_at_once();
     return KERR_OK;
 }
 
-static enum kerr begin_pages(struct cache *cache, uint32_t first, uint32_t end)
+static enum kerr begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t state)
 {
     for (struct page *at = all.next_all; at != &all; at = at->next_all) {
         if (at->object != cache->object || at->page < first || at->page >= end ||
-            !(at->word & PAGE_DIRTY))
+            !(at->word & state))
             continue;
         enum kerr error = begin_write(cache, at);
         if (error == KERR_MUST_WAIT)
             return error;
-        cache->write_errors += error != KERR_OK;
+        if (error == KERR_OK)
+            continue;
+        cache->write_errors++;
+        at->word = (at->word & ~(uint32_t)PAGE_ASKED) | PAGE_FAILED;
     }
     return KERR_OK;
 }
@@ -445,7 +448,7 @@ enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, ui
         *seen = cache->write_errors;
         return KERR_IO;
     }
-    if (begin_pages(cache, first, end) != KERR_OK)
+    if (begin_pages(cache, first, end, PAGE_DIRTY) != KERR_OK)
         return KERR_MUST_WAIT;
     for (struct page *at = all.next_all; at != &all; at = at->next_all)
         if (at->object == cache->object && at->page >= first && at->page < end &&
@@ -457,9 +460,60 @@ enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, ui
     return KERR_IO;
 }
 
+static struct page *next_of(const struct cache *cache, uint32_t first, uint32_t end, uint32_t any)
+{
+    struct page *found = NULL;
+    for (struct page *at = all.next_all; at != &all; at = at->next_all)
+        if (at->object == cache->object && at->page >= first && at->page < end &&
+            (at->word & any) && (found == NULL || at->page < found->page))
+            found = at;
+    return found;
+}
+
+bool object_next_page(const struct object *object, uint32_t *page, uint32_t end, uint32_t any,
+                      uint32_t *word)
+{
+    const struct page *found = next_of(object->pager_data, *page, end, any);
+    if (found == NULL)
+        return false;
+    *page = found->page;
+    *word = found->word;
+    return true;
+}
+
+void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
+{
+    for (struct page *at = all.next_all; at != &all; at = at->next_all)
+        if (at->object == cache->object && at->page >= first && at->page < end)
+            at->word |= at->word & PAGE_DIRTY     ? PAGE_ASKED
+                        : at->word & PAGE_WRITING ? PAGE_ASKED_OUT
+                                                  : 0u;
+}
+
+enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
+{
+    if (begin_pages(cache, first, end, PAGE_ASKED) != KERR_OK ||
+        next_of(cache, first, end, PAGE_ASKED | PAGE_ASKED_OUT) != NULL)
+        return KERR_MUST_WAIT;
+    if (seen == NULL) {
+        const struct page *failed = next_of(cache, first, end, PAGE_FAILED);
+        return failed != NULL && (failed->word & PAGE_DIRTY) ? KERR_IO : KERR_OK;
+    }
+    if (cache->write_errors == *seen)
+        return KERR_OK;
+    *seen = cache->write_errors;
+    return KERR_IO;
+}
+
 void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
 {
-    (void)!begin_pages(cache, first, end);
+    (void)!begin_pages(cache, first, end, PAGE_DIRTY);
+}
+
+enum kerr cache_know_device(struct block_device *device)
+{
+    (void)device;
+    return KERR_OK;
 }
 
 enum kerr cache_flush(struct block_device *device, uint32_t *ticket)

@@ -348,11 +348,12 @@ enum kerr tree_resize(struct node *node, uint64_t length)
 
 enum kerr tree_flush(struct node *node, enum inode_flush what)
 {
+    struct flushing flushing = {0};
     struct inode *inode;
     enum kerr error = tree_inode(node, &inode);
     if (error != KERR_OK)
         return error;
-    AGAIN(error, ext2_flush(inode, what));
+    AGAIN(error, ext2_flush(inode, what, &flushing));
     (void)was_done(error, "flush");
     inode_put(inode);
     return error;
@@ -360,17 +361,10 @@ enum kerr tree_flush(struct node *node, enum inode_flush what)
 
 enum kerr tree_sync(void)
 {
-    enum kerr error = KERR_OK;
+    struct flushing flushing = {0};
+    enum kerr error;
     inode_evict_doomed();
-    for (struct inode *inode = inode_next(NULL); inode != NULL && error == KERR_OK;
-         inode = inode_next(inode))
-        if (inode->flags & INODE_DIRTY) {
-            AGAIN(error, ext2_flush(inode, FLUSH_STATUS));
-            if (error == KERR_OK)
-                inode->flags &= ~(uint32_t)INODE_DIRTY;
-        }
-    if (error == KERR_OK)
-        AGAIN(error, ext2_sync(&tree_mount));
+    AGAIN(error, ext2_sync(&tree_mount, &flushing));
     (void)was_done(error, "sync");
     return error;
 }
