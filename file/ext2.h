@@ -173,6 +173,7 @@ struct ext2 {
     bool is_asked;     /* what released it has been asked for (cache_ask()); */
     bool is_committed; /* and is on the disk: it is being freed */
     uint32_t commit_ticket;
+    uint32_t syncs;       /* that were begun */
     uint32_t births;      /* names that were given to new inodes */
     struct list removals; /* struct ext2_inode: directories that lost entries */
 };
@@ -214,7 +215,6 @@ struct ext2_inode {
     uint32_t meta_first,
         meta_end; /* its indirect blocks that changed lie in between; and records of what
                                         got a name in it */
-    uint32_t seen, seen_meta, seen_commit; /* of errors, by who does not tell them */
     /* Its record is to be put only when that page of that directory is on the disk. */
     struct ext2_inode *waits_for;
     uint32_t waits_for_page, waits_ticket; /* for cache_flush() */
@@ -223,6 +223,7 @@ struct ext2_inode {
     struct ext2_inode *named_in;
     struct list fresh_link;
     uint32_t birth;
+    uint32_t failed_in; /* the last sync that could not write it */
     /* Of a directory: */
     struct list waiting; /* those whose waits_for it is */
     struct list fresh;   /* those named in it that have no record yet, by `birth` */

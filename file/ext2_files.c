@@ -298,15 +298,14 @@ static enum kerr pages_out(struct ext2_inode *inode)
 {
     if (!inode->has_cache)
         return KERR_OK;
-    return cache_write_back(&inode->cache, 0, inode->cache.object->pages, &inode->seen);
+    return cache_write_back(&inode->cache, 0, inode->cache.object->pages);
 }
 
 static enum kerr meta_out(struct ext2_inode *inode)
 {
     if (inode->meta_end == 0)
         return KERR_OK;
-    enum kerr error = cache_write_back(&ext2_of(inode)->meta, inode->meta_first, inode->meta_end,
-                                       &inode->seen_meta);
+    enum kerr error = cache_write_back(&ext2_of(inode)->meta, inode->meta_first, inode->meta_end);
     if (error == KERR_OK)
         inode->meta_first = inode->meta_end = 0;
     return error;

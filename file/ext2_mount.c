@@ -30,16 +30,23 @@ static bool goes_by(enum kerr error)
     return error == KERR_MUST_WAIT || error == KERR_NO_MEMORY || error == KERR_AGAIN;
 }
 
-/* An inode that can't be written keeps the others from nothing. KERR_MUST_WAIT; or all were tried. */
+/*
+ * An inode that can't be written keeps the others from nothing, and is tried once by a sync. (The ticket is its
+ * number until it is wanted for the device.) KERR_MUST_WAIT; or all were tried.
+ */
 static enum kerr inodes_out(const struct ext2 *fs, struct flushing *flushing)
 {
     enum kerr error = KERR_OK;
     for (struct inode *inode = inode_next(NULL); inode != NULL && !goes_by(error);
          inode = inode_next(inode)) {
-        if (inode->mount != fs->mount)
+        struct ext2_inode *file = ext2_inode_of(inode);
+        if (inode->mount != fs->mount || (int32_t)(file->failed_in - flushing->ticket) >= 0)
             continue;
-        error = ext2_asked_out(ext2_inode_of(inode), NULL);
-        flushing->has_failed |= error != KERR_OK && !goes_by(error);
+        error = ext2_asked_out(file, NULL);
+        if (error == KERR_OK || goes_by(error))
+            continue;
+        flushing->has_failed = true;
+        file->failed_in = fs->syncs;
     }
     return goes_by(error) ? error : KERR_OK;
 }
@@ -67,11 +74,15 @@ enum kerr ext2_sync(struct mount *mount, struct flushing *flushing)
         return KERR_OK;
     if (flushing->step == STEP_ASK) {
         ask_pages(fs);
+        flushing->ticket = ++fs->syncs;
         flushing->step++;
     }
     if (flushing->step == STEP_INODES) {
         error = inodes_out(fs, flushing);
-        flushing->step += error == KERR_OK;
+        if (error != KERR_OK)
+            return error;
+        flushing->ticket = 0;
+        flushing->step++;
     }
     if (flushing->step == STEP_COMMIT) {
         error = meta_out(fs, flushing);

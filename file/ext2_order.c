@@ -31,15 +31,9 @@ bool ext2_is_on_disk(const struct cache *cache, uint32_t page)
     return (object_page_word(cache->object, page) & (PAGE_DIRTY | PAGE_WRITING)) == 0;
 }
 
-/* What could not be written is tried again, and told each time. */
 enum kerr ext2_page_out(struct cache *cache, uint32_t page)
 {
-    uint32_t word = object_page_word(cache->object, page), seen = cache->write_errors;
-    if ((word & (PAGE_DIRTY | PAGE_WRITING)) == 0)
-        return KERR_OK;
-    enum kerr error = cache_write_back(cache, page, page + 1, &seen);
-    return error == KERR_MUST_WAIT && (word & PAGE_FAILED) && !(word & PAGE_WRITING) ? KERR_IO
-                                                                                     : error;
+    return ext2_is_on_disk(cache, page) ? KERR_OK : cache_write_back(cache, page, page + 1);
 }
 
 /* ---- pages that are held back ---- */
@@ -296,7 +290,7 @@ static enum kerr removals_out(struct ext2 *fs)
     while (error == KERR_OK && !list_is_empty(&fs->removals)) {
         struct ext2_inode *directory = next_removal(fs, &fs->removals);
         struct cache *cache = &directory->cache;
-        error = cache_write_back(cache, 0, cache->object->pages, &directory->seen_commit);
+        error = cache_write_back(cache, 0, cache->object->pages);
         if (error == KERR_OK)
             error = ext2_holds_end_all(directory);
         if (error == KERR_OK)
@@ -346,6 +340,7 @@ static enum kerr commit_step(struct ext2 *fs)
         }
         if (error == KERR_OK)
             error = cache_write_asked(&fs->meta, 0, fs->meta.object->pages, NULL);
+        fs->is_asked = fs->is_asked && (error == KERR_OK || error == KERR_MUST_WAIT);
         if (error == KERR_OK)
             error = cache_flush(fs->device, &fs->commit_ticket);
         fs->is_committed = error == KERR_OK;

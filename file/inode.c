@@ -190,10 +190,30 @@ enum kerr inode_leave(struct inode *inode)
     return error == KERR_OK ? inode->operations->evict(inode) : error;
 }
 
+static struct inode *find_doomed(const struct mount *mount)
+{
+    for (struct list *link = doomed.next; link != &doomed; link = link->next) {
+        struct inode *inode = container_of(link, struct inode, unused);
+        if (inode->mount == mount)
+            return inode;
+    }
+    return NULL;
+}
+
+/* What is doomed in MOUNT is gone, or can't go. Others may go with one that does. */
+static enum kerr leave_doomed(const struct mount *mount)
+{
+    enum kerr error = KERR_OK;
+    struct inode *inode;
+    while ((error == KERR_OK || error == KERR_AGAIN) && (inode = find_doomed(mount)) != NULL)
+        error = is_shown(inode) ? KERR_BUSY : inode->operations->evict(inode);
+    return error;
+}
+
 /* Parents come behind their children, as they have no users before. */
 enum kerr inode_leave_all(const struct mount *mount)
 {
-    enum kerr error = KERR_OK;
+    enum kerr error = leave_doomed(mount);
     struct list *next;
     for (struct list *link = unused.next; link != &unused && error == KERR_OK; link = next) {
         struct inode *inode = container_of(link, struct inode, unused);

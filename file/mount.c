@@ -81,7 +81,6 @@ static bool is_busy(const struct mount *mount)
 
 enum kerr mount_remove(struct mount *mount)
 {
-    inode_evict_doomed();
     if (mount == mount_root || mount == mount_nowhere || is_busy(mount))
         return KERR_BUSY;
     enum kerr error = inode_leave_all(mount);

@@ -71,10 +71,14 @@ static void end(struct mount *mount)
     do
         error = mount_remove(mount);
     while (file_polls(error));
-    if (error == KERR_BUSY)
+    if (error != KERR_OK) { /* it stays: so much of it as can be written */
+        bool is_busy = error == KERR_BUSY;
+        enum kerr synced;
         do
-            error = mount_sync(mount, &flushing);
-        while (file_polls(error));
+            synced = mount_sync(mount, &flushing);
+        while (file_polls(synced));
+        error = is_busy || synced != KERR_OK ? synced : error;
+    }
     if (error != KERR_OK)
         printk("%s: can't be written to the end: %s\n", source, kerr_text(error));
 }

@@ -112,24 +112,28 @@ static struct window around(uint32_t page)
     return (struct window){first, first + AROUND_PAGES};
 }
 
-/* PAGE is read, and what else lies in WINDOW: others' errors come later, to whom they concern. */
+/*
+ * PAGE is read, and what else lies in WINDOW: others' errors come later, to whom they concern. What is
+ * known of PAGE's own place comes first: an error of that is told once, and must not go to a neighbour.
+ */
 static enum kerr begin_read(struct cache *cache, uint32_t page, struct window window)
 {
     struct run run = {.cache = cache, .operation = BLOCK_READ};
+    struct cache_place place;
     uint32_t pages = cache->object->pages;
-    enum kerr error = KERR_OK;
+    enum kerr error = cache->operations->locate(cache, page, &place), begun = KERR_OK;
+    if (error != KERR_OK)
+        return error;
     if (window.end > pages)
         window.end = pages;
-    for (uint32_t next = window.first; next < window.end && error == KERR_OK; next++)
+    for (uint32_t next = window.first; next < window.end && begun == KERR_OK; next++)
         if (object_page_word(cache->object, next) == 0) {
-            error = begin_fill(&run, next);
-            store_counts.pages_ahead += error == KERR_OK && next != page;
+            begun = begin_fill(&run, next);
+            store_counts.pages_ahead += begun == KERR_OK && next != page;
         }
-    /* The first of the window may have been what failed. */
-    if (error != KERR_OK && object_page_word(cache->object, page) == 0)
+    /* One before it may have been what failed. */
+    if (object_page_word(cache->object, page) == 0)
         error = begin_fill(&run, page);
-    else
-        error = KERR_OK;
     run_submit(&run);
     return error;
 }
@@ -322,12 +326,25 @@ static void drop_dirt(struct cache *cache, uint32_t first, uint32_t end)
         cache_mark_clean(cache, first);
 }
 
+/* What is dirty is tried once, and an error told: whoever asks again begins anew. */
+static enum kerr keep_dirt(struct cache *cache)
+{
+    enum kerr error = KERR_OK;
+    while (error == KERR_OK && cache->dirty_pages > 0) {
+        if (!cache->is_settling)
+            cache_ask(cache, 0, cache->object->pages);
+        error = cache_write_asked(cache, 0, cache->object->pages, NULL);
+        cache->is_settling = error == KERR_MUST_WAIT;
+    }
+    return error;
+}
+
 enum kerr cache_settle(struct cache *cache, enum cache_end how)
 {
-    uint32_t pages = cache->object->pages, seen = cache->write_errors;
-    enum kerr error = how == CACHE_DROP || cache->dirty_pages == 0
-                          ? wait_for_busy(cache, 0, pages)
-                          : cache_write_back(cache, 0, pages, &seen);
+    uint32_t pages = cache->object->pages;
+    enum kerr error = how == CACHE_KEEP ? keep_dirt(cache) : KERR_OK;
+    if (error == KERR_OK)
+        error = wait_for_busy(cache, 0, pages);
     if (error == KERR_OK && how == CACHE_DROP)
         drop_dirt(cache, 0, pages);
     return error;

@@ -72,21 +72,37 @@ void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
     (void)begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY);
 }
 
-enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
+/* Some page of [FIRST, END) is dirty since it could not be written. */
+static bool some_failed(const struct cache *cache, uint32_t first, uint32_t end)
+{
+    uint32_t word;
+    for (;
+         cache->dirty_pages > 0 && object_next_page(cache->object, &first, end, PAGE_FAILED, &word);
+         first++)
+        if (word & PAGE_DIRTY)
+            return true;
+    return false;
+}
+
+/* An error of these pages that nobody was told: who asks for it is. */
+static bool tell_error(struct cache *cache, uint32_t first, uint32_t end)
+{
+    if (cache->write_errors == cache->errors_told || !some_failed(cache, first, end))
+        return false;
+    cache->errors_told = cache->write_errors;
+    return true;
+}
+
+enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end)
 {
     uint32_t word, page = first;
-    if (cache->write_errors != *seen) {
-        *seen = cache->write_errors;
+    if (tell_error(cache, first, end))
         return KERR_IO;
-    }
     if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY))
         return KERR_MUST_WAIT;
     if (object_next_page(cache->object, &page, end, PAGE_WRITING, &word))
         return request_wait(cache, page);
-    if (cache->write_errors == *seen)
-        return KERR_OK;
-    *seen = cache->write_errors;
-    return KERR_IO;
+    return tell_error(cache, first, end) ? KERR_IO : KERR_OK;
 }
 
 /* ---- what was asked for ---- */
@@ -102,18 +118,6 @@ void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
                            word & PAGE_DIRTY ? PAGE_ASKED : PAGE_ASKED_OUT);
 }
 
-/* Some page of [FIRST, END) is dirty since it could not be written. */
-static bool some_failed(const struct cache *cache, uint32_t first, uint32_t end)
-{
-    uint32_t word;
-    for (;
-         cache->dirty_pages > 0 && object_next_page(cache->object, &first, end, PAGE_FAILED, &word);
-         first++)
-        if (word & PAGE_DIRTY)
-            return true;
-    return false;
-}
-
 enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
 {
     uint32_t word, page = first;
@@ -122,8 +126,12 @@ enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, u
     if (cache->busy_pages > 0 &&
         object_next_page(cache->object, &page, end, PAGE_ASKED | PAGE_ASKED_OUT, &word))
         return request_wait(cache, page);
-    if (seen == NULL)
-        return some_failed(cache, first, end) ? KERR_IO : KERR_OK;
+    if (seen == NULL) {
+        if (!some_failed(cache, first, end))
+            return KERR_OK;
+        cache->errors_told = cache->write_errors;
+        return KERR_IO;
+    }
     if (cache->write_errors == *seen)
         return KERR_OK;
     *seen = cache->write_errors;

@@ -303,7 +303,7 @@ kerr_t inode_flush_status(struct inode *inode);
 /* Evict INODE. KERR_BUSY: somebody uses it, or shows it; else as flush() and evict(). */
 kerr_t inode_leave(struct inode *inode);
 
-/* Evict all unused ones of MOUNT. As inode_leave(), for one of them. */
+/* Evict all unused ones of MOUNT, with links or without. As inode_leave(), for one of them. */
 kerr_t inode_leave_all(const struct mount *mount);
 
 /* Evict up to COUNT unused inodes, the oldest first, of file systems that find them again: for a

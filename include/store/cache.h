@@ -67,7 +67,9 @@ struct cache {
     uint32_t dirty_since;   /* seconds since boot: of the first page that is dirty */
     uint32_t dirty_pages;   /* pages that have DIRTY, and */
     uint32_t busy_pages;    /* WRITING or FILLING */
-    uint32_t write_errors;  /* pages that could not be written, since it began */
+    uint32_t write_errors;  /* pages that could not be written, since it began; */
+    uint32_t errors_told;   /* and of how many a file system has heard */
+    bool is_settling;       /* what is dirty has been asked for (cache_settle()) */
     uint32_t hand;          /* where reclaim goes on */
     uint32_t ahead_page;    /* behind what was read last: who asks for it reads on, */
     uint32_t ahead_pages;   /* and so many were read at once */
@@ -122,16 +124,17 @@ kerr_t cache_write(struct cache *cache, uint64_t offset, const void *from, uint3
 /*
  * The dirty pages of [FIRST, END) go to the device.
  *   returns KERR_OK: none of them was dirty or under way; KERR_MUST_WAIT: they are under way, ask
- *   again; KERR_IO: since CACHE's `write_errors` was *SEEN (which is what it is then), pages could
- *   not be written: they stay dirty, and are tried again with the next call
+ *   again; KERR_IO: some of them could not be written, and nobody was told (by this function or the next):
+ *   they stay dirty, and are tried again with the next call
  */
-kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen);
+kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t end);
 
 /*
  * The same for who must come to an end, though others write meanwhile. cache_ask(): what is dirty or
  * under way now, of the pages [FIRST, END), is asked for. cache_write_asked(), called until it does not answer
  * KERR_MUST_WAIT, waits for that alone: what becomes dirty after the first is nothing to the second.
- *   SEEN     as above, but all is tried first. NULL: KERR_IO, if there are pages that can't be written
+ *   SEEN     KERR_IO if CACHE's `write_errors` is not *SEEN, which is what it is then. NULL: if there are
+ *            pages that can't be written
  */
 void cache_ask(struct cache *cache, uint32_t first, uint32_t end);
 kerr_t cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen);

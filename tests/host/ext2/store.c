@@ -442,24 +442,6 @@ static enum kerr begin_pages(struct cache *cache, uint32_t first, uint32_t end, 
     return KERR_OK;
 }
 
-enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
-{
-    if (cache->write_errors != *seen) {
-        *seen = cache->write_errors;
-        return KERR_IO;
-    }
-    if (begin_pages(cache, first, end, PAGE_DIRTY) != KERR_OK)
-        return KERR_MUST_WAIT;
-    for (struct page *at = all.next_all; at != &all; at = at->next_all)
-        if (at->object == cache->object && at->page >= first && at->page < end &&
-            (at->word & PAGE_WRITING))
-            return KERR_MUST_WAIT;
-    if (cache->write_errors == *seen)
-        return KERR_OK;
-    *seen = cache->write_errors;
-    return KERR_IO;
-}
-
 static struct page *next_of(const struct cache *cache, uint32_t first, uint32_t end, uint32_t any)
 {
     struct page *found = NULL;
@@ -468,6 +450,33 @@ static struct page *next_of(const struct cache *cache, uint32_t first, uint32_t 
             (at->word & any) && (found == NULL || at->page < found->page))
             found = at;
     return found;
+}
+
+static bool some_failed(const struct cache *cache, uint32_t first, uint32_t end)
+{
+    const struct page *failed = next_of(cache, first, end, PAGE_FAILED);
+    return failed != NULL && (failed->word & PAGE_DIRTY);
+}
+
+static bool tell_error(struct cache *cache, uint32_t first, uint32_t end)
+{
+    if (cache->write_errors == cache->errors_told || !some_failed(cache, first, end))
+        return false;
+    cache->errors_told = cache->write_errors;
+    return true;
+}
+
+enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end)
+{
+    if (tell_error(cache, first, end))
+        return KERR_IO;
+    if (begin_pages(cache, first, end, PAGE_DIRTY) != KERR_OK)
+        return KERR_MUST_WAIT;
+    for (struct page *at = all.next_all; at != &all; at = at->next_all)
+        if (at->object == cache->object && at->page >= first && at->page < end &&
+            (at->word & PAGE_WRITING))
+            return KERR_MUST_WAIT;
+    return tell_error(cache, first, end) ? KERR_IO : KERR_OK;
 }
 
 bool object_next_page(const struct object *object, uint32_t *page, uint32_t end, uint32_t any,
@@ -496,8 +505,10 @@ enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, u
         next_of(cache, first, end, PAGE_ASKED | PAGE_ASKED_OUT) != NULL)
         return KERR_MUST_WAIT;
     if (seen == NULL) {
-        const struct page *failed = next_of(cache, first, end, PAGE_FAILED);
-        return failed != NULL && (failed->word & PAGE_DIRTY) ? KERR_IO : KERR_OK;
+        if (!some_failed(cache, first, end))
+            return KERR_OK;
+        cache->errors_told = cache->write_errors;
+        return KERR_IO;
     }
     if (cache->write_errors == *seen)
         return KERR_OK;
@@ -616,10 +627,15 @@ static void drop_dirt(struct cache *cache, uint32_t first)
 
 enum kerr cache_settle(struct cache *cache, enum cache_end how)
 {
-    uint32_t seen = cache->write_errors;
-    enum kerr error = how == CACHE_DROP || cache->dirty_pages == 0
-                          ? wait_for_busy(cache, 0)
-                          : cache_write_back(cache, 0, cache->object->pages, &seen);
+    enum kerr error = KERR_OK;
+    while (how == CACHE_KEEP && error == KERR_OK && cache->dirty_pages > 0) {
+        if (!cache->is_settling)
+            cache_ask(cache, 0, cache->object->pages);
+        error = cache_write_asked(cache, 0, cache->object->pages, NULL);
+        cache->is_settling = error == KERR_MUST_WAIT;
+    }
+    if (error == KERR_OK)
+        error = wait_for_busy(cache, 0);
     if (error == KERR_OK && how == CACHE_DROP)
         drop_dirt(cache, 0);
     return error;
