@@ -291,6 +291,37 @@ TEST("cache", "a page written to while it is on its way: is dirty again, and goe
     file_end();
 }
 
+static enum kerr write_asked(void)
+{
+    return cache_write_asked(&file.cache, 0, FILE_PAGES, NULL);
+}
+
+TEST("cache", "what was asked for: is waited for; what is written to behind that is not")
+{
+    uint32_t word;
+    REQUIRE(file_begin());
+    EXPECT(read_word(40, &word) == KERR_OK && read_word(80, &word) == KERR_OK);
+    EXPECT_EQUAL(write_word(8, 1), KERR_OK);
+    disk.holds_back = true;
+    EXPECT_EQUAL(write_back(), KERR_MUST_WAIT);
+    EXPECT_EQUAL(write_word(9, 2), KERR_OK); /* dirty, and under way with what is older */
+    EXPECT_EQUAL(write_word(40, 3), KERR_OK);
+    cache_ask(&file.cache, 0, FILE_PAGES);
+    EXPECT_EQUAL(write_asked(), KERR_MUST_WAIT);
+    EXPECT_EQUAL(write_word(80, 5), KERR_OK);
+    work();
+    EXPECT_EQUAL(write_word(41, 4), KERR_OK);
+    EXPECT_EQUAL(write_asked(), KERR_MUST_WAIT); /* once more, for the word in block 9 */
+    EXPECT_EQUAL(write_word(8, 6), KERR_OK);
+    work();
+    EXPECT_EQUAL(write_asked(), KERR_OK);
+    EXPECT_EQUAL(disk_word(file.block[9] * 1024u), 2);
+    EXPECT_EQUAL(disk_word(file.block[40] * 1024u), 3);
+    EXPECT_EQUAL(disk.writes, 3);
+    EXPECT_EQUAL(file.cache.dirty_pages, 3);
+    file_end();
+}
+
 TEST("cache", "a page that can't be written: stays dirty, is told once, and goes the next time")
 {
     uint32_t seen = 0, others_seen = 0;

@@ -31,26 +31,10 @@ power_cuts() { # SEED OPERATIONS BLOCK-BYTES CUTS DISORDERED [QEMU-ARGUMENTS...]
     rm -rf "$work"
 }
 
-cuts_build() {
-    make_quietly "$host/ext2/ext2" "$user_bin/power_cuts" build/droste-checked.elf
-}
-
-cuts_are_wanted() {
-    printf '%s\n' power-cuts-{1024,2048,4096}{,-pio} | grep -E -- "$queue_pattern" > /dev/null
-}
-
-# A short slice, for `make test`.
-cuts_checks() {
-    cuts_are_wanted || return 0
-    check_first build-cuts cuts_build
-    check power-cuts-1024 power_cuts 1 60 1024 50 40
-    check power-cuts-4096-pio power_cuts 2 60 4096 50 40 -M isapc
-}
-
 # All of them, with more seeds.
 cuts_long_checks() {
     local block seed
-    check_first build-cuts cuts_build
+    check_first build-store store_build
     for seed in 1 2 3 4 5 6; do
         for block in 1024 2048 4096; do
             check power-cuts-$block-seed-$seed power_cuts $seed 120 $block 100000 1500
