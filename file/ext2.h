@@ -172,9 +172,9 @@ struct ext2 {
     uint32_t released_blocks, released_inodes; /* of both */
     bool is_asked;     /* what released it has been asked for (cache_ask()); */
     bool is_committed; /* and is on the disk: it is being freed */
+    uint32_t commits;  /* that were begun */
     uint32_t commit_ticket;
-    uint32_t syncs;       /* that were begun */
-    uint32_t births;      /* names that were given to new inodes */
+    uint32_t births;      /* names that were given to new inodes, and syncs that were begun */
     struct list removals; /* struct ext2_inode: directories that lost entries */
 };
 
@@ -342,7 +342,11 @@ kerr_t ext2_release_prepare(struct ext2 *fs, uint32_t count);
 void ext2_release_block(struct ext2 *fs, uint32_t block);
 void ext2_release_inode(struct ext2 *fs, uint32_t number);
 
-/* What was released is free. KERR_OK: all of it; KERR_MUST_WAIT, KERR_IO. */
+/* What was released before commit number LAST was begun is free. KERR_MUST_WAIT, KERR_IO. */
+kerr_t ext2_commit_until(struct ext2 *fs, uint32_t last);
+
+/* The number of the commit that frees what is released now; and that one is done. */
+uint32_t ext2_commit_next(const struct ext2 *fs);
 kerr_t ext2_commit(struct ext2 *fs);
 
 /* ---- ext2_blocks.c ---- */

@@ -31,8 +31,9 @@ static bool goes_by(enum kerr error)
 }
 
 /*
- * An inode that can't be written keeps the others from nothing, and is tried once by a sync. (The ticket is its
- * number until it is wanted for the device.) KERR_MUST_WAIT; or all were tried.
+ * An inode that can't be written keeps the others from nothing, and is tried once by a sync; one that was made
+ * later is nothing to it. (The ticket is its number until it is wanted for else.) KERR_MUST_WAIT; or all were
+ * tried.
  */
 static enum kerr inodes_out(const struct ext2 *fs, struct flushing *flushing)
 {
@@ -40,13 +41,14 @@ static enum kerr inodes_out(const struct ext2 *fs, struct flushing *flushing)
     for (struct inode *inode = inode_next(NULL); inode != NULL && !goes_by(error);
          inode = inode_next(inode)) {
         struct ext2_inode *file = ext2_inode_of(inode);
-        if (inode->mount != fs->mount || (int32_t)(file->failed_in - flushing->ticket) >= 0)
+        if (inode->mount != fs->mount || (int32_t)(file->failed_in - flushing->ticket) >= 0 ||
+            (int32_t)(file->birth - flushing->ticket) > 0)
             continue;
         error = ext2_asked_out(file, NULL);
         if (error == KERR_OK || goes_by(error))
             continue;
         flushing->has_failed = true;
-        file->failed_in = fs->syncs;
+        file->failed_in = fs->births;
     }
     return goes_by(error) ? error : KERR_OK;
 }
@@ -54,7 +56,7 @@ static enum kerr inodes_out(const struct ext2 *fs, struct flushing *flushing)
 /* What was released and can't be freed yet stays so. */
 static enum kerr meta_out(struct ext2 *fs, struct flushing *flushing)
 {
-    enum kerr error = ext2_commit(fs);
+    enum kerr error = ext2_commit_until(fs, flushing->ticket);
     if (goes_by(error))
         return error;
     flushing->has_failed |= error != KERR_OK;
@@ -74,19 +76,22 @@ enum kerr ext2_sync(struct mount *mount, struct flushing *flushing)
         return KERR_OK;
     if (flushing->step == STEP_ASK) {
         ask_pages(fs);
-        flushing->ticket = ++fs->syncs;
+        flushing->ticket = ++fs->births;
         flushing->step++;
     }
     if (flushing->step == STEP_INODES) {
         error = inodes_out(fs, flushing);
         if (error != KERR_OK)
             return error;
-        flushing->ticket = 0;
+        flushing->ticket = ext2_commit_next(fs); /* now the number of that */
         flushing->step++;
     }
     if (flushing->step == STEP_COMMIT) {
         error = meta_out(fs, flushing);
-        flushing->step += error == KERR_OK;
+        if (error != KERR_OK)
+            return error;
+        flushing->ticket = 0;
+        flushing->step++;
     }
     if (flushing->step == STEP_META) {
         error = cache_write_asked(&fs->meta, 0, fs->meta.object->pages, NULL);

@@ -331,6 +331,7 @@ static enum kerr commit_step(struct ext2 *fs)
         fs->committing = fs->released;
         fs->released = empty;
         fs->is_asked = fs->is_committed = false;
+        fs->commits++;
     }
     if (!fs->is_committed) {
         error = fs->is_asked ? KERR_OK : removals_out(fs);
@@ -348,10 +349,21 @@ static enum kerr commit_step(struct ext2 *fs)
     return error == KERR_OK ? free_committed(fs) : error;
 }
 
-enum kerr ext2_commit(struct ext2 *fs)
+uint32_t ext2_commit_next(const struct ext2 *fs)
+{
+    return fs->commits + !is_empty(fs->released);
+}
+
+enum kerr ext2_commit_until(struct ext2 *fs, uint32_t last)
 {
     enum kerr error = KERR_OK;
-    while (error == KERR_OK && !(is_empty(fs->committing) && is_empty(fs->released)))
+    while (error == KERR_OK && ((int32_t)(last - fs->commits) > 0 ||
+                                (last == fs->commits && !is_empty(fs->committing))))
         error = commit_step(fs);
     return error;
+}
+
+enum kerr ext2_commit(struct ext2 *fs)
+{
+    return ext2_commit_until(fs, ext2_commit_next(fs));
 }
