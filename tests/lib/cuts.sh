@@ -35,7 +35,7 @@ power_cuts() { # SEED OPERATIONS BLOCK-BYTES CUTS DISORDERED [QEMU-ARGUMENTS...]
 cuts_long_checks() {
     local block seed
     check_first build-store store_build
-    for seed in 1 2 3 4 5 6; do
+    for seed in 1 2 3; do
         for block in 1024 2048 4096; do
             check power-cuts-$block-seed-$seed power_cuts $seed 120 $block 100000 1500
         done
