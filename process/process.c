@@ -2,7 +2,7 @@
 /*
  * Layer 8. Process records: creation, end, and the way from a pid to its record.
  *
- * The array is a promise; a page of it is real while one of its eight records is in use, and a
+ * The array is a promise; a page of it is real while one of its records is in use, and a
  * record is in use if its bit says so. Numbers are given round and round, so that a pid that has
  * just ended is not met again at once.
  */
@@ -20,15 +20,22 @@
 #include <process/timer.h>
 #include <process/user.h>
 
-enum { FIRST_PID = 1, RECORDS_PER_PAGE = PAGE_BYTES / PROCESS_RECORD_BYTES };
-_Static_assert(RECORDS_PER_PAGE == 8, "a byte of the bitmap is a page");
+/* (Where pointers are longer, in the host's tests, a record takes the room of two.) */
+enum {
+    FIRST_PID = 1,
+    RECORD_BYTES = sizeof(struct process) <= PROCESS_RECORD_BYTES ? PROCESS_RECORD_BYTES
+                                                                  : 2 * PROCESS_RECORD_BYTES,
+    RECORDS_PER_PAGE = PAGE_BYTES / RECORD_BYTES,
+};
+_Static_assert(sizeof(struct process) <= RECORD_BYTES && 32 % RECORDS_PER_PAGE == 0,
+               "some bits of a word of the bitmap are a page");
 
 static uint32_t in_use[PROCESS_RECORDS_COUNT / 32];
 static uint32_t count;
 
 static vaddr_t record_address(uint32_t pid)
 {
-    return VADDR(PROCESS_RECORDS_BASE + pid * PROCESS_RECORD_BYTES);
+    return VADDR(PROCESS_RECORDS_BASE + pid * RECORD_BYTES);
 }
 
 static struct process *record(uint32_t pid)
@@ -44,7 +51,8 @@ static bool is_in_use(uint32_t pid)
 /* No record in the page of PID's is in use. */
 static bool page_is_unused(uint32_t pid)
 {
-    return (in_use[pid / 32] >> (pid % 32 & ~7u) & 0xFF) == 0;
+    uint32_t first = pid % 32 / RECORDS_PER_PAGE * RECORDS_PER_PAGE;
+    return (in_use[pid / 32] >> first & ((1u << RECORDS_PER_PAGE) - 1)) == 0;
 }
 
 uint32_t process_count(void)
