@@ -13,17 +13,23 @@
 
 /* ---- length ---- */
 
-int32_t file_resize(struct process *self, struct inode *inode, uint64_t bytes)
+/* The call notes STEP while it is not done. */
+static int32_t resize(struct process *self, struct inode *inode, uint64_t bytes, uint32_t step)
 {
     if (inode->operations->resize == NULL)
         return -EPERM;
     enum kerr error = inode->operations->resize(inode, bytes);
     if (error == KERR_AGAIN)
-        return call_continue(self, PROGRESS_STEPS, 1);
+        return call_continue(self, PROGRESS_STEPS, step);
     if (error != KERR_OK)
         return file_failed(error);
     inode_touch(inode, TIME_MODIFIED | TIME_CHANGED);
     return 0;
+}
+
+int32_t file_resize(struct process *self, struct inode *inode, uint64_t bytes)
+{
+    return resize(self, inode, bytes, 1);
 }
 
 static int32_t refuse_length(struct process *self, const struct inode *inode, uint64_t bytes)
@@ -94,6 +100,7 @@ SYSTEM_CALL(194, ftruncate64)
 /* ---- room ---- */
 
 enum { FALLOC_FL_KEEP_SIZE = 1, FALLOC_KNOWN = 0x7F };
+enum allocation_step { ALLOCATION_RESERVES = 1, ALLOCATION_ENDS };
 
 /* The range has its room: the length follows. What was made behind an end that stays is given back. */
 static int32_t finish_allocation(struct process *self, struct inode *inode, uint64_t end,
@@ -102,7 +109,20 @@ static int32_t finish_allocation(struct process *self, struct inode *inode, uint
     uint64_t bytes = inode->status.bytes;
     if (!(mode & FALLOC_FL_KEEP_SIZE) && end > bytes)
         bytes = end;
-    return file_resize(self, inode, bytes);
+    return resize(self, inode, bytes, ALLOCATION_ENDS);
+}
+
+/* What lies in the range has its room, or gets it. 0, or what the call must return. */
+static int32_t reserve(struct process *self, struct inode *inode, uint64_t offset, uint64_t end)
+{
+    /* It would take again what is being given back. */
+    if (progress_of(self, PROGRESS_STEPS) == ALLOCATION_ENDS)
+        return 0;
+    enum kerr error = inode->operations->reserve(inode, (uint32_t)(offset >> PAGE_SHIFT),
+                                                 (uint32_t)((end - 1) >> PAGE_SHIFT));
+    if (error == KERR_AGAIN)
+        return call_continue(self, PROGRESS_STEPS, ALLOCATION_RESERVES);
+    return error == KERR_OK ? 0 : file_failed(error);
 }
 
 static int32_t allocate(struct process *self, struct inode *inode, uint64_t offset, uint64_t length,
@@ -116,13 +136,9 @@ static int32_t allocate(struct process *self, struct inode *inode, uint64_t offs
     if (offset >= end)
         return 0;
     int32_t result = refuse_length(self, inode, end);
-    if (result != 0)
-        return result;
-    enum kerr error = inode->operations->reserve(inode, (uint32_t)(offset >> PAGE_SHIFT),
-                                                 (uint32_t)((end - 1) >> PAGE_SHIFT));
-    if (error == KERR_AGAIN)
-        return call_continue(self, PROGRESS_STEPS, 1);
-    return error != KERR_OK ? file_failed(error) : finish_allocation(self, inode, end, mode);
+    if (result == 0)
+        result = reserve(self, inode, offset, end);
+    return result != 0 ? result : finish_allocation(self, inode, end, mode);
 }
 
 SYSTEM_CALL(324, fallocate)

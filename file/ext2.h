@@ -200,7 +200,7 @@ struct ext2_inode {
     uint8_t life;               /* enum ext2_life */
     bool has_cache;
     bool has_excess;    /* blocks behind the end of the file, perhaps; */
-    bool has_remains;   /* and what stands in them was cut off */
+    bool has_remains;   /* and what stands in them is not zeros: it was cut off, or never written */
     bool tail_is_clear; /* what its last page has behind its end is zeros */
     bool is_put_gone;   /* its record in the cache has no links already */
     uint8_t spare_suffix;
@@ -356,6 +356,8 @@ bool ext2_is_data(const struct ext2 *fs, uint32_t block);
 
 /* *BLOCK is free, GOAL or as near behind as can be; its bitmap can be written. KERR_NO_SPACE. */
 kerr_t ext2_block_find(struct ext2 *fs, uint32_t goal, uint32_t *block);
+/* The same of COUNT different ones. */
+kerr_t ext2_blocks_find(struct ext2 *fs, uint32_t goal, uint32_t count, uint32_t blocks[]);
 void ext2_block_take(struct ext2 *fs, uint32_t block);
 /* BLOCK, taken in this event, is free again. */
 void ext2_block_untake(struct ext2 *fs, uint32_t block);
@@ -376,8 +378,9 @@ kerr_t ext2_map(struct ext2_inode *inode, uint32_t index, uint32_t *block);
 /* The same; and a hole has COUNT blocks at least, from INDEX on. */
 kerr_t ext2_map_run(struct ext2_inode *inode, uint32_t index, uint32_t *block, uint32_t *count);
 
-/* Block INDEX of INODE is there from here on. In the fault path. */
-kerr_t ext2_map_new(struct ext2_inode *inode, uint32_t index);
+/* The COUNT blocks of INODE from INDEX on, all of one page, are there from here on; after an error those of
+ * them that were not there still are not. In the fault path. */
+kerr_t ext2_map_new(struct ext2_inode *inode, uint32_t index, uint32_t count);
 
 /* BLOCK, of metadata, changed: who flushes INODE wants it on the disk. */
 void ext2_note_meta(struct ext2_inode *inode, uint32_t block);

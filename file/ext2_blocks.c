@@ -101,21 +101,43 @@ static enum kerr find_anywhere(struct ext2 *fs, uint32_t goal, uint32_t *block)
     return KERR_OK;
 }
 
-enum kerr ext2_block_find(struct ext2 *fs, uint32_t goal, uint32_t *block)
+/* The same of COUNT different ones; *FOUND, if there are not so many. */
+static enum kerr find_several(struct ext2 *fs, uint32_t goal, uint32_t count, uint32_t blocks[],
+                              uint32_t *found)
 {
-    enum kerr error = ext2_begin_change(fs);
-    if (goal < fs->super.first_block || goal >= fs->super.blocks)
-        goal = fs->super.first_block;
-    if (error == KERR_OK)
+    enum kerr error = KERR_OK;
+    bool is_new = true;
+    for (*found = 0; *found < count && error == KERR_OK && is_new; *found += is_new) {
+        uint32_t *block = &blocks[*found];
+        if (goal < fs->super.first_block || goal >= fs->super.blocks)
+            goal = fs->super.first_block;
         error = find_anywhere(fs, goal, block);
-    if (error != KERR_OK || *block != 0)
+        /* Round and round: the first one comes again when there are no more. */
+        is_new = error == KERR_OK && *block != 0 && (*found == 0 || *block != blocks[0]);
+        goal = *block + 1;
+    }
+    return error;
+}
+
+enum kerr ext2_blocks_find(struct ext2 *fs, uint32_t goal, uint32_t count, uint32_t blocks[])
+{
+    uint32_t found = 0;
+    enum kerr error = ext2_begin_change(fs);
+    if (error == KERR_OK)
+        error = find_several(fs, goal, count, blocks, &found);
+    if (error != KERR_OK || found == count)
         return error;
     if (fs->released_blocks == 0)
         return KERR_NO_SPACE;
     error = ext2_commit(fs);
     if (error == KERR_OK)
-        error = find_anywhere(fs, goal, block);
-    return error == KERR_OK && *block == 0 ? KERR_NO_SPACE : error;
+        error = find_several(fs, goal, count, blocks, &found);
+    return error == KERR_OK && found < count ? KERR_NO_SPACE : error;
+}
+
+enum kerr ext2_block_find(struct ext2 *fs, uint32_t goal, uint32_t *block)
+{
+    return ext2_blocks_find(fs, goal, 1, block);
 }
 
 static void change(struct ext2 *fs, uint32_t block, bool take)

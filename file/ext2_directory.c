@@ -237,7 +237,7 @@ static enum kerr grow(struct ext2_inode *directory)
     if (error == KERR_OK)
         error = page_to_write(directory, page);
     if (error == KERR_OK)
-        error = ext2_map_new(directory, page);
+        error = ext2_map_new(directory, page, 1);
     if (error == KERR_OK)
         error = page_to_write(directory, page);
     if (error != KERR_OK)

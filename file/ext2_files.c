@@ -4,7 +4,8 @@
  *
  * A page that is written gets room for all of it: how far the file reaches is known afterwards. What
  * lies behind the end is given back before the record goes to the disk (has_excess). What a file that
- * became shorter had behind its end must go before it becomes longer again (has_remains).
+ * became shorter had behind its end must go before it becomes longer again (has_remains); so must room
+ * that was made for a page which was then not written, as what stands there is somebody else's.
  */
 #include "ext2.h"
 
@@ -60,14 +61,18 @@ static void clear_from(frame_t frame, uint32_t from)
     temp_unmap(TEMP_FRAME);
 }
 
-/* INODE may become longer: what is behind its end, in its last page, is zeros, and has its place. */
+/*
+ * INODE may become longer: what is behind its end, in its last page, is zeros, and has its place; so has
+ * what is dirty there, as nobody gives it one when it is written to again.
+ */
 static enum kerr prepare_tail(struct ext2_inode *inode)
 {
     uint64_t bytes = inode->inode.status.bytes;
     uint32_t page = (uint32_t)(bytes >> PAGE_SHIFT), in_page = (uint32_t)bytes % PAGE_BYTES;
+    bool is_clear = inode->tail_is_clear && inode->cache.object->references == 1, is_nothing;
     frame_t frame;
-    bool is_nothing;
-    if (in_page == 0 || (inode->tail_is_clear && inode->cache.object->references == 1))
+    if (in_page == 0 || (is_clear && (!has_small_blocks(inode) ||
+                                      !(object_page_word(inode->cache.object, page) & PAGE_DIRTY))))
         return KERR_OK;
     enum kerr error = is_hole(inode, page, &is_nothing);
     if (error != KERR_OK || is_nothing)
@@ -75,7 +80,8 @@ static enum kerr prepare_tail(struct ext2_inode *inode)
     error = whole_to_write(inode, page, &frame);
     if (error != KERR_OK)
         return error;
-    clear_from(frame, in_page);
+    if (!is_clear)
+        clear_from(frame, in_page);
     inode->tail_is_clear = true;
     return KERR_OK;
 }
@@ -96,16 +102,31 @@ static enum kerr cut_piece(struct ext2_inode *inode, uint32_t keep)
     return error;
 }
 
-static enum kerr cut_excess(struct ext2_inode *inode)
+/*
+ * One piece of what lies behind the end of INODE goes. KERR_AGAIN. Pages first: one that is dirty has its
+ * place, or nobody would give it one when it is written to.
+ */
+static enum kerr cut_excess_piece(struct ext2_inode *inode)
 {
+    uint64_t bytes = inode->inode.status.bytes;
     enum kerr error = KERR_OK;
     if (!inode->has_excess)
         return KERR_OK;
-    do
-        error = cut_piece(inode, ext2_blocks(ext2_of(inode), inode->inode.status.bytes));
-    while (error == KERR_AGAIN);
+    if (inode->cache.object->pages > ext2_pages(bytes))
+        error = cache_resize(&inode->cache, ext2_pages(bytes));
+    if (error == KERR_OK)
+        error = cut_piece(inode, ext2_blocks(ext2_of(inode), bytes));
     if (error == KERR_OK)
         inode->has_excess = inode->has_remains = false;
+    return error;
+}
+
+static enum kerr cut_excess(struct ext2_inode *inode)
+{
+    enum kerr error;
+    do
+        error = cut_excess_piece(inode);
+    while (error == KERR_AGAIN);
     return error;
 }
 
@@ -124,7 +145,6 @@ static enum kerr may_have(struct ext2_inode *inode, uint64_t bytes)
 static enum kerr page_to_write(struct ext2_inode *inode, uint32_t page, frame_t *frame)
 {
     uint64_t end = (uint64_t)(page + 1) << PAGE_SHIFT;
-    uint32_t before = inode->cache.object->pages;
     enum kerr error = may_have(inode, end);
     if (error == KERR_OK && end > inode->inode.status.bytes) {
         if (inode->has_remains)
@@ -132,6 +152,7 @@ static enum kerr page_to_write(struct ext2_inode *inode, uint32_t page, frame_t 
         if (error == KERR_OK)
             error = prepare_tail(inode);
     }
+    uint32_t before = inode->cache.object->pages;
     if (error == KERR_OK && page >= before)
         error = cache_resize(&inode->cache, page + 1);
     if (error != KERR_OK)
@@ -165,7 +186,8 @@ void ext2_page_written(struct inode *inode, uint64_t end)
     uint32_t pages = ext2_pages(inode->status.bytes);
     if (inode->object->pages > pages) {
         enum kerr error = cache_resize(&file->cache, pages);
-        (void)error; /* at the latest in evict() */
+        (void)error;                          /* at the latest in evict() */
+        file->has_remains = file->has_excess; /* it has room, and was not written */
     } else if (!has_small_blocks(file) && !file->has_remains) {
         file->has_excess = false;
     }
@@ -176,7 +198,8 @@ void ext2_page_written(struct inode *inode, uint64_t end)
 static enum kerr lengthen(struct ext2_inode *inode, uint64_t bytes)
 {
     enum kerr error = may_have(inode, bytes);
-    if (error == KERR_OK)
+    /* Room that was reserved stays. */
+    if (error == KERR_OK && inode->has_remains)
         error = cut_excess(inode);
     if (error == KERR_OK)
         error = prepare_tail(inode);
@@ -226,17 +249,11 @@ static enum kerr shorten(struct ext2_inode *inode, uint64_t bytes)
 enum kerr ext2_resize(struct inode *inode, uint64_t bytes)
 {
     struct ext2_inode *file = ext2_inode_of(inode);
-    const struct ext2 *fs = ext2_of(file);
     if (bytes > inode->status.bytes)
         return lengthen(file, bytes);
     if (bytes < inode->status.bytes)
         return shorten(file, bytes);
-    if (!file->has_excess)
-        return KERR_OK;
-    enum kerr error = cut_piece(file, ext2_blocks(fs, bytes));
-    if (error == KERR_OK)
-        file->has_excess = file->has_remains = false;
-    return error;
+    return cut_excess_piece(file);
 }
 
 enum kerr ext2_reserve(struct inode *inode, uint32_t first, uint32_t last)
@@ -549,8 +566,9 @@ static enum kerr end_file(struct ext2_inode *inode)
     }
     if (error == KERR_OK)
         error = settle(inode, CACHE_DROP);
-    if (error == KERR_OK)
-        error = release_attributes(inode);
+    if (error != KERR_OK)
+        return error; /* the disk still knows it */
+    error = release_attributes(inode);
     if (error == KERR_OK || error == KERR_IO)
         error = release_blocks(inode);
     if (error == KERR_OK)

@@ -203,42 +203,70 @@ static enum kerr make_prepared(struct ext2_inode *inode, uint32_t index, const s
     return KERR_OK;
 }
 
-static enum kerr make_data(struct ext2_inode *inode, uint32_t index, const struct way *way,
+/* What a page wants at once: all of it, or nothing has changed. */
+struct wanted {
+    uint32_t count, index[CACHE_PIECES_MAX], block[CACHE_PIECES_MAX];
+};
+
+/* Which of the COUNT blocks from INDEX on, that WAY leads to by BLOCK, are not there: *WANTED. */
+static enum kerr find_missing(struct ext2_inode *inode, uint32_t index, uint32_t count,
+                              struct way way, uint32_t block, struct wanted *wanted)
+{
+    uint32_t first = way.slot[way.levels], name;
+    enum kerr error = KERR_OK;
+    wanted->count = 0;
+    for (uint32_t i = 0; i < count && error == KERR_OK; i++) {
+        name = inode->block[(first + i) % EXT2_ROOTS];
+        if (way.levels > 0)
+            error = read_name(ext2_of(inode), block, first + i, &name);
+        if (error == KERR_OK)
+            error = check(inode, name);
+        if (error == KERR_OK && name == 0)
+            wanted->index[wanted->count++] = index + i;
+    }
+    return error;
+}
+
+/* The COUNT blocks from INDEX on, which one block of names or the record names, are there. */
+static enum kerr make_data(struct ext2_inode *inode, uint32_t index, uint32_t count, struct way way,
                            uint32_t block)
 {
     struct ext2 *fs = ext2_of(inode);
-    uint32_t new;
-    enum kerr error = name_to_write(inode, way->levels, block);
-    if (error == KERR_OK)
-        error = ext2_block_find(fs, goal_for(inode, index), &new);
-    if (error != KERR_OK)
+    struct wanted wanted;
+    uint32_t first = way.slot[way.levels];
+    enum kerr error = find_missing(inode, index, count, way, block, &wanted);
+    if (error != KERR_OK || wanted.count == 0)
         return error;
-    ext2_block_take(fs, new);
-    set_name(inode, way, way->levels, block, new);
-    inode->last_index = index;
-    inode->last_block = new;
-    count_block(inode, true);
-    return KERR_OK;
+    error = name_to_write(inode, way.levels, block);
+    if (error == KERR_OK)
+        error = ext2_blocks_find(fs, goal_for(inode, wanted.index[0]), wanted.count, wanted.block);
+    for (uint32_t i = 0; i < wanted.count && error == KERR_OK; i++) {
+        ext2_block_take(fs, wanted.block[i]);
+        way.slot[way.levels] = first + wanted.index[i] - index;
+        set_name(inode, &way, way.levels, block, wanted.block[i]);
+        inode->last_index = wanted.index[i];
+        inode->last_block = wanted.block[i];
+        count_block(inode, true);
+    }
+    return error;
 }
 
-enum kerr ext2_map_new(struct ext2_inode *inode, uint32_t index)
+enum kerr ext2_map_new(struct ext2_inode *inode, uint32_t index, uint32_t count)
 {
     struct way way;
     uint32_t block = 0, next;
+    bool is_entries = inode_is_directory(&inode->inode) && inode->life != EXT2_NEW;
     enum kerr error = find_way(ext2_of(inode), index, &way);
-    for (uint32_t level = 0; error == KERR_OK && level <= way.levels; level++) {
+    uint32_t prepared = is_entries && way.levels > 0 ? way.levels + 1 : way.levels;
+    for (uint32_t level = 0; error == KERR_OK && level < prepared; level++) {
         error = follow(inode, &way, level, &next);
-        if (error != KERR_OK)
-            return error;
-        bool is_entries = inode_is_directory(&inode->inode) && inode->life != EXT2_NEW && level > 0;
-        if (next == 0 && (level < way.levels || is_entries))
+        if (error == KERR_OK && next == 0)
             error = make_prepared(inode, index, &way, level, &block);
-        else if (next == 0)
-            error = make_data(inode, index, &way, block);
         else
             block = next;
     }
-    return error;
+    return error == KERR_OK && prepared == way.levels ? make_data(inode, index, count, way, block)
+                                                      : error;
 }
 
 enum kerr ext2_map_settle(struct ext2_inode *inode)
@@ -447,11 +475,13 @@ static enum kerr allocate(struct cache *cache, uint32_t page)
         inode->grows_to > inode->inode.status.bytes ? inode->grows_to : inode->inode.status.bytes;
     uint64_t index = (uint64_t)page * pieces;
     uint64_t blocks = (end + fs->block_bytes - 1) >> fs->block_shift;
-    enum kerr error = KERR_OK;
-    for (uint32_t i = 0; i < pieces && index + i < blocks && error == KERR_OK; i++)
-        error = ext2_map_new(inode, (uint32_t)(index + i));
-    return error;
+    if (index >= blocks)
+        return KERR_OK;
+    /* A page's blocks have their names in one place: there are 12 direct ones, then a power of two. */
+    uint64_t count = blocks - index < pieces ? blocks - index : pieces;
+    return ext2_map_new(inode, (uint32_t)index, (uint32_t)count);
 }
+_Static_assert(EXT2_DIRECT % CACHE_PIECES_MAX == 0, "no page has blocks on two ways");
 
 /* A page of a directory is one block. What it is held back for is written before it. */
 static enum kerr locate_entries(struct cache *cache, uint32_t page, struct cache_place *place)
@@ -475,7 +505,7 @@ static enum kerr allocate_entries(struct cache *cache, uint32_t page)
     struct ext2_inode *directory = ext2_of_cache(cache);
     if (page >= ext2_blocks(ext2_of(directory), directory->inode.status.bytes))
         return KERR_OK;
-    return ext2_map_new(directory, page);
+    return ext2_map_new(directory, page, 1);
 }
 
 const struct cache_operations ext2_file_cache = {
