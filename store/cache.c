@@ -138,6 +138,12 @@ static enum kerr begin_read(struct cache *cache, uint32_t page, struct window wi
     return error;
 }
 
+/* The page of WORD, which is FILLING or WRITING, is part of a request: others of it may have failed already. */
+static bool is_under_way(uint32_t word)
+{
+    return frame_record(&frame_pool, page_word_frame(word))->used_entries > 0;
+}
+
 /* What could not be read is told once, and tried again by who asks next. */
 static enum kerr forget_failed(struct cache *cache, uint32_t page)
 {
@@ -156,7 +162,7 @@ static enum kerr fill(struct cache *cache, uint32_t page, struct window window)
     uint32_t word = object_page_word(cache->object, page);
     if (!(word & PAGE_FILLING))
         return KERR_OK;
-    return word & PAGE_FAILED ? forget_failed(cache, page) : request_wait(cache, page);
+    return is_under_way(word) ? request_wait(cache, page) : forget_failed(cache, page);
 }
 
 static enum kerr bring(struct object *object, uint32_t page)
@@ -310,7 +316,7 @@ static enum kerr wait_for_busy(const struct cache *cache, uint32_t first, uint32
     uint32_t word;
     while (cache->busy_pages > 0 &&
            object_next_page(cache->object, &first, end, PAGE_FILLING | PAGE_WRITING, &word)) {
-        if (!(word & PAGE_FILLING) || !(word & PAGE_FAILED))
+        if (is_under_way(word))
             return request_wait(cache, first);
         first++; /* it failed, and nobody came to hear of it */
     }
