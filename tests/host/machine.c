@@ -532,19 +532,25 @@ static void deliver_from_host(uint32_t address, uint32_t error, greg_t *register
     note_progress(address, registers, walks);
 }
 
+bool machine_user_try(struct trap_frame *frame, vaddr_t address, enum access access)
+{
+    uint32_t page = address.v >> PAGE_SHIFT;
+    int error = cpu_access(page, access);
+    if (error < 0 && !(tlb[page].flags & TLB_USER))
+        error = ERROR_PRESENT | (access == ACCESS_WRITE ? ERROR_WRITE : 0);
+    if (error < 0)
+        return true;
+    deliver(address.v, (uint32_t)error | ERROR_USER, frame);
+    return false;
+}
+
 void machine_user_access(vaddr_t address, enum access access)
 {
     enum { USER_CODE_SELECTOR = 0x1B };
-    uint32_t page = address.v >> PAGE_SHIFT;
     for (uint32_t i = 0; i < RESOLVED_REPEATS_MAX; i++) {
         struct trap_frame frame = {.cs = USER_CODE_SELECTOR};
-        int error = cpu_access(page, access);
-        bool is_known = (tlb[page].flags & TLB_VALID) != 0;
-        if (error < 0 && !(tlb[page].flags & TLB_USER))
-            error = ERROR_PRESENT | (access == ACCESS_WRITE ? ERROR_WRITE : 0);
-        if (error < 0 && is_known)
+        if (machine_user_try(&frame, address, access))
             return;
-        deliver(address.v, (uint32_t)error | ERROR_USER, &frame);
     }
     panic("machine: the fault of user mode at %#x is resolved again and again", address.v);
 }

@@ -66,6 +66,12 @@ struct machine_walk machine_walk_from(frame_t directory, vaddr_t address);
  */
 void machine_user_access(vaddr_t address, enum access access);
 
+/*
+ * One try of a program that is in FRAME to touch ADDRESS. True: it went through, and the host can touch
+ * the page so until the kernel runs again. False: a page fault was delivered, and answered.
+ */
+bool machine_user_try(struct trap_frame *frame, vaddr_t address, enum access access);
+
 /* ---- the TLB ---- */
 
 /* Remember the translation of ADDRESS, if there is one, as a CPU may at any time. */

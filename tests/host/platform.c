@@ -141,18 +141,25 @@ trap_handler_t *trap_register(unsigned vector, trap_handler_t *handler)
     return former;
 }
 
-/* There are no processes. */
+/* Layer 8 registers itself, where it is linked. */
+static const struct trap_user_client *user_client;
+
+const struct trap_user_client *trap_set_user_client(const struct trap_user_client *client)
+{
+    const struct trap_user_client *former = user_client;
+    user_client = client;
+    return former;
+}
+
 bool trap_has_user_client(void)
 {
-    return false;
+    return user_client != NULL;
 }
 
 void trap_user_page_fault(struct trap_frame *frame, const struct page_fault *fault,
                           enum fault_result result)
 {
-    (void)frame;
-    (void)fault;
-    panic("a fault of a process that is not there ends with %u", result);
+    user_client->page_fault(frame, fault, result);
 }
 
 void double_fault_seal(const uint32_t *image_table)
