@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The same C on the host (docs/testing.md): the kernel's layers 1-6 over a model of the machine.
+# The same C on the host (docs/testing.md): the kernel's layers 1-6 over a model of the machine, and, for
+# `system`, all below the programs.
 #
 # Included by the Makefile, whose lists of sources it uses. Four builds of the same objects:
 #   asan    gcc, address and undefined-behaviour sanitizers     unit tests, random sequences
@@ -19,7 +20,11 @@ HOST_FILES := file/inode.c file/tmpfs.c file/tmpfs_names.c file/cpio.c file/init
 HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c %/disk_test.c, \
     $(call unit_tests,boot_info memmap string format options rbtree) \
     $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5) $(TESTS_6))
-HOST_OWN   := $(wildcard tests/host/*.c) tests/host/probe.S
+# Layers 7-10 as far as they are not about programs' files, and the parts of the machine that they want.
+HOST_UPPER := $(SRC_7) $(SRC_8) $(SRC_9) $(filter program/memory_%,$(SRC_10)) \
+    tests/host/system/arch.c tests/host/system/disk.c
+HOST_OWN   := $(wildcard tests/host/*.c) tests/host/probe.S tests/host/system/user_copy.S tests/host/ext2/disk.c \
+    $(filter-out $(HOST_UPPER),$(wildcard tests/host/system/*.c))
 HOST_MODEL := tests/host/ram.c tests/host/machine.c tests/host/machine_life.c tests/host/platform.c \
     tests/host/ports.c tests/host/probe.S
 
@@ -51,7 +56,7 @@ host_objects = $(2:%=$(HOST)/$(1)/%.o)
 # Static patterns, so that each kind of source has its own rule.
 # $(call host_rules,BUILD)
 define host_rules
-$(call host_objects,$(1),$(HOST_KERNEL) $(HOST_FILES)): $(HOST)/$(1)/%.o: % Makefile tests/host/host.mk
+$(call host_objects,$(1),$(sort $(HOST_KERNEL) $(HOST_FILES) $(HOST_UPPER))): $(HOST)/$(1)/%.o: % Makefile tests/host/host.mk
 	$$(call say,CC)
 	$$(Q)mkdir -p $$(@D) && $$(HOST_CC_$(1)) $$(HOST_CFLAGS) -ffreestanding -c $$< -o $$@
 	$$(Q)objcopy $$(HOST_RENAME) $$(if $$(filter kernel/string.c,$$<),$$(HOST_REDEFINE)) $$@
@@ -66,7 +71,7 @@ $(call host_objects,$(1),$(HOST_OWN)): $(HOST)/$(1)/%.o: % Makefile tests/host/h
 	$$(Q)mkdir -p $$(@D) && $$(HOST_CC_$(1)) $$(HOST_CFLAGS) -D_GNU_SOURCE -c $$< -o $$@
 endef
 
-# $(call host_program,BUILD,NAME,SOURCES,LIBRARIES)
+# $(call host_program,BUILD,NAME,SOURCES,LIBRARIES): SOURCES may be the kernel's as well
 define host_program
 $(HOST)/$(1)/$(2): $(call host_objects,$(1),$(HOST_KERNEL) $(HOST_MODEL) $(3)) tests/host/host.ld
 	$$(call say,LINK)
@@ -102,6 +107,9 @@ $(HOST)/ext2/ext2: $(call host_objects,ext2,$(HOST_EXT2))
 HOST_AUDIT      := tests/host/audit.c
 HOST_OPERATIONS := tests/host/operations.c tests/host/play.c tests/host/play_lose.c \
     tests/host/play_pager.c $(HOST_AUDIT)
+# The whole kernel below the programs, with programs of the test and a disk.
+HOST_SYSTEM     := tests/host/system/user_copy.S $(HOST_AUDIT) tests/host/ext2/disk.c \
+    $(filter-out $(HOST_UPPER),$(wildcard tests/host/system/*.c))
 HOST_FUZZERS    := fuzz_operations fuzz_boot_info fuzz_text fuzz_elf
 
 $(foreach b,asan cov,\
@@ -109,6 +117,7 @@ $(foreach b,asan cov,\
     $(eval $(call host_program,$(b),random,kernel/test.c tests/host/random.c $(HOST_OPERATIONS)))\
     $(eval $(call host_program,$(b),ata_test,tests/host/ata_model.c tests/host/ata_test.c))\
     $(eval $(call host_program,$(b),failures,tests/host/failures.c $(HOST_AUDIT))))
+$(eval $(call host_program,asan,system,$(HOST_UPPER) $(HOST_SYSTEM)))
 $(eval $(call host_program,asan,model_test,tests/host/model_test.c,-lcmocka))
 $(foreach b,asan cov,\
     $(eval $(call host_program,$(b),layers_test,tests/host/layers_test.c $(HOST_AUDIT),-lcmocka)))
@@ -122,19 +131,20 @@ $(foreach b,fuzz cov,$(eval $(call host_program,$(b),fuzz_cpio,$(HOST_FILES) tes
 .PHONY: host fuzz coverage host-programs host-coverage-programs
 
 #: make host           the same C on the host, over a model of the machine (a part of `make test`)
-#: make fuzz           the fuzzers alone, each for FUZZ_SECONDS=600
+#: make fuzz           the fuzzers alone, each for FUZZ_SECONDS=600; 10^6 operations on files
 #: make coverage       which lines of layers 1-6 the host's tests reach
 host: setup-test
 	$(Q)tests/host/run
 
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: setup-test
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) EXHAUSTIVE_PART=1 tests/host/run 'host-(fuzz|exhaustive)'
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) EXHAUSTIVE_PART=1 SYSTEM_ROUNDS=125 SYSTEM_STEP=1 \
+	    tests/host/run 'host-(fuzz|exhaustive|system)'
 
 coverage: setup-test
 	$(Q)tests/host/coverage
 
-host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures ata_test) \
+host-programs: $(addprefix $(HOST)/asan/,model_test layers_test self_tests random failures ata_test system) \
     $(HOST)/fast/exhaustive $(HOST)/ext2/ext2 \
     $(addprefix $(HOST)/fuzz/,$(HOST_FUZZERS) fuzz_ext2 fuzz_cpio)
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host test. What random operations have found, each again alone: `file: condition: expectation`.
+ */
+#include "operations.h"
+#include "programs.h"
+#include "tests.h"
+
+#include <file/open_file.h>
+#include <store/cache.h>
+#include <string.h>
+
+enum {
+    IMAGE_KIB = 2048,
+    MACHINE_MIB = 8,
+    PROT_READ_WRITE = 3,
+    MAP_SHARED = 1,
+    KEEP_SIZE = 1,
+    OLD = 0x91,
+    NEW = 0x5A,
+    NAME = 1000, /* of the texts */
+};
+
+static void begin(const struct arguments *arguments, const char *blocks)
+{
+    system_begin(arguments->seed, MACHINE_MIB, IMAGE_KIB, blocks);
+    expect(system_mount(), 0, "mount");
+}
+
+static uint32_t open_file(const char *path, uint32_t flags)
+{
+    int32_t number = call(CALL_OPEN, put_text(NAME, path), flags | O_LARGEFILE, 0644);
+    if (number < 0)
+        wrong("open of %s: %d", path, number);
+    return (uint32_t)number;
+}
+
+static void fill(uint32_t number, uint32_t offset, uint32_t bytes, uint8_t value)
+{
+    uint8_t data[PAGE_BYTES];
+    memset(data, value, sizeof(data));
+    program_store(BUFFER, data, bytes);
+    expect(call(CALL_PWRITE, number, BUFFER, bytes, offset, 0), (int32_t)bytes, "pwrite");
+}
+
+static void check(uint32_t number, uint32_t offset, uint32_t bytes, uint8_t value)
+{
+    uint8_t data[PAGE_BYTES];
+    expect(call(CALL_PREAD, number, BUFFER, bytes, offset, 0), (int32_t)bytes, "pread");
+    program_load(data, BUFFER, bytes);
+    for (uint32_t i = 0; i < bytes; i++)
+        if (data[i] != value)
+            wrong("byte %u is %02x, and not %02x", offset + i, data[i], value);
+}
+
+/* NUMBER is closed, and all of the ext2 comes from the disk again. */
+static void come_again(uint32_t number)
+{
+    expect(call(CALL_CLOSE, number), 0, "close");
+    expect(system_unmount(), 0, "umount");
+    expect(system_mount(), 0, "mount");
+}
+
+static void end(uint32_t number)
+{
+    expect(call(CALL_CLOSE, number), 0, "close");
+    expect(system_unmount(), 0, "umount");
+}
+
+/* fallocate: behind the end, then written to: the bytes are on the disk */
+static void room_behind_the_end(const struct arguments *arguments)
+{
+    begin(arguments, "-b 4096");
+    uint32_t number = open_file("/tmp/file", O_RDWR | O_CREAT);
+    expect(call(CALL_FALLOCATE, number, 0, 0, 0, 2 * PAGE_BYTES, 0), 0, "fallocate");
+    fill(number, 100, 50, NEW);
+    come_again(number);
+    number = open_file("/tmp/file", O_RDONLY);
+    check(number, 100, 50, NEW);
+    end(number);
+}
+
+/* fallocate: of what ends within a page, keeping the length: ends */
+static void room_of_a_part(const struct arguments *arguments)
+{
+    begin(arguments, "-b 1024");
+    uint32_t number = open_file("/tmp/file", O_RDWR | O_CREAT);
+    fill(number, 51000, 219, NEW);
+    expect(call(CALL_FALLOCATE, number, KEEP_SIZE, 0, 0, 60000, 0), 0, "fallocate");
+    end(number);
+}
+
+/* ftruncate: longer within a dirty page, then written to in memory: the bytes are on the disk */
+static void longer_in_a_page(const struct arguments *arguments)
+{
+    begin(arguments, "-b 1024");
+    uint32_t number = open_file("/tmp/file", O_RDWR | O_CREAT);
+    fill(number, 0, 1000, OLD);
+    expect(call(CALL_FSYNC, number), 0, "fsync");
+    expect(call(CALL_FTRUNCATE, number, 900, 0), 0, "ftruncate");
+    expect(call(CALL_FTRUNCATE, number, 3000, 0), 0, "ftruncate");
+    uint32_t at = (uint32_t)call(CALL_MMAP, 0, PAGE_BYTES, PROT_READ_WRITE, MAP_SHARED, number, 0);
+    const uint8_t byte = NEW;
+    program_store(at + 2500, &byte, 1);
+    expect(call(CALL_MUNMAP, at, PAGE_BYTES), 0, "munmap");
+    come_again(number);
+    number = open_file("/tmp/file", O_RDONLY);
+    check(number, 2500, 1, NEW);
+    check(number, 900, 1600, 0);
+    end(number);
+}
+
+/* pwrite: behind the end, out of a page that has to come first: the gap is zeros */
+static void write_that_waits(const struct arguments *arguments)
+{
+    begin(arguments, "-b 2048");
+    uint32_t number = open_file("/tmp/old", O_RDWR | O_CREAT), freed;
+    for (uint32_t page = 0; page < 300; page++)
+        fill(number, page * PAGE_BYTES, PAGE_BYTES, OLD);
+    expect(call(CALL_FSYNC, number), 0, "fsync");
+    expect(call(CALL_FTRUNCATE, number, 4 * PAGE_BYTES, 0), 0, "ftruncate");
+    expect(call(CALL_SYNC), 0, "sync");
+    uint32_t at = (uint32_t)call(CALL_MMAP, 0, PAGE_BYTES, PROT_READ_WRITE, MAP_SHARED, number, 2);
+    for (uint32_t i = 0; i < 4; i++) {
+        enum kerr ignored = store_reclaim(1000, &freed);
+        (void)ignored;
+    }
+    uint32_t other = open_file("/tmp/new", O_RDWR | O_CREAT);
+    expect(call(CALL_PWRITE, other, at, 100, PAGE_BYTES + 3000, 0), 100, "pwrite");
+    check(other, PAGE_BYTES, 3000, 0);
+    check(other, PAGE_BYTES + 3000, 100, OLD);
+    expect(call(CALL_MUNMAP, at, PAGE_BYTES), 0, "munmap");
+    expect(call(CALL_CLOSE, other), 0, "close");
+    end(number);
+}
+
+void test_cases(const struct arguments *arguments)
+{
+    room_behind_the_end(arguments);
+    room_of_a_part(arguments);
+    longer_in_a_page(arguments);
+    write_that_waits(arguments);
+}
