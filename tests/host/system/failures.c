@@ -121,3 +121,21 @@ void test_dead_disk(const struct arguments *arguments)
 {
     fail_requests(arguments, true);
 }
+
+/* ---- room on the disk ---- */
+
+/* What fails for want of room has changed nothing; a program that touches a page which can have none ends. */
+void test_full_disk(const struct arguments *arguments)
+{
+    enum { SMALL_KIB = 160, MANY = 1500 };
+    for (uint32_t i = 0; i < arguments->rounds; i++) {
+        uint32_t seed = arguments->seed + i;
+        printf("seed %u\n", seed);
+        system_begin(seed, MACHINE_MIB, SMALL_KIB, seed % 2 ? "-b 1024 -N 64" : "-b 2048 -N 64");
+        rounds_begin();
+        expect(system_mount(), 0, "mount");
+        operations_may_fail = true;
+        rounds_run(MANY, BY_CHILDREN);
+        judge();
+    }
+}

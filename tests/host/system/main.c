@@ -2,7 +2,7 @@
 /*
  * Host test. The whole kernel below its programs, over the model of the machine: see docs/testing.md.
  *
- *   system [-s SEED] [-r ROUNDS] [-n OPERATIONS] [-e STEP] [-v] random|cases|allocations|errors|dead ...
+ *   system [-s SEED] [-r ROUNDS] [-n OPERATIONS] [-e STEP] [-v] random|cases|allocations|errors|dead|full ...
  */
 #include "tests.h"
 
@@ -16,7 +16,7 @@ static const struct {
     void (*run)(const struct arguments *arguments);
 } tests[] = {
     {"random", test_random}, {"cases", test_cases},    {"allocations", test_allocations},
-    {"errors", test_errors}, {"dead", test_dead_disk},
+    {"errors", test_errors}, {"dead", test_dead_disk}, {"full", test_full_disk},
 };
 
 int main(int count, char **words)

@@ -34,7 +34,7 @@ void compare_all(uint32_t number);
 /* The names of a directory, by getdents64. */
 void compare_directory(struct holder *me, struct node *directory);
 
-/* The answers EIO and ENOMEM are allowed from here on, and how many there were: what an operation with such an
+/* The answers EIO, ENOMEM and EFAULT are allowed from here on, and how many there were: what an operation with such an
  * answer was about is unknown then, and nothing is asked of it any more. */
 extern bool operations_may_fail;
 extern uint32_t operations_excused;

@@ -16,6 +16,7 @@ void test_cases(const struct arguments *arguments);
 void test_allocations(const struct arguments *arguments);
 void test_errors(const struct arguments *arguments);
 void test_dead_disk(const struct arguments *arguments);
+void test_full_disk(const struct arguments *arguments);
 
 /* A machine of MIB MiB of RAM is on, with a disk "hda" of a new ext2 of KIB KiB, made with OPTIONS; the test is
  * its first program. */
