@@ -47,10 +47,9 @@ enum kerr cow_allow_write(vaddr_t page)
     pte_t pte = pte_read(page), written = pte;
     ASSERT(pte_is_clean_shared(pte), "a page of a shared mapping waits for its first write");
     written.bits = (pte.bits & ~(uint32_t)PTE_COW) | ENTRY_WRITABLE | ENTRY_DIRTY;
-    if (page.v < KERNEL_BASE)
-        tlb_unneeded(pte_replace(page, pte, written), TLB_MORE_RIGHTS);
-    else /* made real, it must not fault once more */
-        tlb_invalidate_page(pte_replace(page, pte, written));
+    tlb_unneeded(pte_replace(page, pte, written), TLB_MORE_RIGHTS);
+    if (page.v >= KERNEL_BASE)
+        tlb_forget_page(page); /* not owed; but what was made real must not fault once more */
     return KERR_OK;
 }
 
