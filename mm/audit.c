@@ -135,11 +135,25 @@ static void put_back_frame(void *context, uint32_t page, frame_t frame)
     count_reference(frame, PUT_BACK);
 }
 
+/* A slot whose page is here has a reference for that. */
+static void count_slots(struct audit *audit, const struct object *object, enum direction direction)
+{
+    uint32_t word;
+    for (uint32_t page = 0; object_next_page(object, &page, object->pages, PAGE_HERE, &word);
+         page++) {
+        count_reference(FRAME(object->first_slot + page), direction);
+        audit->references += direction == TAKE_OUT;
+    }
+}
+
 static void count_objects(struct audit *audit, enum direction direction)
 {
-    for (struct object *object = object_first(); object != NULL; object = object->next)
+    for (struct object *object = object_first(); object != NULL; object = object->next) {
         object_for_each_frame(object, direction == TAKE_OUT ? take_out_frame : put_back_frame,
                               audit);
+        if (object->first_slot != 0)
+            count_slots(audit, object, direction);
+    }
 }
 
 static void count_everything(struct audit *audit, enum direction direction)
@@ -176,23 +190,34 @@ static bool is_counted(frame_t frame)
     return record->kind == FRAME_FILE && record->references == 1 && is_claimed(frame, FRAME_FILE);
 }
 
-/* With all entries' references taken out: a frame whose rest is wrong; FRAME_POOL's end: none. */
-static frame_t find_miscounted(void)
+/* With all entries' references taken out: a frame, or slot, of POOL whose rest is wrong. */
+static bool find_miscounted_of(const struct frame_pool *pool, frame_t *frame)
 {
-    uint32_t n = 0;
-    while (n < frame_pool.frames && is_counted(FRAME(n)))
-        n++;
-    return FRAME(n);
+    for (uint32_t n = pool->first; n < pool->frames; n++)
+        if (!is_counted(FRAME(n))) {
+            *frame = FRAME(n);
+            return true;
+        }
+    return false;
+}
+
+static bool find_miscounted(frame_t *frame)
+{
+    bool is_found = find_miscounted_of(&frame_pool, frame);
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX && !is_found; i++)
+        is_found = frame_slots_pool(i) != NULL && find_miscounted_of(frame_slots_pool(i), frame);
+    return is_found;
 }
 
 static void check_references(struct audit *audit)
 {
     count_everything(audit, TAKE_OUT);
-    frame_t frame = find_miscounted();
-    uint32_t rest = is_ram(frame) ? frame_references(&frame_pool, frame) : 0;
+    frame_t frame;
+    bool is_found = find_miscounted(&frame);
+    uint32_t rest = is_found ? frame_references(&frame_pool, frame) : 0;
     count_everything(audit, PUT_BACK);
     audit->frames = frame_pool.frames;
-    if (!is_ram(frame))
+    if (!is_found)
         return;
 
     enum frame_kind kind = frame_kind(&frame_pool, frame);
@@ -212,12 +237,15 @@ static void check_frames(struct audit *audit)
     const char *sentence = frame_pool_check(&frame_pool);
     if (sentence != NULL)
         audit_broken(audit, sentence, "%u frames", (unsigned)frame_pool.frames);
+    uint32_t unclaimed = 0;
     for (uint32_t n = 0; n < frame_pool.frames && audit->broken == NULL; n++) {
         enum frame_kind kind = (enum frame_kind)frame_pool.records[n].kind;
         if (kind == FRAME_FREE)
             continue;
-        if (kind == FRAME_KERNEL && !is_claimed(FRAME(n), kind))
-            audit_broken(audit, "a kernel frame was claimed at boot", "frame %05x", (unsigned)n);
+        if (kind == FRAME_KERNEL && !is_claimed(FRAME(n), kind) &&
+            ++unclaimed > frame_slots_record_pages())
+            audit_broken(audit, "a kernel frame was claimed at boot, or has records of slots",
+                         "frame %05x", (unsigned)n);
         if (frame_pool.records[n].mark != 0)
             audit_broken(audit, "no mark is left on a frame", "frame %05x", (unsigned)n);
     }
@@ -300,14 +328,16 @@ static void tally_frame(void *context, uint32_t page, frame_t frame)
 {
     struct object_tally *tally = context;
     enum frame_kind kind = frame_kind(&frame_pool, frame);
-    bool is_file = tally->object->kind == OBJECT_FILE;
+    static const enum frame_kind kinds[] = {[OBJECT_FILE] = FRAME_FILE,
+                                            [OBJECT_ANONYMOUS] = FRAME_ANONYMOUS,
+                                            [OBJECT_SWAP] = FRAME_SWAPPED};
     if (page == ~0u) {
         tally->broken_levels += kind != FRAME_INDEX || frame_references(&frame_pool, frame) != 1;
         return;
     }
     tally->pages++;
     tally->behind_the_end += page >= tally->object->pages;
-    tally->of_other_kinds += kind != (is_file ? FRAME_FILE : FRAME_ANONYMOUS);
+    tally->of_other_kinds += kind != kinds[tally->object->kind];
 }
 
 static void check_object(struct audit *audit, const struct object *object)

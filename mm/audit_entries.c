@@ -120,7 +120,15 @@ static bool pte_is_in_region(const struct table_entry *at)
 static bool pte_is_present_or_kept(const struct table_entry *at)
 {
     const uint32_t flags = ENTRY_FLAGS_MASK & ~(uint32_t)PTE_SHARED_MAPPING;
-    return pte_is_present(at->pte) || (at->pte.bits & flags) == PTE_KEPT;
+    const uint32_t rights = ENTRY_ACCESSED | ENTRY_USER | PTE_COW;
+    return pte_is_present(at->pte) || (at->pte.bits & flags) == PTE_KEPT ||
+           (at->pte.bits & ENTRY_FLAGS_MASK & ~rights) == (PTE_KEPT | PTE_SWAPPED);
+}
+
+/* It has rights: it is present, or will be when it comes back. */
+static bool pte_has_rights(pte_t pte)
+{
+    return pte_is_present(pte) || (pte_is_swapped(pte) && (pte.bits & ENTRY_ACCESSED));
 }
 
 static bool pte_fixed_is_present(const struct table_entry *at)
@@ -128,14 +136,26 @@ static bool pte_fixed_is_present(const struct table_entry *at)
     return !is_fixed(at->region) || (pte_is_present(at->pte) && !pte_is_cow(at->pte));
 }
 
+static bool is_slot(frame_t number)
+{
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++) {
+        const struct frame_pool *slots = frame_slots_pool(i);
+        if (slots != NULL && number.n >= slots->first && number.n < slots->frames)
+            return true;
+    }
+    return false;
+}
+
 static bool pte_promise_leads_to_ram(const struct table_entry *at)
 {
+    if (pte_is_swapped(at->pte))
+        return is_slot(pte_frame(at->pte));
     return is_fixed(at->region) || is_ram(pte_frame(at->pte));
 }
 
 static bool pte_is_there_as_its_region(const struct table_entry *at)
 {
-    return pte_is_present(at->pte) == vma_is_accessible(at->region);
+    return pte_has_rights(at->pte) == vma_is_accessible(at->region);
 }
 
 static bool pte_is_writable_or_cow(const struct table_entry *at)
@@ -145,22 +165,23 @@ static bool pte_is_writable_or_cow(const struct table_entry *at)
 
 static bool pte_writes_as_its_region(const struct table_entry *at)
 {
-    bool may_write = pte_is_writable(at->pte) || pte_is_cow(at->pte);
+    bool may_write =
+        pte_is_writable(at->pte) || (pte_has_rights(at->pte) && (at->pte.bits & PTE_COW) != 0);
     bool region_may = (at->region->rights & RIGHTS_WRITE) != 0;
     /* A fixed region is mapped page by page: it may have pages with fewer rights. */
     return is_fixed(at->region) ? !may_write || region_may
-                                : may_write == (region_may && pte_is_present(at->pte));
+                                : may_write == (region_may && pte_has_rights(at->pte));
 }
 
 static bool pte_is_open_as_its_space(const struct table_entry *at)
 {
-    return at->space->user != RIGHTS_USER || !pte_is_present(at->pte) ||
+    return at->space->user != RIGHTS_USER || !pte_has_rights(at->pte) ||
            (at->pte.bits & ENTRY_USER) != 0;
 }
 
 static bool pte_global_is_kernel(const struct table_entry *at)
 {
-    return at->space == &kernel_space || !(at->pte.bits & ENTRY_GLOBAL);
+    return at->space == &kernel_space || !pte_is_present(at->pte) || !(at->pte.bits & ENTRY_GLOBAL);
 }
 
 static bool pte_zero_is_the_zero_frame(const struct table_entry *at)
@@ -188,9 +209,19 @@ static bool pte_frame_holds_data(const struct table_entry *at)
     if (is_fixed(at->region))
         return true;
     enum frame_kind kind = frame_kind(&frame_pool, pte_frame(at->pte));
-    if (at->region->kind == VMA_OBJECT)
-        return kind == FRAME_ANONYMOUS || kind == FRAME_FILE;
-    return kind == FRAME_ANONYMOUS || kind == FRAME_ZERO || kind == FRAME_DIRECTORY;
+    if (kind == FRAME_SLOT)
+        return pte_is_swapped(at->pte);
+    bool is_private = !(at->region->flags & VMA_SHARED);
+    if (at->region->kind == VMA_OBJECT ? kind == FRAME_FILE : kind == FRAME_DIRECTORY)
+        return true;
+    return kind == FRAME_ANONYMOUS || (is_private && (kind == FRAME_SWAPPED || kind == FRAME_ZERO));
+}
+
+/* So its slot holds the same. */
+static bool pte_of_slot_is_read_only(const struct table_entry *at)
+{
+    return !pte_is_writable(at->pte) ||
+           frame_kind(&frame_pool, pte_frame(at->pte)) != FRAME_SWAPPED;
 }
 
 static bool pte_is_marked_as_its_region(const struct table_entry *at)
@@ -237,6 +268,7 @@ static const struct {
     {"nobody may write to the zero frame, or sees a zero table", pte_zero_is_the_zero_frame},
     {"the pages of live directories are directories, and no others", pte_directory_is_live},
     {"a page of promised memory holds data", pte_frame_holds_data},
+    {"a page whose slot holds the same may not be written", pte_of_slot_is_read_only},
     {"an entry is marked as shared if and only if its region is", pte_is_marked_as_its_region},
     {"a page of an object shows the object's frame", pte_is_of_its_object},
     {"a private page that may be written has one entry", pte_writable_is_private},

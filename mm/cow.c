@@ -84,6 +84,10 @@ static inline enum fault_result answer_cow(vaddr_t page, pte_t pte)
         take_frames(page, pte);
         return FAULT_RESOLVED;
     }
+    if (cow_lets_go(old)) {
+        take_frames(page, pte);
+        return FAULT_RESOLVED;
+    }
     if (unlikely(copy_frame(old, &new) != KERR_OK))
         return FAULT_NO_MEMORY;
     tlb_invalidate_page(pte_replace(page, pte, pte_make(new, flags)));

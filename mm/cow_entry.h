@@ -35,4 +35,15 @@ static inline enum kerr own_table(uint32_t slot, enum rights rights)
     return pde_is_present(pde) ? cow_unshare(slot) : table_create(slot, rights, TEMP_FAULT_TABLE);
 }
 
+/* Who keeps the pages of slots; NULL: nobody, there is no swapped entry. */
+extern const struct swapper *cow_swapper;
+
+/* FRAME is a slot's page as well, and one entry shows it: true if the slot's page is no more. */
+static inline bool cow_lets_go(frame_t frame)
+{
+    const struct frame_record *record = frame_record(&frame_pool, frame);
+    return unlikely(record->kind == FRAME_SWAPPED) && record->references == 2 &&
+           cow_swapper->let_go(frame);
+}
+
 #endif

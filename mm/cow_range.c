@@ -225,6 +225,14 @@ void cow_drop_lower_half(uint32_t id)
 
 /* ---- protect, discard ---- */
 
+/* PAGE is out: FLAGS are those it is to have when it comes back. */
+static void protect_swapped(vaddr_t page, pte_t old, uint32_t flags)
+{
+    const uint32_t kept = ENTRY_ACCESSED | ENTRY_USER | PTE_COW;
+    pte_t new = {(old.bits & ~kept) | (flags & kept)};
+    tlb_unneeded(pte_replace(page, old, new), TLB_WAS_NOT_PRESENT);
+}
+
 /* Pages of a slot, whose table is own, get other rights. */
 static void protect_pages(const struct part *part, enum rights rights)
 {
@@ -236,6 +244,10 @@ static void protect_pages(const struct part *part, enum rights rights)
         pte_t old = pte_read(page), new;
         if (pte_is_empty(old))
             continue;
+        if (pte_is_swapped(old)) {
+            protect_swapped(page, old, is_accessible ? shared_flags : 0);
+            continue;
+        }
         frame_t frame = pte_frame(old);
         uint32_t mapping = old.bits & PTE_SHARED_MAPPING;
         /* Who could not write to a shared mapping asks first. */

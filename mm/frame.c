@@ -26,7 +26,8 @@ struct frame_pool frame_pool;
 const char *frame_kind_text(enum frame_kind kind)
 {
     static const char *const text[FRAME_KINDS] = {
-        "free", "reserved", "kernel", "directory", "table", "anonymous", "file", "index", "zero",
+        "free", "reserved", "kernel", "directory", "table", "anonymous",
+        "file", "index",    "zero",   "swapped",   "slot",
     };
     return kind < FRAME_KINDS ? text[kind] : "?";
 }
@@ -98,22 +99,32 @@ static void run_set(struct frame_pool *pool, frame_t first, uint32_t count)
 
 /* ---- building ---- */
 
+/* The records come last: those of swap slots follow them. */
 uint32_t frame_pool_storage_bytes(uint32_t frames)
 {
-    return frames * (uint32_t)sizeof(struct frame_record) + frames / 8;
+    return frames / 8 + frames * (uint32_t)sizeof(struct frame_record);
+}
+
+/* The numbers [first, frames) of POOL, whose records and bitmap are told, are reserved. */
+static void begin_reserved(struct frame_pool *pool)
+{
+    uint32_t count = pool->frames - pool->first;
+    pool->totals[FRAME_RESERVED] = count;
+    for (uint32_t i = pool->first; i < pool->frames; i++)
+        pool->records[i] = (struct frame_record){.kind = FRAME_RESERVED};
+    words_fill(pool->level0, 0, count / 32);
 }
 
 void frame_pool_build(struct frame_pool *pool, void *storage, uint32_t frames)
 {
     ASSERT(frames % 1024 == 0 && frames <= 0x100000, "frame pool of %u frames", frames);
-    *pool = (struct frame_pool){.records = storage, .frames = frames, .commit_limit = UINT64_MAX};
-    pool->low_frames = frames > FRAME_DMA_LIMIT ? FRAME_DMA_LIMIT : 0;
-    pool->totals[FRAME_RESERVED] = frames;
-    for (uint32_t i = 0; i < frames; i++)
-        pool->records[i] = (struct frame_record){.kind = FRAME_RESERVED};
-
-    pool->level0 = (uint32_t *)(pool->records + frames);
-    words_fill(pool->level0, 0, frames / 32);
+    *pool = (struct frame_pool){.level0 = storage,
+                                .records = (struct frame_record *)storage + frames / 64,
+                                .frames = frames,
+                                .numbers = frames,
+                                .low_frames = frames > FRAME_DMA_LIMIT ? FRAME_DMA_LIMIT : 0,
+                                .commit_limit = UINT64_MAX};
+    begin_reserved(pool);
 }
 
 static inline void change_kind(struct frame_pool *pool, struct frame_record *record,
@@ -257,7 +268,7 @@ enum kerr frame_alloc_run(struct frame_pool *pool, enum frame_kind kind, uint32_
         return KERR_NO_MEMORY;
     /* Above the low frames, if it can be: they are for those who name a limit. */
     if (!find_run(pool, pool->low_frames, end, count, align, &run) &&
-        !find_run(pool, 0, end, count, align, &run))
+        !find_run(pool, pool->first, end, count, align, &run))
         return KERR_NO_MEMORY;
     for (uint32_t n = run; n < run + count; n++) {
         bit_clear(pool, bit_of_frame(pool, FRAME(n)));
@@ -314,9 +325,23 @@ static __attribute__((noinline)) void put_refused(const struct frame_record *rec
            frame_kind_text((enum frame_kind)record->kind));
 }
 
+/* Where the slots of all areas are. (One pool has slots: the kernel's.) */
+static struct frame_pool *slot_pools[SLOT_POOLS_MAX];
+
+static __attribute__((noinline)) struct frame_pool *pool_of_slot(frame_t slot)
+{
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++)
+        if (slot_pools[i] != NULL && slot.n >= slot_pools[i]->first &&
+            slot.n < slot_pools[i]->frames)
+            return slot_pools[i];
+    panic("%u is no frame, and no slot of any swap area", slot.n);
+}
+
 void frame_put_last(struct frame_pool *pool, frame_t frame, uint32_t count)
 {
     struct frame_record *record = frame_record(pool, frame);
+    if (unlikely(frame_is_slot(pool, frame)))
+        pool = pool_of_slot(frame);
     if (unlikely(record->references != count || !kind_is_freeable(record->kind)))
         put_refused(record, frame, count);
     else
@@ -329,6 +354,69 @@ void frame_set_kind(struct frame_pool *pool, frame_t frame, enum frame_kind kind
     ASSERT(record->references != 0 && kind != FRAME_FREE, "frame %u without owner is to become %s",
            frame.n, frame_kind_text(kind));
     change_kind(pool, record, kind);
+}
+
+/* ---- swap slots ---- */
+
+struct frame_pool *frame_slots_pool(uint32_t i)
+{
+    return slot_pools[i];
+}
+
+uint32_t frame_slots_record_pages(void)
+{
+    uint32_t slots = 0;
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++)
+        slots += slot_pools[i] != NULL ? slot_pools[i]->frames - slot_pools[i]->first : 0;
+    return slots / (uint32_t)(PAGE_BYTES / sizeof(struct frame_record));
+}
+
+bool frame_slots_find(const struct frame_pool *pool, uint32_t count, frame_t *first)
+{
+    uint32_t next = pool->frames;
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++) {
+        const struct frame_pool *slots = slot_pools[i];
+        if (slots == NULL || slots->first >= next + count || slots->frames <= next)
+            continue;
+        next = slots->frames; /* in its way: once more from behind it */
+        i = (uint32_t)-1;
+    }
+    *first = FRAME(next);
+    return next + count <= FRAME_NUMBERS;
+}
+
+void frame_slots_begin(struct frame_pool *pool, struct frame_pool *slots, frame_t first,
+                       uint32_t count, uint32_t *bitmap)
+{
+    uint32_t place = 0, end = first.n + count;
+    ASSERT(first.n % 1024 == 0 && count % 1024 == 0 && first.n >= pool->frames &&
+               end <= FRAME_NUMBERS,
+           "%u slots from %u on", count, first.n);
+    while (place < SLOT_POOLS_MAX && slot_pools[place] != NULL)
+        place++;
+    ASSERT(place < SLOT_POOLS_MAX, "more than %u pools of slots", SLOT_POOLS_MAX);
+    *slots = (struct frame_pool){.level0 = bitmap,
+                                 .records = pool->records,
+                                 .first = first.n,
+                                 .frames = end,
+                                 .numbers = end,
+                                 .low_frames = first.n,
+                                 .commit_limit = UINT64_MAX};
+    begin_reserved(slots);
+    slot_pools[place] = slots;
+    if (pool->numbers < end)
+        pool->numbers = end;
+}
+
+void frame_slots_end(struct frame_pool *pool, struct frame_pool *slots)
+{
+    pool->numbers = pool->frames;
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++) {
+        if (slot_pools[i] == slots)
+            slot_pools[i] = NULL;
+        if (slot_pools[i] != NULL && slot_pools[i]->frames > pool->numbers)
+            pool->numbers = slot_pools[i]->frames;
+    }
 }
 
 /* ---- accounts ---- */
@@ -382,7 +470,7 @@ static bool are_free(const struct frame_pool *pool, uint32_t first)
 const char *frame_pool_check(struct frame_pool *pool)
 {
     uint32_t totals[FRAME_KINDS] = {0};
-    for (uint32_t n = 0; n < pool->frames; n++) {
+    for (uint32_t n = pool->first; n < pool->frames; n++) {
         if (n % 32 == 0 && are_free(pool, n)) {
             totals[FRAME_FREE] += 32;
             n += 31;
@@ -401,7 +489,8 @@ const char *frame_pool_check(struct frame_pool *pool)
     for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
         if (totals[kind] != pool->totals[kind])
             return "the totals per kind are what a recount gives";
-    if (!is_summary(pool->level1, ARRAY_LENGTH(pool->level1), pool->level0, pool->frames / 32) ||
+    if (!is_summary(pool->level1, ARRAY_LENGTH(pool->level1), pool->level0,
+                    (pool->frames - pool->first) / 32) ||
         !is_summary(pool->level2, ARRAY_LENGTH(pool->level2), pool->level1, 1024) ||
         !is_summary(pool->level3, ARRAY_LENGTH(pool->level3), pool->level2, 32))
         return "a summary bit is set if and only if its word is not empty";

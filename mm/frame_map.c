@@ -239,10 +239,11 @@ static enum kerr frame_layer_init(const struct boot_info *boot)
                                        pages + tables, &first) != KERR_OK)
         return KERR_NO_MEMORY;
     frame_t array = FRAME(first.n + tables);
-    void *storage;
-    early_map_array(VADDR(FRAME_TABLE_BASE), array, pages, first, &storage);
+    void *start;
+    early_map_array(VADDR(FRAME_TABLE_BASE), array, pages, first, &start);
 
-    frame_pool_build(&frame_pool, storage, frames);
+    /* The records end with a page, so that those of swap slots can follow them. */
+    frame_pool_build(&frame_pool, (uint8_t *)start + (pages << PAGE_SHIFT) - bytes, frames);
     memory_map_apply(&frame_pool, boot->memory, boot->memory_count);
     frame_pool_claim(&frame_pool, first, tables, FRAME_TABLE);
     note_claim("tables of the frame table", first, tables, FRAME_TABLE);

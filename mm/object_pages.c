@@ -324,6 +324,12 @@ frame_t object_remove_page(struct object *object, uint32_t page)
     struct place place;
     uint32_t removed = 0;
     ASSERT(find_place(object, page, &place) == 0, "page %u, which goes, has a frame", page);
+    if (object->kind == OBJECT_SWAP) { /* its levels stay */
+        removed = place_read(object, place);
+        place_write(object, place, 0);
+        object->real_pages--;
+        return page_word_frame(removed);
+    }
     object->root = remove_below(object->root, object->height, page, &removed);
     ASSERT(removed != 0, "page %u, which goes, has a frame", page);
     object->real_pages--;

@@ -28,7 +28,7 @@ struct search {
 
 static uint32_t regions_of(const struct object *object)
 {
-    return object->references - (object->owner != NULL);
+    return object->kind == OBJECT_SWAP ? 0 : object->references - (object->owner != NULL);
 }
 
 /* Those of the pages FIRST to LAST that REGION shows, from *PAGE on. Returns how many. */

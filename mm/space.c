@@ -150,6 +150,31 @@ static const struct {
     {DEVICE_BASE, DEVICE_ROOM_BYTES, RIGHTS_READ_WRITE, VMA_FIXED, "devices"},
 };
 
+/* ---- locked ---- */
+
+static bool region_is_over(const struct vma *region, uint32_t directory, frame_t table)
+{
+    for (uint32_t slot = region->first_page / SLOT_PAGES; slot <= region->last_page / SLOT_PAGES;
+         slot++) {
+        pde_t pde = directory_pde_read(directory, slot);
+        if (pde_is_table(pde) && pde_frame(pde).n == table.n)
+            return true;
+    }
+    return false;
+}
+
+bool space_locks_table(frame_t table)
+{
+    for (const struct space *space = space_first(); space != NULL; space = space_next(space)) {
+        if (space->locked_pages == 0 || space->is_ending)
+            continue;
+        for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
+            if ((region->flags & VMA_LOCKED) && region_is_over(region, space->directory, table))
+                return true;
+    }
+    return false;
+}
+
 static enum kerr space_layer_init(const struct boot_info *boot)
 {
     (void)boot;

@@ -5,6 +5,7 @@
  *   none                     refused, unless the region above grows down to the page
  *   without the right        refused
  *   a promise                its part of the slot is built, or the whole slot promised
+ *   a page that is out       its slot's page, for all who share the table
  *   an object, private       the object's frames, some around the page, read-only or COW
  *   an object, shared        the object's frame, made if there is none yet
  *   behind the object's end  refused, in a way of its own
@@ -223,6 +224,16 @@ static inline struct vma *find_touched(struct space *space, vaddr_t address)
     return region;
 }
 
+/* PAGE, of REGION, is out: it comes back. */
+static __attribute__((noinline)) enum fault_result bring_back(const struct vma *region,
+                                                              uint32_t page, enum access access)
+{
+    enum kerr error = cow_bring_back(VADDR(page << PAGE_SHIFT), access == ACCESS_WRITE);
+    if (error == KERR_OK && access == ACCESS_WRITE)
+        return write_present(region, page);
+    return fault_of(error);
+}
+
 static enum fault_result vma_fault(const struct page_fault *fault)
 {
     vaddr_t address = fault->address;
@@ -234,9 +245,14 @@ static enum fault_result vma_fault(const struct page_fault *fault)
         return FAULT_BAD_ACCESS;
 
     pde_t pde = pde_read(vaddr_to_slot(address));
-    if (pde_is_table(pde) && pte_is_present(pte_read(address)))
-        return fault->access == ACCESS_WRITE ? write_present(region, address.v >> PAGE_SHIFT)
-                                             : FAULT_NOT_MINE;
+    if (pde_is_table(pde)) {
+        pte_t pte = pte_read(address);
+        if (pte_is_present(pte))
+            return fault->access == ACCESS_WRITE ? write_present(region, address.v >> PAGE_SHIFT)
+                                                 : FAULT_NOT_MINE;
+        if (pte_is_swapped(pte))
+            return bring_back(region, address.v >> PAGE_SHIFT, fault->access);
+    }
     return region->kind == VMA_OBJECT
                ? build_object(region, address.v >> PAGE_SHIFT, fault->access)
                : build_promise(region, address.v >> PAGE_SHIFT, fault->access);

@@ -34,6 +34,7 @@ static const struct {
     [FRAME_FREE] = {'.', 90},      [FRAME_RESERVED] = {'R', 37}, [FRAME_KERNEL] = {'K', 94},
     [FRAME_DIRECTORY] = {'D', 95}, [FRAME_TABLE] = {'T', 93},    [FRAME_ANONYMOUS] = {'A', 92},
     [FRAME_FILE] = {'F', 96},      [FRAME_INDEX] = {'I', 33},    [FRAME_ZERO] = {'Z', 91},
+    [FRAME_SWAPPED] = {'S', 32},   [FRAME_SLOT] = {'?', 37},
 };
 
 /* ---- mem ---- */
@@ -94,7 +95,7 @@ static void print_account(void)
 COMMAND("mem", "", "what the frames hold; reserved against real")
 {
     printk("  kind            frames            size\n");
-    for (unsigned kind = 0; kind < FRAME_KINDS; kind++)
+    for (unsigned kind = 0; kind < FRAME_SLOT; kind++)
         print_kind((enum frame_kind)kind);
     printk("  = all        %9u %11u KiB\n", (unsigned)frame_pool.frames,
            (unsigned)(frame_pool.frames * KIB_PER_PAGE));

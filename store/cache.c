@@ -47,6 +47,21 @@ void cache_mark_clean(struct cache *cache, uint32_t page)
         list_remove(&cache->dirty_link);
 }
 
+static void enter_page(struct cache *cache, uint32_t page, frame_t frame, uint32_t state)
+{
+    object_enter_page(cache->object, page, frame, state);
+    if (cache->operations->entered != NULL)
+        cache->operations->entered(cache, page, frame);
+}
+
+frame_t cache_remove_page(struct cache *cache, uint32_t page)
+{
+    frame_t frame = object_remove_page(cache->object, page);
+    if (cache->operations->removed != NULL)
+        cache->operations->removed(cache, page, frame);
+    return frame;
+}
+
 /* ---- filling ---- */
 
 /* The parts of FRAME that nothing is read into read as zeros. */
@@ -78,7 +93,7 @@ static enum kerr begin_fill(struct run *run, uint32_t page)
     if (error != KERR_OK)
         return error;
     clear_holes(frame, &place);
-    object_enter_page(cache->object, page, frame, PAGE_FILLING | PAGE_USED);
+    enter_page(cache, page, frame, PAGE_FILLING | PAGE_USED);
     run_add(run, page, frame, &place);
     return KERR_OK;
 }
@@ -147,7 +162,7 @@ static bool is_under_way(uint32_t word)
 /* What could not be read is told once, and tried again by who asks next. */
 static enum kerr forget_failed(struct cache *cache, uint32_t page)
 {
-    frame_put(&frame_pool, object_remove_page(cache->object, page));
+    frame_put(&frame_pool, cache_remove_page(cache, page));
     return KERR_IO;
 }
 
@@ -210,7 +225,7 @@ static enum kerr enter_blank(struct cache *cache, uint32_t page)
         error = frame_alloc(&frame_pool, FRAME_FILE, &frame);
     if (error != KERR_OK)
         return error;
-    object_enter_page(cache->object, page, frame, PAGE_USED);
+    enter_page(cache, page, frame, PAGE_USED);
     cache_mark_dirty(cache, page);
     return KERR_OK;
 }

@@ -10,6 +10,7 @@
 #include "store.h"
 
 #include <mm/frame.h>
+#include <store/swap.h>
 
 enum {
     LOOK_PAGES = 512,      /* so many are looked at in one call, at most */
@@ -24,6 +25,14 @@ static bool can_go(uint32_t word)
            frame_references(&frame_pool, page_word_frame(word)) == 1;
 }
 
+/* Nobody will ask for PAGE again: it need not be written. */
+static bool is_unwanted(const struct cache *cache, uint32_t page, uint32_t word)
+{
+    return cache->operations->is_unwanted != NULL &&
+           frame_references(&frame_pool, page_word_frame(word)) == 1 &&
+           cache->operations->is_unwanted(cache, page);
+}
+
 /* Look at PAGE, whose word is WORD. Returns how many frames that gives. */
 static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
 {
@@ -33,11 +42,15 @@ static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
     }
     if (frame_references(&frame_pool, page_word_frame(word)) > 1)
         (void)object_age(cache->object, page, page);
+    if ((word & PAGE_DIRTY) && is_unwanted(cache, page, word)) {
+        cache_mark_clean(cache, page);
+        word &= ~(uint32_t)PAGE_DIRTY;
+    }
     if ((word & PAGE_DIRTY) && !(word & PAGE_WRITING))
         cache_begin_write_back(cache, page, (page | (BLOCK_FRAMES_MAX - 1)) + 1);
     if (!can_go(object_page_word(cache->object, page)))
         return 0;
-    frame_put(&frame_pool, object_remove_page(cache->object, page));
+    frame_put(&frame_pool, cache_remove_page(cache, page));
     store_counts.pages_reclaimed++;
     return 1;
 }
@@ -97,6 +110,11 @@ enum kerr store_reclaim(uint32_t count, uint32_t *freed)
             list_add_last(&store_caches, first);
         }
     }
+    if (*freed > 0)
+        return KERR_OK;
+    uint32_t before = frame_available(&frame_pool);
+    (void)swap_put_out(count);
+    *freed = frame_available(&frame_pool) - before; /* of zeros, or to a disk of RAM */
     if (*freed > 0)
         return KERR_OK;
     return some_are_under_way(&page, &busy) ? request_wait(busy, page) : KERR_NO_MEMORY;

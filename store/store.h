@@ -20,6 +20,9 @@ extern uint32_t store_seconds;
 void cache_mark_dirty(struct cache *cache, uint32_t page);
 void cache_mark_clean(struct cache *cache, uint32_t page);
 
+/* PAGE has no frame any more: the object's reference to it goes to the caller. */
+frame_t cache_remove_page(struct cache *cache, uint32_t page);
+
 /* A step of reclaim, if few frames are left (reclaim.c). */
 void reclaim_below_low_mark(void);
 

@@ -20,6 +20,8 @@
  *   PTE clean      P    COW MAP    a write is asked for, and reaches the shared frame
  *   PTE read-only  P
  *   PTE kept           bit 1       no rights; the frame stays in bits 12-31 (MAP is kept, too)
+ *   PTE swapped        bits 1, 8   out: bits 12-31 are a swap slot. U and COW as they were; A: it
+ *                                  has rights, else it was kept
  *   PDE own        P RW
  *   PDE shared     P    SHARED     a write below is answered with a private table
  *   PDE large      P x  PS
@@ -56,7 +58,8 @@ enum entry_flags {
     PTE_COW = 1u << 9,
     PDE_SHARED = 1u << 10,
     PTE_SHARED_MAPPING = 1u << 11,
-    PTE_KEPT = 1u << 1, /* the tag of a not-present PTE that keeps its frame */
+    PTE_KEPT = 1u << 1,    /* the tag of a not-present PTE that keeps its frame, */
+    PTE_SWAPPED = 1u << 8, /* and of one that keeps a slot instead */
 };
 
 #define ENTRY_FLAGS_MASK 0xFFFu
@@ -115,7 +118,14 @@ static inline bool pte_is_kept(pte_t pte)
     return (pte.bits & (ENTRY_PRESENT | PTE_KEPT)) == PTE_KEPT;
 }
 
-/* The entry names a frame and holds a reference to it. */
+/* The page is out: the entry names a swap slot. */
+static inline bool pte_is_swapped(pte_t pte)
+{
+    const uint32_t tags = PTE_KEPT | PTE_SWAPPED;
+    return (pte.bits & (ENTRY_PRESENT | tags)) == tags;
+}
+
+/* The entry names a frame, or a slot, and holds a reference to it. */
 static inline bool pte_holds_frame(pte_t pte)
 {
     return (pte.bits & (ENTRY_PRESENT | PTE_KEPT)) != 0;

@@ -121,6 +121,53 @@ uint32_t cow_take_writes(vaddr_t first, uint32_t pages, const frame_t frames[]);
 uint32_t cow_drop_unused(vaddr_t first, uint32_t pages, const frame_t frames[]);
 uint32_t cow_forget_use(vaddr_t first, uint32_t pages, const frame_t frames[]);
 
+/* ---- pages that are out: private ones, in swap slots (mm/cow_swap.c) ---- */
+
+/*
+ * Who keeps the pages of slots (layer 7). A frame of kind FRAME_SWAPPED is the page of a slot that he
+ * has a reference to, and all entries that show it are read-only.
+ */
+struct swapper {
+    /*
+     * *FRAME: the page of SLOT, without a reference, valid in this event.
+     *   returns KERR_OK; KERR_MUST_WAIT: it has been asked for, and a channel left; KERR_IO: it can't
+     *   be had; KERR_NO_MEMORY
+     */
+    kerr_t (*bring)(frame_t slot, frame_t *frame);
+    /*
+     * One entry shows FRAME, which is of kind FRAME_SWAPPED, or is about to, and nobody else needs
+     * what it holds: true, it is anonymous again, and its slot's page is no more.
+     */
+    bool (*let_go)(frame_t frame);
+    /*
+     * FRAME, which is to go, is the page of a slot from here on, or full of zeros: the number that an
+     * entry is to refer to, with a reference for it; or NO_FRAME: it can't go. Takes no memory.
+     */
+    frame_t (*put_out)(frame_t frame);
+};
+void cow_set_swapper(const struct swapper *swapper);
+
+/*
+ * PAGE's entry is swapped, in a table that is own or shared: its slot's page is shown again, in that
+ * table, for all who share it. A write to it is cow_write()'s, as ever, but needs no copy if it is
+ * asked for at once (IS_WRITE) and nobody shares the page.
+ *   returns KERR_OK; and as the swapper's bring()
+ *   TLB: nothing to do
+ */
+kerr_t cow_bring_back(vaddr_t page, bool is_write);
+
+/* The same for all of TABLE's entries that name slots of [FIRST, END). Errors as above. */
+kerr_t cow_bring_table_back(frame_t table, frame_t first, frame_t end);
+
+/*
+ * From entry *AT of TABLE on (lower half): private pages that were not used since the last time go
+ * out, at most MOST (<= COW_OUT_MOST) of them; those that were used lose the mark. *AT is behind the
+ * last that was looked at. Tables that are shared are edited for all who share them.
+ *   returns how many pages went out       TLB: paid (a flush)
+ */
+enum { COW_OUT_MOST = 16 };
+uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most);
+
 /*
  * Move what the range holds to the PAGES pages from TO on, which are all empty; the ranges don't
  * overlap. Slots that both ends cover whole move by their directory entry. A promise of a whole

@@ -7,6 +7,14 @@
  * touches the memory it hands out.
  *
  * The functions take the pool, so that a test can build a small one; the kernel has `frame_pool`.
+ *
+ * Swap slots are numbered behind the last frame, and have records like frames: an entry whose page is
+ * out refers to its slot as it did to the frame, and whoever copies or drops entries need not know
+ * which of the two a number is.
+ *
+ *     number  0 ........ frames-1 | frames ......... 2^20 - 1
+ *             frame_pool          | a pool of slots for each swap area (frame_slots_begin())
+ *             records: one array, as far as there are frames and areas
  */
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
@@ -24,6 +32,8 @@ enum frame_kind {
     FRAME_FILE,      /* a page of a file */
     FRAME_INDEX,     /* a level above the pages of an object (mm/object.h) */
     FRAME_ZERO,      /* the zero frame and the zero tables: never written, never freed */
+    FRAME_SWAPPED,   /* promised memory again, but it is the page of a swap slot, too */
+    FRAME_SLOT,      /* no frame: a swap slot that somebody refers to */
     FRAME_KINDS
 };
 
@@ -39,8 +49,10 @@ struct frame_pool {
     struct frame_record *records;                 /* [frames] */
     uint32_t *level0;                             /* a bit a frame, 1 = free */
     uint32_t level1[1024], level2[32], level3[1]; /* a bit a word of the level below: 1 = not 0 */
-    uint32_t frames;     /* frames 0 .. frames-1 are managed; a multiple of 1024 */
-    uint32_t low_frames; /* searched last: kept for those who need low addresses */
+    uint32_t first;                               /* 0, but for a pool of slots; */
+    uint32_t frames;     /* frames first .. frames-1 are managed; both are multiples of 1024 */
+    uint32_t low_frames; /* searched from here on, and those below last: low addresses are rare */
+    uint32_t numbers;    /* frames, or slots behind them, have numbers below this one */
     uint32_t totals[FRAME_KINDS];
     void (*on_free)(frame_t frame); /* checked builds: called before a frame becomes free */
     uint32_t set_aside;             /* free frames that frame_alloc() may not take */
@@ -103,8 +115,8 @@ void frame_free_run(struct frame_pool *pool, frame_t first, uint32_t count);
 /* The record of FRAME, which the pool manages. */
 static inline struct frame_record *frame_record(struct frame_pool *pool, frame_t frame)
 {
-    CHECK(frame.n < pool->frames, "frame %u is not RAM: the pool ends at %u", frame.n,
-          pool->frames);
+    CHECK(frame.n < pool->numbers, "%u is no frame and no slot: these end at %u", frame.n,
+          pool->numbers);
     return &pool->records[frame.n];
 }
 
@@ -165,6 +177,38 @@ static inline void frame_put(struct frame_pool *pool, frame_t frame)
 
 /* Change what an allocated frame is said to hold; the totals follow. */
 void frame_set_kind(struct frame_pool *pool, frame_t frame, enum frame_kind kind);
+
+/* ---- swap slots ---- */
+
+enum { SLOT_POOLS_MAX = 8 };
+
+/* Numbers of frames and slots have 20 bits. */
+#define FRAME_NUMBERS 0x100000u
+
+/* NUMBER is a slot's: what an entry that is not present refers to may be one. */
+static inline bool frame_is_slot(const struct frame_pool *pool, frame_t number)
+{
+    return number.n >= pool->frames;
+}
+
+/*
+ * COUNT numbers (a multiple of 1024) behind the frames of POOL and behind all areas that have begun
+ * become SLOTS, a pool of its own; all are RESERVED at first (frame_pool_add() frees them). Their
+ * records must be there: those from records[slots->first] on. BITMAP has room for COUNT bits.
+ * frame_put() of POOL gives slots back to their own pool.
+ */
+void frame_slots_begin(struct frame_pool *pool, struct frame_pool *slots, frame_t first,
+                       uint32_t count, uint32_t *bitmap);
+void frame_slots_end(struct frame_pool *pool, struct frame_pool *slots); /* none is in use */
+
+/* Pool number I of slots, or NULL; I < SLOT_POOLS_MAX. */
+struct frame_pool *frame_slots_pool(uint32_t i);
+
+/* Pages that the records of all slots take. */
+uint32_t frame_slots_record_pages(void);
+
+/* The lowest number behind POOL's frames from which on COUNT numbers are no area's. False: none. */
+bool frame_slots_find(const struct frame_pool *pool, uint32_t count, frame_t *first);
 
 /* ---- accounts ---- */
 

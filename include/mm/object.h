@@ -7,6 +7,8 @@
  *
  *   anonymous   shared memory: goes with the last region that shows it
  *   file        has a name, or a place on a disk, and an owner beside the regions
+ *   swap        the pages of swap slots: no region shows it, entries of private pages do; its levels
+ *               are made when it begins and stay
  *
  * A page that has no frame gets one at the first touch by anybody, cleared, or filled by the
  * object's pager (mm/pager.h).
@@ -29,7 +31,7 @@
 #include <mm/frame.h>
 #include <mm/memlayout.h>
 
-enum object_kind { OBJECT_FILE, OBJECT_ANONYMOUS };
+enum object_kind { OBJECT_FILE, OBJECT_ANONYMOUS, OBJECT_SWAP };
 
 struct object {
     uint32_t references; /* regions, and owners: open files, inodes */
@@ -42,6 +44,7 @@ struct object {
     struct object *next, *previous; /* of all objects */
     const struct pager *pager;      /* who fills its pages; NULL: they begin as zeros */
     void *pager_data;
+    uint32_t first_slot; /* of kind SWAP: page n is that of this slot + n; 0: not yet */
     void *owner; /* layer 9's inode, which has one of the references; NULL: regions have them all */
 };
 

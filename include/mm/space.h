@@ -56,4 +56,7 @@ void space_switch(struct space *space);
 void space_destroy(struct space *space);
 bool must_check space_destroy_piece(struct space *space);
 
+/* TABLE lies below a locked region of some space. */
+bool space_locks_table(frame_t table);
+
 #endif

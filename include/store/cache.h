@@ -52,6 +52,11 @@ struct cache_operations {
      * get a place. KERR_MUST_WAIT, KERR_IO, KERR_NO_SPACE, KERR_READ_ONLY; nothing has changed then.
      */
     enum kerr (*allocate)(struct cache *cache, uint32_t page);
+    /* NULL, or for who keeps books on its pages: PAGE got FRAME; and will have none any more. */
+    void (*entered)(struct cache *cache, uint32_t page, frame_t frame);
+    void (*removed)(struct cache *cache, uint32_t page, frame_t frame);
+    /* NULL, or: what PAGE holds is of no interest to anybody, dirty or not. */
+    bool (*is_unwanted)(const struct cache *cache, uint32_t page);
     /* Pages don't change while a device reads them: the order of writes depends on it. */
     bool is_stable;
     const char *name; /* "disk", "ext2": for people */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Tests of the page cache on a disk of frames that answers when the test lets it, well or
- * badly. A file of the tests stands on it in blocks of 1 KiB, in an order of its own.
+ * Layer 7. Tests of the page cache on a disk of frames. A file of the tests stands on it in blocks of
+ * 1 KiB, in an order of its own.
  */
+#include "store_testing.h"
+
 #include <arch/i386/entry.h>
 #include <kernel/channel.h>
 #include <kernel/panic.h>
@@ -14,102 +16,11 @@
 
 enum {
     DISK_PAGES = 64,
-    DISK_SECTORS = DISK_PAGES * 8,
     FILE_PAGES = 32,
     PAGE_BLOCKS = 4,
     BLOCKS = FILE_PAGES * PAGE_BLOCKS,
     NOWHERE = 0xFFFF,
 };
-
-/* ---- a disk ---- */
-
-static struct {
-    struct block_device device;
-    frame_t memory;    /* the first of its frames */
-    bool holds_back;   /* requests stay in the queue until work() */
-    uint32_t fails_at; /* the request that fails, counted from 1; 0: none */
-    uint32_t reads, writes, flushes;
-    uint32_t longest; /* request, in sectors */
-} disk;
-
-static void copy_sector(const struct block_request *request, uint32_t number)
-{
-    uint32_t at = request->offset + number * BLOCK_SECTOR_BYTES;
-    uint32_t there = (uint32_t)request->sector + number;
-    uint8_t sector[BLOCK_SECTOR_BYTES];
-    frame_t mine = request->frames[at / PAGE_BYTES];
-    frame_t theirs = FRAME(disk.memory.n + there / 8);
-    bool is_read = request->operation == BLOCK_READ;
-    const uint8_t *from = temp_map(TEMP_FRAME, is_read ? theirs : mine);
-    memcpy(sector, from + (is_read ? there % 8 * BLOCK_SECTOR_BYTES : at % PAGE_BYTES),
-           sizeof(sector));
-    temp_unmap(TEMP_FRAME);
-    uint8_t *to = temp_map(TEMP_FRAME, is_read ? mine : theirs);
-    memcpy(to + (is_read ? at % PAGE_BYTES : there % 8 * BLOCK_SECTOR_BYTES), sector,
-           sizeof(sector));
-    temp_unmap(TEMP_FRAME);
-}
-
-static void carry_out(struct block_request *request)
-{
-    disk.reads += request->operation == BLOCK_READ;
-    disk.writes += request->operation == BLOCK_WRITE;
-    disk.flushes += request->operation == BLOCK_FLUSH;
-    if (request->sectors > disk.longest)
-        disk.longest = request->sectors;
-    bool fails = disk.fails_at != 0 && --disk.fails_at == 0;
-    for (uint32_t i = 0; i < request->sectors && !fails; i++)
-        copy_sector(request, i);
-    block_complete(request, fails ? KERR_IO : KERR_OK);
-}
-
-/* All that has been asked for is done. */
-static void work(void)
-{
-    struct block_request *request;
-    while ((request = block_first_request(&disk.device)) != NULL)
-        carry_out(request);
-}
-
-static void start(struct block_device *device)
-{
-    (void)device;
-    if (!disk.holds_back)
-        work();
-}
-
-static bool must_check disk_begin(void)
-{
-    static const struct block_driver driver = {.start = start};
-    memset(&disk, 0, sizeof(disk));
-    block_init_disk(&disk.device, "test", &driver, NULL, DISK_SECTORS);
-    if (frame_alloc_run(&frame_pool, FRAME_ANONYMOUS, DISK_PAGES, 1, 0, &disk.memory) != KERR_OK)
-        return false;
-    for (uint32_t i = 0; i < DISK_PAGES; i++) {
-        uint32_t *words = temp_map(TEMP_FRAME, FRAME(disk.memory.n + i));
-        for (uint32_t word = 0; word < PAGE_BYTES / 4; word++)
-            words[word] = i << 16 | word;
-        temp_unmap(TEMP_FRAME);
-    }
-    block_register(&disk.device);
-    return block_open_for_writing(&disk.device, "a test") == KERR_OK;
-}
-
-static void disk_end(void)
-{
-    block_close_for_writing(&disk.device);
-    block_unregister(&disk.device);
-    frame_free_run(&frame_pool, disk.memory, DISK_PAGES);
-}
-
-/* The word of the disk that byte AT begins with. */
-static uint32_t disk_word(uint32_t at)
-{
-    const uint32_t *words = temp_map(TEMP_FRAME, FRAME(disk.memory.n + at / PAGE_BYTES));
-    uint32_t word = words[at % PAGE_BYTES / 4];
-    temp_unmap(TEMP_FRAME);
-    return word;
-}
 
 /* ---- a file on it ---- */
 
@@ -150,17 +61,19 @@ static bool must_check file_begin(void)
     for (uint32_t i = 0; i < BLOCKS; i++)
         file.block[i] = (uint16_t)(i < 64 ? 32 + i : i < 96 ? 32 + (i ^ 3) : NOWHERE);
     file.next_block = 200;
-    return disk_begin() &&
-           cache_begin(&file.cache, &operations, &disk.device, NULL, FILE_PAGES) == KERR_OK;
+    return store_disk_begin(DISK_PAGES) &&
+           block_open_for_writing(&store_disk.device, "a test") == KERR_OK &&
+           cache_begin(&file.cache, &operations, &store_disk.device, NULL, FILE_PAGES) == KERR_OK;
 }
 
 static void file_end(void)
 {
-    disk.holds_back = false;
-    work();
+    store_disk.holds_back = false;
+    store_disk_work();
     EXPECT_EQUAL(cache_settle(&file.cache, CACHE_DROP), KERR_OK);
     object_put(file.cache.object);
-    disk_end();
+    block_close_for_writing(&store_disk.device);
+    store_disk_end();
 }
 
 /* Block BLOCK of the file, as the disk had it at first. */
@@ -201,9 +114,9 @@ TEST("cache", "a file in pieces and with holes: is read as it stands there, and 
     uint32_t free = frame_available(&frame_pool);
     REQUIRE(file_begin());
     expect_words(0, BLOCKS);
-    uint32_t reads = disk.reads;
+    uint32_t reads = store_disk.reads;
     expect_words(0, BLOCKS);
-    EXPECT_EQUAL(disk.reads, reads);
+    EXPECT_EQUAL(store_disk.reads, reads);
     EXPECT_EQUAL(file.cache.busy_pages, 0);
     EXPECT_EQUAL(file.cache.object->real_pages, FILE_PAGES);
     file_end();
@@ -214,8 +127,8 @@ TEST("cache", "who reads page after page: gets windows that grow, in requests of
 {
     REQUIRE(file_begin());
     expect_words(0, 12 * PAGE_BLOCKS);
-    EXPECT_EQUAL(disk.reads, 2); /* 4 pages, then 8 */
-    EXPECT_EQUAL(disk.longest, 64);
+    EXPECT_EQUAL(store_disk.reads, 2); /* 4 pages, then 8 */
+    EXPECT_EQUAL(store_disk.longest, 64);
     file_end();
 }
 
@@ -223,16 +136,16 @@ TEST("cache", "a page that is under way: all who ask wait for the same request")
 {
     uint32_t word = 0;
     REQUIRE(file_begin());
-    disk.holds_back = true;
+    store_disk.holds_back = true;
     EXPECT_EQUAL(read_word(20, &word), KERR_MUST_WAIT);
     struct channel *channel = channel_left();
     EXPECT_EQUAL(read_word(21, &word), KERR_MUST_WAIT);
     EXPECT(channel_left() == channel && !channel->is_ready(channel));
-    work();
+    store_disk_work();
     EXPECT(channel->is_ready(channel));
     EXPECT_EQUAL(read_word(20, &word), KERR_OK);
     EXPECT_EQUAL(word, first_word(20));
-    EXPECT_EQUAL(disk.reads, 1);
+    EXPECT_EQUAL(store_disk.reads, 1);
     file_end();
 }
 
@@ -240,11 +153,11 @@ TEST("cache", "a page that can't be read: an error once to who asks, and then it
 {
     uint32_t word = 0;
     REQUIRE(file_begin());
-    disk.fails_at = 1;
+    store_disk.fails_at = 1;
     EXPECT_EQUAL(read_word(20, &word), KERR_IO);
     EXPECT_EQUAL(read_word(20, &word), KERR_OK);
     EXPECT_EQUAL(word, first_word(20));
-    disk.fails_at = 2; /* one of the four pieces of a page */
+    store_disk.fails_at = 2; /* one of the four pieces of a page */
     EXPECT_EQUAL(read_word(64, &word), KERR_IO);
     EXPECT_EQUAL(read_word(64, &word), KERR_OK);
     EXPECT_EQUAL(word, first_word(64));
@@ -261,16 +174,16 @@ TEST("cache",
     EXPECT_EQUAL(file.cache.dirty_pages, 2);
     EXPECT_EQUAL(store_dirty_pages(), 2);
     EXPECT(read_word(5, &word) == KERR_OK && word == 0xAFFE);
-    EXPECT_EQUAL(disk_word(file.block[5] * 1024u), first_word(5));
+    EXPECT_EQUAL(store_disk_word(file.block[5] * 1024u), first_word(5));
     EXPECT_EQUAL(write_back(), KERR_OK);
-    EXPECT_EQUAL(disk_word(file.block[5] * 1024u), 0xAFFE);
+    EXPECT_EQUAL(store_disk_word(file.block[5] * 1024u), 0xAFFE);
     EXPECT(file.block[100] >= 200);
-    EXPECT_EQUAL(disk_word(file.block[100] * 1024u), 0xBEEF);
-    EXPECT_EQUAL(disk_word(file.block[101] * 1024u), 0);
+    EXPECT_EQUAL(store_disk_word(file.block[100] * 1024u), 0xBEEF);
+    EXPECT_EQUAL(store_disk_word(file.block[101] * 1024u), 0);
     EXPECT_EQUAL(file.cache.dirty_pages + file.cache.busy_pages, 0);
-    EXPECT_EQUAL(disk.writes, 2);
+    EXPECT_EQUAL(store_disk.writes, 2);
     EXPECT_EQUAL(write_back(), KERR_OK);
-    EXPECT_EQUAL(disk.writes, 2);
+    EXPECT_EQUAL(store_disk.writes, 2);
     file_end();
 }
 
@@ -278,16 +191,16 @@ TEST("cache", "a page written to while it is on its way: is dirty again, and goe
 {
     REQUIRE(file_begin());
     EXPECT_EQUAL(write_word(8, 1), KERR_OK);
-    disk.holds_back = true;
+    store_disk.holds_back = true;
     EXPECT_EQUAL(write_back(), KERR_MUST_WAIT);
     EXPECT_EQUAL(write_word(9, 2), KERR_OK);
     EXPECT_EQUAL(write_back(), KERR_MUST_WAIT);
-    work();
+    store_disk_work();
     EXPECT_EQUAL(write_back(), KERR_MUST_WAIT);
-    work();
+    store_disk_work();
     EXPECT_EQUAL(write_back(), KERR_OK);
-    EXPECT_EQUAL(disk_word(file.block[9] * 1024u), 2);
-    EXPECT_EQUAL(disk.writes, 2);
+    EXPECT_EQUAL(store_disk_word(file.block[9] * 1024u), 2);
+    EXPECT_EQUAL(store_disk.writes, 2);
     file_end();
 }
 
@@ -302,22 +215,22 @@ TEST("cache", "what was asked for: is waited for; what is written to behind that
     REQUIRE(file_begin());
     EXPECT(read_word(40, &word) == KERR_OK && read_word(80, &word) == KERR_OK);
     EXPECT_EQUAL(write_word(8, 1), KERR_OK);
-    disk.holds_back = true;
+    store_disk.holds_back = true;
     EXPECT_EQUAL(write_back(), KERR_MUST_WAIT);
     EXPECT_EQUAL(write_word(9, 2), KERR_OK); /* dirty, and under way with what is older */
     EXPECT_EQUAL(write_word(40, 3), KERR_OK);
     cache_ask(&file.cache, 0, FILE_PAGES);
     EXPECT_EQUAL(write_asked(), KERR_MUST_WAIT);
     EXPECT_EQUAL(write_word(80, 5), KERR_OK);
-    work();
+    store_disk_work();
     EXPECT_EQUAL(write_word(41, 4), KERR_OK);
     EXPECT_EQUAL(write_asked(), KERR_MUST_WAIT); /* once more, for the word in block 9 */
     EXPECT_EQUAL(write_word(8, 6), KERR_OK);
-    work();
+    store_disk_work();
     EXPECT_EQUAL(write_asked(), KERR_OK);
-    EXPECT_EQUAL(disk_word(file.block[9] * 1024u), 2);
-    EXPECT_EQUAL(disk_word(file.block[40] * 1024u), 3);
-    EXPECT_EQUAL(disk.writes, 3);
+    EXPECT_EQUAL(store_disk_word(file.block[9] * 1024u), 2);
+    EXPECT_EQUAL(store_disk_word(file.block[40] * 1024u), 3);
+    EXPECT_EQUAL(store_disk.writes, 3);
     EXPECT_EQUAL(file.cache.dirty_pages, 3);
     file_end();
 }
@@ -327,7 +240,7 @@ TEST("cache", "a page that can't be written: stays dirty, is told once, and goes
     uint32_t seen = 0, others_seen = 0;
     REQUIRE(file_begin());
     EXPECT_EQUAL(write_word(8, 1), KERR_OK);
-    disk.fails_at = 1;
+    store_disk.fails_at = 1;
     EXPECT_EQUAL(write_back(), KERR_IO);
     EXPECT_EQUAL(file.cache.dirty_pages, 1);
     EXPECT_EQUAL(cache_write_asked(&file.cache, 0, FILE_PAGES, NULL),
@@ -337,7 +250,7 @@ TEST("cache", "a page that can't be written: stays dirty, is told once, and goes
     EXPECT_EQUAL(cache_write_asked(&file.cache, 0, FILE_PAGES, NULL), KERR_OK);
     EXPECT_EQUAL(cache_write_asked(&file.cache, 0, FILE_PAGES, &seen), KERR_OK);
     EXPECT_EQUAL(cache_write_asked(&file.cache, 0, FILE_PAGES, &others_seen), KERR_IO);
-    EXPECT_EQUAL(disk_word(file.block[8] * 1024u), 1);
+    EXPECT_EQUAL(store_disk_word(file.block[8] * 1024u), 1);
     file_end();
 }
 
@@ -347,11 +260,11 @@ TEST("cache", "no space, or a disk that nobody opened: the write is refused, and
     REQUIRE(file_begin());
     file.allocation = KERR_NO_SPACE;
     EXPECT_EQUAL(write_word(100, 1), KERR_NO_SPACE);
-    block_close_for_writing(&disk.device);
+    block_close_for_writing(&store_disk.device);
     EXPECT_EQUAL(write_word(5, 1), KERR_READ_ONLY);
     EXPECT_EQUAL(file.cache.dirty_pages, 0);
     EXPECT(read_word(5, &word) == KERR_OK && word == first_word(5));
-    EXPECT(block_open_for_writing(&disk.device, "a test") == KERR_OK);
+    EXPECT(block_open_for_writing(&store_disk.device, "a test") == KERR_OK);
     file_end();
 }
 
@@ -361,9 +274,9 @@ TEST("cache", "a whole page is written: it is not read first")
     REQUIRE(file_begin());
     memset(page, 7, sizeof(page));
     EXPECT_EQUAL(cache_write(&file.cache, 3 * PAGE_BYTES, page, sizeof(page)), KERR_OK);
-    EXPECT_EQUAL(disk.reads, 0);
+    EXPECT_EQUAL(store_disk.reads, 0);
     EXPECT_EQUAL(write_back(), KERR_OK);
-    EXPECT_EQUAL(disk_word(file.block[3 * PAGE_BLOCKS + 3] * 1024u), 0x07070707);
+    EXPECT_EQUAL(store_disk_word(file.block[3 * PAGE_BLOCKS + 3] * 1024u), 0x07070707);
     file_end();
 }
 
@@ -373,9 +286,9 @@ TEST("cache", "old dirt: goes to the disk by itself after five seconds, and no s
     store_tick(100);
     EXPECT_EQUAL(write_word(8, 1), KERR_OK);
     store_tick(100 + DIRTY_SECONDS - 1);
-    EXPECT_EQUAL(disk.writes, 0);
+    EXPECT_EQUAL(store_disk.writes, 0);
     store_tick(100 + DIRTY_SECONDS);
-    EXPECT_EQUAL(disk.writes, 1);
+    EXPECT_EQUAL(store_disk.writes, 1);
     EXPECT_EQUAL(file.cache.dirty_pages, 0);
     file_end();
 }
@@ -394,7 +307,7 @@ TEST("cache", "frames are wanted: what was used stays once, what is dirty is wri
             all += freed;
     EXPECT_EQUAL(file.cache.object->real_pages, 0);
     EXPECT_EQUAL(all, pages - 2);
-    EXPECT_EQUAL(disk_word(file.block[0] * 1024u), 4711);
+    EXPECT_EQUAL(store_disk_word(file.block[0] * 1024u), 4711);
     EXPECT_EQUAL(store_reclaim(1, &freed), KERR_NO_MEMORY);
     EXPECT(read_word(0, &word) == KERR_OK && word == 4711);
     file_end();
@@ -406,14 +319,14 @@ TEST("cache", "smaller: what is behind the end is gone, after what is under way;
     REQUIRE(file_begin());
     EXPECT_EQUAL(write_word(5 * PAGE_BLOCKS, 1), KERR_OK);
     EXPECT_EQUAL(write_word(2 * PAGE_BLOCKS, 2), KERR_OK);
-    disk.holds_back = true;
+    store_disk.holds_back = true;
     cache_begin_write_back(&file.cache, 5, 6);
     EXPECT_EQUAL(cache_resize(&file.cache, 4), KERR_MUST_WAIT);
-    work();
+    store_disk_work();
     EXPECT_EQUAL(cache_resize(&file.cache, 4), KERR_OK);
     EXPECT_EQUAL(read_word(4 * PAGE_BLOCKS, &word), KERR_BAD_RANGE);
     EXPECT_EQUAL(file.cache.dirty_pages, 1);
-    disk.holds_back = false;
+    store_disk.holds_back = false;
     EXPECT_EQUAL(cache_resize(&file.cache, FILE_PAGES), KERR_OK);
     EXPECT(read_word(5 * PAGE_BLOCKS, &word) == KERR_OK &&
            word == 1); /* the file system's affair */
@@ -441,17 +354,20 @@ TEST("cache", "no frame: no memory, and nothing is lost at whatever step")
 TEST("cache", "flush: is done after what was given to the disk before, and one serves all who wait")
 {
     uint32_t mine = 0, late = 0;
-    REQUIRE(disk_begin());
-    disk.holds_back = true;
-    EXPECT_EQUAL(cache_flush(&disk.device, &mine), KERR_MUST_WAIT);
-    EXPECT_EQUAL(cache_flush(&disk.device, &late), KERR_MUST_WAIT); /* that one may be too early */
-    work();
-    EXPECT_EQUAL(cache_flush(&disk.device, &mine), KERR_OK);
-    EXPECT_EQUAL(cache_flush(&disk.device, &late), KERR_MUST_WAIT);
-    work();
-    EXPECT_EQUAL(cache_flush(&disk.device, &late), KERR_OK);
-    EXPECT_EQUAL(disk.flushes, 2);
-    cache_forget_device(&disk.device);
-    disk.holds_back = false;
-    disk_end();
+    REQUIRE(store_disk_begin(DISK_PAGES));
+    REQUIRE(block_open_for_writing(&store_disk.device, "a test") == KERR_OK);
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(cache_flush(&store_disk.device, &mine), KERR_MUST_WAIT);
+    EXPECT_EQUAL(cache_flush(&store_disk.device, &late),
+                 KERR_MUST_WAIT); /* that one may be too early */
+    store_disk_work();
+    EXPECT_EQUAL(cache_flush(&store_disk.device, &mine), KERR_OK);
+    EXPECT_EQUAL(cache_flush(&store_disk.device, &late), KERR_MUST_WAIT);
+    store_disk_work();
+    EXPECT_EQUAL(cache_flush(&store_disk.device, &late), KERR_OK);
+    EXPECT_EQUAL(store_disk.flushes, 2);
+    cache_forget_device(&store_disk.device);
+    store_disk.holds_back = false;
+    block_close_for_writing(&store_disk.device);
+    store_disk_end();
 }

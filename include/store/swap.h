@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Uses: layers 0-6, cache. Used by: layers 8 (shortage), 9 (swapon(), /proc), 11 (`swap`).
+ *
+ * Swap areas. Private pages that nobody used lately go to slots of a device, and come back when they
+ * are touched. The entries of page tables say where a page is (mm/cow.h, "pages that are out"); what
+ * stands here is the other half: which slots there are, and which of them have their page in RAM.
+ *
+ *     table entry ──▶ slot ──▶ page n of an area's cache ──▶ sectors 8n..8n+7 of its device
+ *                  referred to    a frame of kind SWAPPED,
+ *                  by entries     while it is on its way, or holds the same as the slot
+ *
+ * A slot has one reference for each entry that names it, and one while its page is in the cache. So
+ * the area's object is a page cache like any other: its pages are filled, written and given back by
+ * what does that for files.
+ *
+ * The format is that of mkswap, version 1: page 0 of the device is the header, and says how many
+ * pages follow and which of them are bad.
+ */
+#ifndef STORE_SWAP_H
+#define STORE_SWAP_H
+
+#include <mm/frame.h>
+#include <store/cache.h>
+
+struct swap_area {
+    struct cache cache;      /* page n is slot `slots.first` + n; page 0 is the header */
+    struct frame_pool slots; /* the numbers of slots that can be used are free, or FRAME_SLOT */
+    int32_t priority;        /* pages go to the highest first */
+    uint32_t pages;          /* that can be used, bad ones not counted */
+    bool is_open;            /* false: its header is still being read */
+    bool is_closing;         /* no page goes out to it any more */
+    uint32_t slot_hand;      /* where it was looked last for slots that can be given up */
+    uint32_t *bitmap;
+};
+
+/*
+ * DEVICE becomes a swap area, of PRIORITY (negative: below all that came before). It is open for
+ * writing from here on.
+ *   returns KERR_OK; KERR_MUST_WAIT: ask again; KERR_EXISTS: it is one, or open for something else;
+ *   KERR_UNSUPPORTED: no signature of mkswap, or what it says is not so; KERR_TOO_MANY: areas;
+ *   KERR_NO_ROOM: frames and slots together would be more than 2^20; KERR_NO_MEMORY; KERR_IO
+ */
+kerr_t swap_on(struct block_device *device, int32_t priority);
+
+/*
+ * All that is in DEVICE's area comes back, and the area ends.
+ *   returns KERR_OK; KERR_MUST_WAIT, KERR_AGAIN: ask again; KERR_NOT_FOUND: it is none;
+ *   KERR_NO_MEMORY: it does not fit into RAM: the area stays; KERR_IO: the same
+ */
+kerr_t swap_off(struct block_device *device);
+
+/* The area that DEVICE is, or NULL. */
+struct swap_area *swap_of_device(const struct block_device *device);
+
+/* The open areas, the highest priority first; NULL at the end. */
+const struct swap_area *swap_next(const struct swap_area *area);
+
+/* Slots of AREA that are referred to. */
+uint32_t swap_used_pages(const struct swap_area *area);
+
+struct swap_sum {
+    uint32_t pages, used; /* of all areas */
+    uint32_t cached;      /* slots whose page is in RAM as well */
+};
+struct swap_sum swap_sum(void);
+
+struct swap_counts {
+    uint32_t out, in; /* pages that left their entries, and that came back to one */
+    uint32_t zero;    /* pages that were full of zeros: no slot was needed */
+    uint32_t again;   /* pages that left, and were still in their slot */
+    uint32_t let_go;  /* pages whose slot was given up, since they are written */
+    uint32_t scanned; /* tables looked at */
+};
+extern struct swap_counts swap_counts;
+
+/*
+ * Private pages go out, COUNT at least if there are so many: tables are looked at in turn, each once
+ * however many share it. Takes no memory.
+ *   returns how many left their entries; their frames are free when they have been written
+ */
+uint32_t swap_put_out(uint32_t count);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Slots and their pages (include/store/swap.h): what the pager is told when a page goes out,
+ * comes back, or is written again. Areas begin and end in swap_area.c.
+ *
+ * Nothing here takes memory on the way out: the levels of an area's object are made when it begins,
+ * and so is the array that finds the slot of a frame.
+ */
+#include "store.h"
+#include "swap_area.h"
+
+#include <arch/i386/entry.h>
+#include <arch/i386/page_ops.h>
+#include <mm/cow.h>
+#include <mm/space.h>
+#include <mm/zero.h>
+
+enum { PAGE_SECTORS = PAGE_BYTES / BLOCK_SECTOR_BYTES };
+
+struct swap_counts swap_counts;
+uint32_t *swap_slot_of_frame;
+
+static struct swap_area *area_of(frame_t slot)
+{
+    for (uint32_t i = 0; i < swap_area_count; i++)
+        if (slot.n >= swap_areas[i]->slots.first && slot.n < swap_areas[i]->slots.frames)
+            return swap_areas[i];
+    panic("slot %u is of no swap area", slot.n);
+}
+
+static uint32_t page_of(const struct swap_area *area, frame_t slot)
+{
+    return slot.n - area->slots.first;
+}
+
+static frame_t slot_of(const struct cache *cache, uint32_t page)
+{
+    const struct swap_area *area = container_of(cache, struct swap_area, cache);
+    return FRAME(area->slots.first + page);
+}
+
+/* ---- the cache's side ---- */
+
+static enum kerr locate(struct cache *cache, uint32_t page, struct cache_place *place)
+{
+    const struct swap_area *area = container_of(cache, struct swap_area, cache);
+    /* What is read ahead ends where a slot is in use by nobody. */
+    if (area->is_open && frame_kind(&frame_pool, slot_of(cache, page)) != FRAME_SLOT)
+        return KERR_NOT_FOUND;
+    *place = (struct cache_place){
+        .pieces = 1, .sectors = PAGE_SECTORS, .sector = {(uint64_t)page * PAGE_SECTORS}};
+    return KERR_OK;
+}
+
+/* PAGE has a frame: it is found by that, and the slot stays as long. */
+static void entered(struct cache *cache, uint32_t page, frame_t frame)
+{
+    if (!container_of(cache, struct swap_area, cache)->is_open)
+        return;
+    frame_t slot = slot_of(cache, page);
+    frame_set_kind(&frame_pool, frame, FRAME_SWAPPED);
+    swap_slot_of_frame[frame.n] = slot.n;
+    frame_get(&frame_pool, slot);
+}
+
+static void removed(struct cache *cache, uint32_t page, frame_t frame)
+{
+    if (!container_of(cache, struct swap_area, cache)->is_open)
+        return;
+    swap_slot_of_frame[frame.n] = 0;
+    frame_set_kind(&frame_pool, frame, FRAME_ANONYMOUS);
+    frame_put(&frame_pool, slot_of(cache, page));
+}
+
+/* No entry names PAGE's slot. */
+static bool is_unwanted(const struct cache *cache, uint32_t page)
+{
+    return frame_references(&frame_pool, slot_of(cache, page)) == 1;
+}
+
+const struct cache_operations swap_cache_operations = {.locate = locate,
+                                                       .entered = entered,
+                                                       .removed = removed,
+                                                       .is_unwanted = is_unwanted,
+                                                       .name = "swap"};
+
+/* ---- the pager's side ---- */
+
+static enum kerr bring(frame_t slot, frame_t *frame)
+{
+    struct swap_area *area = area_of(slot);
+    enum kerr error = cache_page(&area->cache, page_of(area, slot), frame);
+    swap_counts.in += error == KERR_OK;
+    return error;
+}
+
+/* PAGE of AREA is not under way, and its slot is named by no entry: FRAME is anonymous again. */
+static bool forget_copy(struct swap_area *area, uint32_t page)
+{
+    uint32_t word = object_page_word(area->cache.object, page);
+    if ((word & (PAGE_FILLING | PAGE_WRITING)) || !is_unwanted(&area->cache, page))
+        return false;
+    if (word & PAGE_DIRTY)
+        cache_mark_clean(&area->cache, page);
+    frame_put(&frame_pool, cache_remove_page(&area->cache, page));
+    return true;
+}
+
+static bool let_go(frame_t frame)
+{
+    frame_t slot = FRAME(swap_slot_of_frame[frame.n]);
+    struct swap_area *area = area_of(slot);
+    bool is_gone = forget_copy(area, page_of(area, slot));
+    swap_counts.let_go += is_gone;
+    return is_gone;
+}
+
+static bool is_full_of_zeros(frame_t frame)
+{
+    const void *words = temp_map(TEMP_FAULT_FRAME, frame);
+    bool is_zero = words_run(words, 0, PAGE_BYTES / 4) == PAGE_BYTES / 4;
+    temp_unmap(TEMP_FAULT_FRAME);
+    return is_zero;
+}
+
+/* A slot, with one reference, of an area that has one to spare. False: all are full. */
+static bool take_slot(frame_t *slot, struct swap_area **area)
+{
+    for (uint32_t i = 0; i < swap_area_count; i++) {
+        *area = swap_areas[i];
+        if ((*area)->is_open && !(*area)->is_closing &&
+            frame_alloc(&(*area)->slots, FRAME_SLOT, slot) == KERR_OK)
+            return true;
+    }
+    return false;
+}
+
+/* Slots whose page is in RAM anyway, and is named by no entry, are given up. False: there are none. */
+static bool free_slots(void)
+{
+    enum { LOOKS = 1024, ENOUGH = 16 };
+    uint32_t freed = 0, word;
+    for (uint32_t i = 0; i < swap_area_count; i++) {
+        struct swap_area *area = swap_areas[i];
+        struct object *object = area->cache.object;
+        for (uint32_t looks = 0; area->is_open && freed < ENOUGH && looks < LOOKS; looks++) {
+            if (!object_next_page(object, &area->slot_hand, object->pages, PAGE_HERE, &word)) {
+                area->slot_hand = 0;
+                break;
+            }
+            freed += forget_copy(area, area->slot_hand++);
+        }
+    }
+    return freed > 0;
+}
+
+/* Within one swap_put_out(): there is no slot any more. */
+static bool is_full;
+
+static frame_t put_out(frame_t frame)
+{
+    struct swap_area *area;
+    frame_t slot;
+    if (frame_kind(&frame_pool, frame) == FRAME_SWAPPED) {
+        slot = FRAME(swap_slot_of_frame[frame.n]);
+        frame_get(&frame_pool, slot);
+        swap_counts.again++;
+        return slot;
+    }
+    if (is_full_of_zeros(frame)) {
+        frame_get(&frame_pool, zero_frame);
+        swap_counts.zero++;
+        return zero_frame;
+    }
+    is_full = is_full || (!take_slot(&slot, &area) && (!free_slots() || !take_slot(&slot, &area)));
+    if (is_full)
+        return NO_FRAME;
+    frame_get(&frame_pool, frame);
+    object_enter_page(area->cache.object, page_of(area, slot), frame, 0);
+    entered(&area->cache, page_of(area, slot), frame);
+    cache_mark_dirty(&area->cache, page_of(area, slot));
+    swap_counts.out++;
+    return slot;
+}
+
+const struct swapper swap_pager = {.bring = bring, .let_go = let_go, .put_out = put_out};
+
+/* ---- which pages go ---- */
+
+/* Where the hand stands: a table, and an entry of it. */
+static struct {
+    uint32_t frame, entry;
+} hand;
+
+/* The hand goes on to the next frame that is a table. False: it has come to the end of RAM. */
+static bool next_table(void)
+{
+    const struct frame_record *records = frame_pool.records;
+    while (hand.frame < frame_pool.frames && records[hand.frame].kind != FRAME_TABLE)
+        hand.frame++;
+    return hand.frame < frame_pool.frames;
+}
+
+/* TABLE is of the kernel's own half, whose pages stay. */
+static bool is_kernel_table(frame_t table)
+{
+    for (uint32_t slot = KERNEL_FIRST_SLOT; slot <= KERNEL_LAST_SHARED_SLOT; slot++) {
+        pde_t pde = pde_read(slot);
+        if (pde_is_table(pde) && pde_frame(pde).n == table.n)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t put_out_of_table(uint32_t count)
+{
+    frame_t table = FRAME(hand.frame);
+    uint32_t gone = 0;
+    if (is_kernel_table(table) || space_locks_table(table))
+        hand.entry = SLOT_PAGES;
+    while (hand.entry < SLOT_PAGES && gone < count) {
+        uint32_t most = count - gone < COW_OUT_MOST ? count - gone : COW_OUT_MOST;
+        gone += cow_put_out(table, &hand.entry, most);
+    }
+    return gone;
+}
+
+uint32_t swap_put_out(uint32_t count)
+{
+    uint32_t gone = 0;
+    if (swap_area_count == 0)
+        return 0;
+    is_full = false;
+    /* Twice round: the first visit takes the marks away, the second finds who has none. */
+    for (uint32_t ends = 0; ends < 3 && gone < count;) {
+        if (!next_table()) {
+            hand.frame = hand.entry = 0;
+            ends++;
+            continue;
+        }
+        swap_counts.scanned += hand.entry == 0;
+        gone += put_out_of_table(count - gone);
+        if (hand.entry == SLOT_PAGES) {
+            hand.entry = 0;
+            hand.frame++;
+        }
+    }
+    for (uint32_t i = 0; i < swap_area_count; i++)
+        if (swap_areas[i]->cache.dirty_pages > 0)
+            cache_begin_write_back(&swap_areas[i]->cache, 0, swap_areas[i]->cache.object->pages);
+    return gone;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Tests of swap with a disk of frames, and promises of the boot space: pages go out and come
+ * back, without a process.
+ */
+#include "store_testing.h"
+#include "vma_testing.h"
+
+#include <arch/i386/entry.h>
+#include <kernel/string.h>
+#include <kernel/test.h>
+#include <mm/cow.h>
+#include <mm/heap.h>
+#include <mm/zero.h>
+#include <store/swap.h>
+
+enum { DISK_PAGES = 64, SLOTS = DISK_PAGES - 2, BAD_PAGE = 5, PAGES = 16 };
+
+/* mkswap's header: 64 pages, one of them bad. */
+static void write_header(void)
+{
+    const uint32_t numbers[] = {1, DISK_PAGES - 1, 1}, bad = BAD_PAGE;
+    store_disk_poke(1024, numbers, sizeof(numbers));
+    store_disk_poke(1536, &bad, sizeof(bad));
+    store_disk_poke(4086, "SWAPSPACE2", 10);
+}
+
+static bool must_check swap_begin(void)
+{
+    if (!store_disk_begin(DISK_PAGES))
+        return false;
+    write_header();
+    return swap_on(&store_disk.device, -1) == KERR_OK;
+}
+
+static void swap_end(void)
+{
+    EXPECT_EQUAL(swap_off(&store_disk.device), KERR_OK);
+    store_disk_end();
+}
+
+static vaddr_t test_page(uint32_t i)
+{
+    return page_of_slot(TEST_SLOT, i);
+}
+
+/* PAGES pages are reserved, and page I holds I + 1 in its first word, but for ZEROS of them. */
+static bool must_check fill_pages(uint32_t zeros)
+{
+    if (vma_reserve_at(&boot_space, test_page(0), PAGES, RIGHTS_READ_WRITE, "test") != KERR_OK)
+        return false;
+    for (uint32_t i = 0; i < PAGES; i++)
+        poke(test_page(i), i < zeros ? 0 : i + 1);
+    return true;
+}
+
+static void release_pages(void)
+{
+    EXPECT_EQUAL(vma_release(&boot_space, test_page(0), PAGES), KERR_OK);
+}
+
+static uint32_t count_swapped(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PAGES; i++)
+        count += pte_is_swapped(pte_read(test_page(i)));
+    return count;
+}
+
+TEST("swap",
+     "an area: without signature refused; begins, has what is not bad, ends without a trace")
+{
+    uint32_t free = frame_available(&frame_pool);
+    REQUIRE(store_disk_begin(DISK_PAGES));
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_UNSUPPORTED);
+    EXPECT(store_disk.device.opened_for == NULL);
+    write_header();
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_OK);
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_EXISTS);
+    EXPECT_EQUAL(swap_sum().pages, SLOTS);
+    EXPECT_EQUAL(swap_sum().used, 0);
+    EXPECT_AUDIT();
+    swap_end();
+    heap_trim(&kernel_heap, 0);
+    EXPECT_EQUAL(frame_available(&frame_pool), free);
+}
+
+TEST("swap", "pages that nobody uses: go out, are written, and come back as they were")
+{
+    uint32_t freed;
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    EXPECT_EQUAL(count_swapped(), PAGES);
+    EXPECT_EQUAL(swap_sum().used, PAGES);
+    EXPECT_EQUAL(store_disk.writes, 2); /* the bad page lies between */
+    EXPECT_AUDIT();
+    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
+        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    EXPECT_EQUAL(swap_sum().cached, 0);
+    EXPECT_AUDIT();
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_EQUAL(count_swapped(), 0);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
+
+TEST("swap", "a page that came back and was not written: goes again without a write")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    uint32_t writes = store_disk.writes;
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    EXPECT_EQUAL(store_disk.writes, writes);
+    poke(test_page(3), 100);
+    EXPECT_EQUAL(peek(test_page(3)), 100);
+    EXPECT_EQUAL(swap_put_out(1), 1);
+    EXPECT_EQUAL(store_disk.writes, writes + 1);
+    EXPECT_EQUAL(peek(test_page(3)), 100);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
+
+TEST("swap", "pages full of zeros: need no slot and no write")
+{
+    uint32_t zero = swap_counts.zero;
+    REQUIRE(swap_begin() && fill_pages(PAGES / 2));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    EXPECT_EQUAL(swap_counts.zero, zero + PAGES / 2);
+    EXPECT_EQUAL(swap_sum().used, PAGES / 2);
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i < PAGES / 2 ? 0 : i + 1);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
+
+TEST("swap",
+     "no slot is free: the page stays; slots of pages that are here are given up for others")
+{
+    enum { MANY = SLOTS + 8 };
+    REQUIRE(swap_begin());
+    REQUIRE(vma_reserve_at(&boot_space, test_page(0), MANY, RIGHTS_READ_WRITE, "test") == KERR_OK);
+    for (uint32_t i = 0; i < MANY; i++)
+        poke(test_page(i), i + 1);
+    EXPECT_EQUAL(swap_put_out(MANY), SLOTS);
+    EXPECT_AUDIT();
+    for (uint32_t i = 0; i < MANY; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT(swap_put_out(MANY) >= SLOTS);
+    for (uint32_t i = 0; i < MANY; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_AUDIT();
+    EXPECT_EQUAL(vma_release(&boot_space, test_page(0), MANY), KERR_OK);
+    swap_end();
+}
+
+TEST("swap", "a page loses its rights while it is out, and gets them again: it comes back")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    EXPECT_EQUAL(vma_protect(&boot_space, test_page(0), PAGES, RIGHTS_NONE), KERR_OK);
+    EXPECT_AUDIT();
+    EXPECT_EQUAL(vma_protect(&boot_space, test_page(0), PAGES, RIGHTS_READ), KERR_OK);
+    EXPECT_AUDIT();
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_EQUAL(vma_protect(&boot_space, test_page(0), PAGES, RIGHTS_NONE), KERR_OK);
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    EXPECT_EQUAL(vma_protect(&boot_space, test_page(0), PAGES, RIGHTS_READ_WRITE), KERR_OK);
+    for (uint32_t i = 0; i < PAGES; i++)
+        poke(test_page(i), i + 2);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
+
+TEST("swap", "an area that ends: all its pages are back before")
+{
+    uint32_t freed;
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
+        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    swap_end();
+    EXPECT_EQUAL(count_swapped(), 0);
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_AUDIT();
+    release_pages();
+}
+
+TEST("swap", "what was released while it was out: its slots are free, and nobody writes it")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    release_pages();
+    store_disk.holds_back = false;
+    store_disk_work();
+    EXPECT_AUDIT();
+    uint32_t freed;
+    for (uint32_t i = 0; i < 4 && swap_sum().used > 0; i++)
+        (void)(store_reclaim(PAGES, &freed) == KERR_OK);
+    EXPECT_EQUAL(swap_sum().used, 0);
+    swap_end();
+}
+
+TEST("swap", "a page that can't be read: the touch is refused, again and again; others are not")
+{
+    uint32_t freed;
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
+        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    store_disk.fails_at = 1;
+    EXPECT_EQUAL(vma_touch(test_page(2), ACCESS_READ, MODE_KERNEL), FAULT_IO_ERROR);
+    EXPECT_EQUAL(peek(test_page(7)), 8);
+    EXPECT_EQUAL(peek(test_page(2)), 3);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
