@@ -35,7 +35,7 @@ SRC_9 := file/inode.c file/mount.c file/path.c file/file.c file/mapping.c file/t
     file/regular.c file/tmpfs.c file/tmpfs_names.c file/devices.c file/disks.c file/proc.c file/proc_text.c file/proc_process.c file/proc_memory.c file/proc_mounts.c file/proc_system.c file/mounts.c file/root.c file/cpio.c file/initramfs.c file/modules.c \
     file/pipe.c file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_names.c \
     file/calls_change.c file/calls_transfer.c file/calls_send.c file/calls_status.c \
-    file/calls_directory.c file/calls_mount.c file/calls_flush.c file/calls_lock.c file/calls_poll.c
+    file/calls_directory.c file/calls_mount.c file/calls_flush.c file/calls_swap.c file/calls_lock.c file/calls_poll.c
 SRC_EXT2 := file/ext2_mount.c file/ext2_super.c file/ext2_order.c file/ext2_blocks.c file/ext2_map.c \
     file/ext2_inodes.c file/ext2_directory.c file/ext2_names.c file/ext2_rename.c file/ext2_files.c
 SRC_9 += $(SRC_EXT2)

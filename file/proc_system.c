@@ -14,6 +14,7 @@
 #include <process/schedule.h>
 #include <process/timer.h>
 #include <store/cache.h>
+#include <store/swap.h>
 
 #include "proc.h"
 
@@ -39,7 +40,8 @@ static enum kerr write_meminfo(struct proc_text *text, const struct process *pro
     uint32_t cached, busy = pages_of_devices(&cached), dirty = store_dirty_pages();
     uint32_t files = pool->totals[FRAME_FILE], free = frame_available(pool);
     uint32_t total = pool->frames - pool->totals[FRAME_RESERVED];
-    uint64_t limit = pool->commit_limit != UINT64_MAX ? pool->commit_limit : total;
+    struct swap_sum swap = swap_sum();
+    uint64_t limit = pool->commit_limit != UINT64_MAX ? pool->commit_limit : total + swap.pages;
     const struct {
         const char *name;
         uint64_t pages;
@@ -48,12 +50,12 @@ static enum kerr write_meminfo(struct proc_text *text, const struct process *pro
                  {"MemAvailable:", free + (cached > dirty + busy ? cached - dirty - busy : 0)},
                  {"Buffers:", 0},
                  {"Cached:", files},
-                 {"SwapCached:", 0},
-                 {"SwapTotal:", 0},
-                 {"SwapFree:", 0},
+                 {"SwapCached:", swap.cached},
+                 {"SwapTotal:", swap.pages},
+                 {"SwapFree:", swap.pages - swap.used},
                  {"Dirty:", dirty},
                  {"Writeback:", busy},
-                 {"AnonPages:", pool->totals[FRAME_ANONYMOUS]},
+                 {"AnonPages:", pool->totals[FRAME_ANONYMOUS] + pool->totals[FRAME_SWAPPED]},
                  {"Shmem:", files > cached ? files - cached : 0},
                  {"KReclaimable:", 0},
                  {"Slab:", pool->totals[FRAME_KERNEL]},
@@ -83,8 +85,8 @@ static enum kerr write_vmstat(struct proc_text *text, const struct process *proc
                  {"nr_page_table_pages", frame_pool.totals[FRAME_TABLE]},
                  {"pgpgin", (uint64_t)store_counts.pages_read * KIB_PER_PAGE},
                  {"pgpgout", (uint64_t)store_counts.pages_written * KIB_PER_PAGE},
-                 {"pswpin", 0},
-                 {"pswpout", 0},
+                 {"pswpin", swap_counts.in},
+                 {"pswpout", swap_counts.out},
                  {"pgsteal_direct", store_counts.pages_reclaimed}};
     (void)process;
     for (unsigned i = 0; i < ARRAY_LENGTH(lines); i++)
@@ -96,6 +98,14 @@ static enum kerr write_swaps(struct proc_text *text, const struct process *proce
 {
     (void)process;
     proc_print(text, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area)) {
+        const struct block_device *device = area->cache.device;
+        uint32_t width = (uint32_t)strlen(device->name) + 5; /* Linux's columns */
+        proc_print(text, "/dev/%s%*s%s\t%u\t\t%u\t\t%d\n", device->name,
+                   width < 40 ? (int)(40 - width) : 1, "", "partition",
+                   (unsigned)(area->pages * KIB_PER_PAGE),
+                   (unsigned)(swap_used_pages(area) * KIB_PER_PAGE), (int)area->priority);
+    }
     return KERR_OK;
 }
 

@@ -113,6 +113,21 @@ uint32_t commit_object_frames(uint32_t pages)
     return commit_account.mode == OVERCOMMIT_NEVER ? pages + levels : pages;
 }
 
+/* ---- swap ---- */
+
+bool commit_can_lose(uint32_t pages)
+{
+    return commit_account.mode != OVERCOMMIT_NEVER || can_commit(pages);
+}
+
+void commit_change_limit(int32_t pages)
+{
+    if (commit_account.mode == OVERCOMMIT_NEVER)
+        frame_pool.commit_limit += (uint64_t)(int64_t)pages;
+    else if (commit_account.mode == OVERCOMMIT_GUESS)
+        commit_account.single_max += (uint32_t)pages;
+}
+
 /* ---- the start ---- */
 
 void commit_start(enum overcommit mode)

@@ -19,6 +19,7 @@
 #include <process/schedule.h>
 #include <process/system_call.h>
 #include <process/timer.h>
+#include <store/swap.h>
 
 static int32_t write_all(uint32_t to, const void *from, uint32_t bytes)
 {
@@ -55,13 +56,16 @@ _Static_assert(sizeof(struct system_information) == 64, "as the i386 ABI has it"
 SYSTEM_CALL(116, sysinfo)
 {
     uint32_t total = frame_pool.frames - frame_pool.totals[FRAME_RESERVED];
-    bool fits = total < UINT32_MAX / PAGE_BYTES;
+    struct swap_sum swap = swap_sum();
+    bool fits = total + swap.pages < UINT32_MAX / PAGE_BYTES;
     uint32_t unit = fits ? 1 : PAGE_BYTES, per_frame = PAGE_BYTES / unit;
     uint32_t processes = process_count();
     struct system_information information = {
         .uptime = (int32_t)clock_monotonic().seconds,
         .total_ram = total * per_frame,
         .free_ram = frame_available(&frame_pool) * per_frame,
+        .total_swap = swap.pages * per_frame,
+        .free_swap = (swap.pages - swap.used) * per_frame,
         .processes = (uint16_t)processes,
         .unit_bytes = unit,
     };

@@ -41,7 +41,8 @@ static uint32_t count_sole_frames(frame_t table)
     uint32_t count = 0;
     for (uint32_t i = 0; i < SLOT_PAGES; i++) {
         pte_t entry = {entries[i]};
-        if (pte_holds_frame(entry) && !(entry.bits & PTE_SHARED_MAPPING) &&
+        if (pte_holds_frame(entry) && !pte_is_swapped(entry) &&
+            !(entry.bits & PTE_SHARED_MAPPING) &&
             frame_references(&frame_pool, pte_frame(entry)) == 1)
             count++;
     }

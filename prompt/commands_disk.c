@@ -5,6 +5,7 @@
 #include <device/block.h>
 #include <kernel/printk.h>
 #include <prompt/prompt.h>
+#include <store/swap.h>
 
 enum { SECTORS_PER_KIB = 1024 / BLOCK_SECTOR_BYTES, KIB_PER_MIB = 1024, LARGE_KIB = 10240 };
 
@@ -65,5 +66,25 @@ COMMAND("io", "", "what was read and written, and what went wrong")
                (unsigned)counts->requests[BLOCK_FLUSH], (unsigned)counts->errors,
                (unsigned)counts->retries, (unsigned)counts->time_outs, (unsigned)counts->resets);
     }
+    return true;
+}
+
+COMMAND("swap", "", "swap areas, and the pages that went out and came back")
+{
+    struct swap_sum sum = swap_sum();
+    if (sum.pages == 0) {
+        printk("  there is none: swap=DEVICE on the command line, or swapon\n");
+        return true;
+    }
+    printk("  NAME       SLOTS     USED  HERE TOO  PRIORITY\n");
+    for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area))
+        printk("  %-8s %7u %8u %9u %9d\n", area->cache.device->name, (unsigned)area->pages,
+               (unsigned)swap_used_pages(area), (unsigned)area->cache.object->real_pages,
+               (int)area->priority);
+    printk("  pages out: %u, of these still the same in their slot: %u; full of zeros: %u\n",
+           (unsigned)(swap_counts.out + swap_counts.again), (unsigned)swap_counts.again,
+           (unsigned)swap_counts.zero);
+    printk("  pages back: %u; slots given up for a write: %u; tables looked at: %u\n",
+           (unsigned)swap_counts.in, (unsigned)swap_counts.let_go, (unsigned)swap_counts.scanned);
     return true;
 }

@@ -95,4 +95,11 @@ static inline void commit_give(uint32_t count)
  * included. */
 uint32_t commit_object_frames(uint32_t pages);
 
+/*
+ * A swap area of PAGES pages begins (or ends: negative): so much more can be promised, or less. Before
+ * it ends: may so many promises go?
+ */
+void commit_change_limit(int32_t pages);
+bool commit_can_lose(uint32_t pages);
+
 #endif
