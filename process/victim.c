@@ -21,6 +21,7 @@
 #include <process/part.h>
 #include <process/signal.h>
 #include <store/cache.h>
+#include <store/swap.h>
 
 enum {
     ENOUGH_FRAMES = 16, /* free ones: then whoever lacked a frame goes on */
@@ -177,6 +178,7 @@ static void end(const struct candidate *candidate, uint32_t asker)
 static void give_reserves_back(void)
 {
     memory_give_all_back();
+    (void)(swap_trim() == KERR_OK); /* what is under way will go when it is done */
     heap_trim(&kernel_heap, 0);
     vma_trim();
 }

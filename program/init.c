@@ -28,6 +28,7 @@
 #include <process/signal.h>
 #include <process/timer.h>
 #include <program/exec.h>
+#include <store/swap.h>
 
 static uint32_t init_pid;    /* of the option init=; 0: none */
 static uint32_t init_status; /* how it ended, if it did */
@@ -93,6 +94,8 @@ static struct stock take_stock(void)
 
 static void check_that_nothing_is_left(void)
 {
+    while (file_polls(swap_trim()))
+        ;
     heap_trim(&kernel_heap, 0);
     vma_trim();
     if (!CHECKED)
@@ -108,6 +111,7 @@ static void check_that_nothing_is_left(void)
     ASSERT(now.free + files_more >= before.free,
            "%u frames were free before process 1, %u after it; %u inodes more", before.free,
            now.free, files_more);
+    ASSERT(swap_sum().used == 0, "%u swap slots are in use after process 1", swap_sum().used);
     printk("audit clean\n");
 }
 

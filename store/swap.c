@@ -6,6 +6,7 @@
  * Nothing here takes memory on the way out: the levels of an area's object are made when it begins,
  * and so is the array that finds the slot of a frame.
  */
+#include "requests.h"
 #include "store.h"
 #include "swap_area.h"
 
@@ -104,6 +105,25 @@ static bool forget_copy(struct swap_area *area, uint32_t page)
         cache_mark_clean(&area->cache, page);
     frame_put(&frame_pool, cache_remove_page(&area->cache, page));
     return true;
+}
+
+enum kerr swap_trim(void)
+{
+    enum kerr error = KERR_OK;
+    uint32_t word;
+    for (uint32_t i = 0; i < swap_area_count; i++) {
+        struct swap_area *area = swap_areas[i];
+        const struct object *object = area->cache.object;
+        for (uint32_t page = 0;
+             area->is_open && object_next_page(object, &page, object->pages, PAGE_HERE, &word);
+             page++) {
+            if (frame_references(&frame_pool, page_word_frame(word)) > 1 ||
+                !is_unwanted(&area->cache, page) || forget_copy(area, page))
+                continue;
+            error = request_wait(&area->cache, page);
+        }
+    }
+    return error;
 }
 
 static bool let_go(frame_t frame)

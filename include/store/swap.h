@@ -75,6 +75,12 @@ struct swap_counts {
 extern struct swap_counts swap_counts;
 
 /*
+ * Pages that no entry names any more go at once, and their slots; else they do when frames are wanted.
+ *   returns KERR_OK; KERR_MUST_WAIT: some are under way, and a channel was left
+ */
+kerr_t swap_trim(void);
+
+/*
  * Private pages go out, COUNT at least if there are so many: tables are looked at in turn, each once
  * however many share it. Takes no memory.
  *   returns how many left their entries; their frames are free when they have been written

@@ -79,17 +79,25 @@ user_on_linux() { # NAME
 
 user_on_droste() { # NAME
     local name=$1 log=$queue_dir/user-$1.droste.img image=$queue_dir/user-$1.img status=0 file
+    local swap swap_disk=() swap_option=
+    swap=$(user_wish "$name" swap 0)
+    if [ "$swap" != 0 ]; then
+        truncate -s "${swap}M" "$image.swap.img"
+        mkswap "$image.swap.img" > /dev/null
+        swap_option=swap=hdb
+        swap_disk=(-drive "format=raw,file=$image.swap.img")
+    fi
     local modules=("$user_bin/$name=$name $(user_wish "$name" arguments "")")
     for file in $(user_files "$name"); do
         modules+=("$file=$(basename "$file")")
     done
-    tools/disk build/droste-checked.elf "$image" "init=$name $(user_wish "$name" options "")" \
-        "${modules[@]}"
+    tools/disk build/droste-checked.elf "$image" \
+        "init=$name $(user_wish "$name" options "") $swap_option" "${modules[@]}"
     TIME_LIMIT=$(user_wish "$name" seconds 60) qemu "${with_serial[@]}" -boot c \
         -rtc "base=$(user_wish "$name" date utc)" \
-        -drive "format=raw,snapshot=on,file=$image" -m "$(user_wish "$name" memory 128)" \
-        -cpu pentium3 < /dev/null > "$log" || status=$?
-    rm -f "$image"
+        -drive "format=raw,snapshot=on,file=$image" "${swap_disk[@]}" \
+        -m "$(user_wish "$name" memory 128)" -cpu pentium3 < /dev/null > "$log" || status=$?
+    rm -f "$image" "$image.swap.img"
     tr -d '\r' < "$log" | tee "$log.text.img"
     [ $status = 124 ] && echo "### time limit"
     # The status comes from the port, and QEMU can't have crashed: the kernel says it, too.

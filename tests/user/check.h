@@ -7,6 +7,7 @@
  * How a program wants to be run stands in its head comment, a line of its own for each:
  *   run: on=droste (linux, never)  not on the other one      run: exit=N    its status, if not 0
  *   run: arguments=A B C           run: seconds=N            run: memory=MIB of Droste's machine
+ *   run: swap=MIB of a disk for Droste to swap to
  *   run: options=overcommit=2      more of Droste's command line
  *   run: date=YYYY-MM-DDTHH:MM:SS    of the clock of Droste's machine
  *   run: ext2=BYTES                once more, its root an ext2 with such blocks
