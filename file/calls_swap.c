@@ -6,17 +6,16 @@
 #include <kernel/layer.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
-#include <kernel/string.h>
 #include <process/commit.h>
 #include <store/swap.h>
 
+#include "open_file.h"
 #include "path.h"
 
 enum {
     SWAP_FLAG_PREFER = 0x8000,
     SWAP_FLAG_PRIORITY = 0x7FFF,
     SWAP_FLAGS_WITHOUT_EFFECT = 0x70000, /* DISCARD: a hint */
-    PATH_ROOM = 64,
 };
 
 /* DEVICE becomes an area, and there is more that can be promised. */
@@ -40,22 +39,16 @@ static enum kerr end(struct block_device *device)
     return error;
 }
 
-/* The device that the program's PATH names: "/dev/hda2". */
-static int32_t find_device(uint32_t path, struct block_device **device)
+/* The device that the program's PATH names: "/dev/hda2". Files are no swap areas: docs/limits.md. */
+static int32_t find_device(struct process *self, uint32_t path, struct block_device **device)
 {
-    char text[PATH_ROOM];
-    uint32_t length;
     struct inode *inode;
-    enum kerr error = user_read_string(text, path, sizeof(text), &length);
-    if (error != KERR_OK)
-        return error == KERR_NO_ROOM ? -ENAMETOOLONG : user_access_failed(error);
-    if (strncmp(text, "/dev/", 5) == 0 && (*device = block_find(text + 5)) != NULL)
-        return 0;
-    int32_t result = path_find(NULL, text, LINKS_FOLLOW, &inode);
+    int32_t result = path_find_user(self, AT_FDCWD, path, LINKS_FOLLOW, &inode);
     if (result != 0)
         return result;
+    *device = disk_device(inode);
     inode_put(inode);
-    return -EINVAL; /* files are no swap areas: docs/limits.md */
+    return *device != NULL ? 0 : -EINVAL;
 }
 
 static int32_t swap_failed(enum kerr error)
@@ -80,7 +73,7 @@ SYSTEM_CALL(87, swapon)
     if ((ARG2 & ~(uint32_t)(SWAP_FLAG_PREFER | SWAP_FLAG_PRIORITY | SWAP_FLAGS_WITHOUT_EFFECT)) !=
         0)
         return -EINVAL;
-    int32_t result = find_device(ARG1, &device);
+    int32_t result = find_device(self, ARG1, &device);
     if (result != 0)
         return result;
     enum kerr error =
@@ -91,7 +84,7 @@ SYSTEM_CALL(87, swapon)
 SYSTEM_CALL(115, swapoff)
 {
     struct block_device *device;
-    int32_t result = find_device(ARG1, &device);
+    int32_t result = find_device(self, ARG1, &device);
     if (result != 0)
         return result;
     enum kerr error = end(device);

@@ -51,6 +51,13 @@ struct inode *disk_pages(const struct file *file)
     return file->operations == &disk_operations ? &disk_of(file->inode)->inode : NULL;
 }
 
+struct block_device *disk_device(const struct inode *node)
+{
+    const struct device_file *file = device_file_find(node->status.mode, node->status.device);
+    bool is_disk = file != NULL && file->operations == &disk_operations;
+    return is_disk ? disk_of(node)->device : NULL;
+}
+
 /* ---- pages ---- */
 
 static enum kerr locate(struct cache *cache, uint32_t page, struct cache_place *place)
@@ -70,7 +77,7 @@ static enum kerr refuse_to_allocate(struct cache *cache, uint32_t page)
 }
 
 static const struct cache_operations cache_operations = {
-    .locate = locate, .allocate = refuse_to_allocate, .name = "the whole of it"};
+    .locate = locate, .allocate = refuse_to_allocate, .is_view = true, .name = "the whole of it"};
 
 static enum kerr disk_page(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame)
 {

@@ -379,6 +379,9 @@ const struct device_file *device_file_next(const struct device_file *device);
 /* FILE, if it is a disk: the inode, of no file system, that has its pages and its length; no reference. Else NULL. */
 struct inode *disk_pages(const struct file *file);
 
+/* The device that NODE, a file in /dev, stands for; NULL: it is no disk's. */
+struct block_device *disk_device(const struct inode *node);
+
 /* ---- the root ---- */
 
 /* A disk was named that is to be the root (`root=`): root.c mounts it. */

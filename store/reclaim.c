@@ -76,7 +76,7 @@ enum kerr cache_forget_clean(struct cache *cache, uint32_t *from)
         if (looks-- == 0)
             return KERR_AGAIN;
         if (can_go(word))
-            frame_put(&frame_pool, object_remove_page(cache->object, *from));
+            frame_put(&frame_pool, cache_remove_page(cache, *from));
         ++*from;
     }
     return KERR_OK;

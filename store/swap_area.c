@@ -201,7 +201,7 @@ static enum kerr begin_area(struct block_device *device, int32_t priority)
     if (swap_area_count == SLOT_POOLS_MAX)
         return KERR_TOO_MANY;
     for (const struct cache *cache = cache_next(NULL); cache != NULL; cache = cache_next(cache))
-        if (cache->device == device)
+        if (cache->device == device && !cache->operations->is_view)
             return KERR_EXISTS; /* a file system that is read only */
     enum kerr error = kmalloc(sizeof(struct swap_area), &block);
     if (error != KERR_OK)

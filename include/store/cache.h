@@ -59,6 +59,7 @@ struct cache_operations {
     bool (*is_unwanted)(const struct cache *cache, uint32_t page);
     /* Pages don't change while a device reads them: the order of writes depends on it. */
     bool is_stable;
+    bool is_view;     /* it shows what stands on the device, and whose that is does not matter */
     const char *name; /* "disk", "ext2": for people */
 };
 
