@@ -22,6 +22,7 @@ TEST_PROGRAMS := $(patsubst tests/user/%.c,$(USER)/tests/%,$(wildcard tests/user
 #:                     written; ROOT=DIRECTORY or ROOT=IMAGE: that one; INIT=/bin/sh of it
 #: make run INITRAMFS=1  the same without a disk: files in memory, out of a cpio archive;
 #:                     INITRAMFS=DIRECTORY or INITRAMFS=ARCHIVE.cpio[.gz]: that one
+#: make run ... SWAP=64  any of these three with so many MiB to swap to, on a disk of its own
 
 user: $(USER_PROGRAMS)
 test-programs: $(TEST_PROGRAMS) $(USER)/tests/bad.made
@@ -46,6 +47,17 @@ $(USER)/tests/bad.made: tests/user/make/bad_elfs.c tests/user/bad_elfs.h user/us
 # ---- make run INIT=, make run ROOT=, make run INITRAMFS= ----
 # An ISO of its own, since the other one is the same on every machine. The entry of the menu is the
 # plain kernel's or the checked one's.
+ifdef SWAP
+# The second disk, new each time: hdb.
+SWAP_IMAGE := $(OUT)/swap.img
+export SWAP_IMAGE
+CMDLINE += swap=hdb
+$(RUN_ISO): $(SWAP_IMAGE)
+$(SWAP_IMAGE): FORCE
+	$(call say,SWAP)
+	$(Q)rm -f $@ && truncate -s $(SWAP)M $@ && PATH="$$PATH:/sbin" mkswap $@ > /dev/null
+endif
+
 ifdef ROOT
 # 1: the small system, made once, so that what is written there stays; a directory: its image; or an image.
 ifeq ($(ROOT),1)
