@@ -226,7 +226,7 @@ void cow_drop_lower_half(uint32_t id)
 /* ---- protect, discard ---- */
 
 /* PAGE is out: FLAGS are those it is to have when it comes back. */
-static void protect_swapped(vaddr_t page, pte_t old, uint32_t flags)
+static __attribute__((noinline)) void protect_swapped(vaddr_t page, pte_t old, uint32_t flags)
 {
     const uint32_t kept = ENTRY_ACCESSED | ENTRY_USER | PTE_COW;
     pte_t new = {(old.bits & ~kept) | (flags & kept)};
@@ -244,7 +244,7 @@ static void protect_pages(const struct part *part, enum rights rights)
         pte_t old = pte_read(page), new;
         if (pte_is_empty(old))
             continue;
-        if (pte_is_swapped(old)) {
+        if (unlikely(pte_is_swapped(old))) {
             protect_swapped(page, old, is_accessible ? shared_flags : 0);
             continue;
         }

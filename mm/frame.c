@@ -291,7 +291,8 @@ static inline void release(struct frame_pool *pool, struct frame_record *record,
 
 static inline bool kind_is_freeable(uint8_t kind)
 {
-    const uint32_t never = 1u << FRAME_FREE | 1u << FRAME_RESERVED | 1u << FRAME_ZERO;
+    const uint32_t never =
+        1u << FRAME_FREE | 1u << FRAME_RESERVED | 1u << FRAME_ZERO | 1u << FRAME_SLOT;
     return (never >> kind & 1) == 0;
 }
 
@@ -315,20 +316,10 @@ void frame_free_run(struct frame_pool *pool, frame_t first, uint32_t count)
 
 /* ---- references ---- */
 
-/* COUNT references are not all there are, or FRAME is of those that are never freed. */
-static __attribute__((noinline)) void put_refused(const struct frame_record *record, frame_t frame,
-                                                  uint32_t count)
-{
-    ASSERT(record->references == count, "%u references of frame %u (%s) dropped, it has %u", count,
-           frame.n, frame_kind_text((enum frame_kind)record->kind), record->references);
-    ASSERT(count == 0, "the last reference of frame %u, which is %s", frame.n,
-           frame_kind_text((enum frame_kind)record->kind));
-}
-
 /* Where the slots of all areas are. (One pool has slots: the kernel's.) */
 static struct frame_pool *slot_pools[SLOT_POOLS_MAX];
 
-static __attribute__((noinline)) struct frame_pool *pool_of_slot(frame_t slot)
+static struct frame_pool *pool_of_slot(frame_t slot)
 {
     for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++)
         if (slot_pools[i] != NULL && slot.n >= slot_pools[i]->first &&
@@ -337,13 +328,24 @@ static __attribute__((noinline)) struct frame_pool *pool_of_slot(frame_t slot)
     panic("%u is no frame, and no slot of any swap area", slot.n);
 }
 
+/* COUNT references are not all there are, or FRAME is of those that are never freed, or a slot. */
+static __attribute__((noinline)) void put_unusual(struct frame_record *record, frame_t frame,
+                                                  uint32_t count)
+{
+    ASSERT(record->references == count, "%u references of frame %u (%s) dropped, it has %u", count,
+           frame.n, frame_kind_text((enum frame_kind)record->kind), record->references);
+    if (record->kind == FRAME_SLOT)
+        release(pool_of_slot(frame), record, frame);
+    else
+        ASSERT(count == 0, "the last reference of frame %u, which is %s", frame.n,
+               frame_kind_text((enum frame_kind)record->kind));
+}
+
 void frame_put_last(struct frame_pool *pool, frame_t frame, uint32_t count)
 {
     struct frame_record *record = frame_record(pool, frame);
-    if (unlikely(frame_is_slot(pool, frame)))
-        pool = pool_of_slot(frame);
     if (unlikely(record->references != count || !kind_is_freeable(record->kind)))
-        put_refused(record, frame, count);
+        put_unusual(record, frame, count);
     else
         release(pool, record, frame);
 }
