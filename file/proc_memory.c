@@ -33,6 +33,8 @@ static void count_frame(frame_t frame, enum frame_kind kind, uint32_t table_user
 {
     uint32_t references = frame_references(&frame_pool, frame);
     uint32_t users = is_objects && references > 1 ? references - 1 : references;
+    ASSERT(users > 0 && table_users > 0, "frame %u, which an entry leads to, has no users",
+           frame.n);
     found->pages++;
     found->of_files += kind == FRAME_FILE;
     if (users == 1 && table_users == 1) {

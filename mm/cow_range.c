@@ -245,7 +245,7 @@ static void protect_pages(const struct part *part, enum rights rights)
         if (pte_is_empty(old))
             continue;
         if (unlikely(pte_is_swapped(old))) {
-            protect_swapped(page, old, is_accessible ? shared_flags : 0);
+            protect_swapped(page, old, shared_flags);
             continue;
         }
         frame_t frame = pte_frame(old);

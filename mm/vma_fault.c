@@ -224,14 +224,16 @@ static inline struct vma *find_touched(struct space *space, vaddr_t address)
     return region;
 }
 
-/* PAGE, of REGION, is out: it comes back. */
-static __attribute__((noinline)) enum fault_result bring_back(const struct vma *region,
-                                                              uint32_t page, enum access access)
+/* PAGE, of REGION, has an entry, PTE: it is written to; or it is out, and comes back. */
+static __attribute__((noinline)) enum fault_result
+touch_in_use(const struct vma *region, uint32_t page, pte_t pte, enum access access)
 {
-    enum kerr error = cow_bring_back(VADDR(page << PAGE_SHIFT), access == ACCESS_WRITE);
-    if (error == KERR_OK && access == ACCESS_WRITE)
-        return write_present(region, page);
-    return fault_of(error);
+    if (pte_is_swapped(pte)) {
+        enum kerr error = cow_bring_back(VADDR(page << PAGE_SHIFT), access == ACCESS_WRITE);
+        if (error != KERR_OK || access != ACCESS_WRITE)
+            return fault_of(error);
+    }
+    return access == ACCESS_WRITE ? write_present(region, page) : FAULT_NOT_MINE;
 }
 
 static enum fault_result vma_fault(const struct page_fault *fault)
@@ -247,11 +249,8 @@ static enum fault_result vma_fault(const struct page_fault *fault)
     pde_t pde = pde_read(vaddr_to_slot(address));
     if (pde_is_table(pde)) {
         pte_t pte = pte_read(address);
-        if (pte_is_present(pte))
-            return fault->access == ACCESS_WRITE ? write_present(region, address.v >> PAGE_SHIFT)
-                                                 : FAULT_NOT_MINE;
-        if (pte_is_swapped(pte))
-            return bring_back(region, address.v >> PAGE_SHIFT, fault->access);
+        if (!pte_is_empty(pte))
+            return touch_in_use(region, address.v >> PAGE_SHIFT, pte, fault->access);
     }
     return region->kind == VMA_OBJECT
                ? build_object(region, address.v >> PAGE_SHIFT, fault->access)

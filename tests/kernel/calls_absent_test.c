@@ -384,6 +384,8 @@ static const struct call_case calls[] = {
     {CALL(55, FILE_FD, 6, PLACE(0)), .set_up = a_lock}, /* SETLK */
     {CALL(55, FILE_FD, 5, PLACE(0)), .set_up = a_lock}, /* GETLK */
     {CALL(67, SIGNAL, PLACE(0), PLACE(1)), .set_up = a_handler},
+    {CALL(87, PLACE(0), 0), .set_up = path_file}, /* no device */
+    {CALL(115, PLACE(0)), .set_up = path_file},
     {CALL(73, PLACE(0)), .set_up = pending_signal},
     {CALL(75, LIMIT_CORE, PLACE(0))},
     {CALL(76, LIMIT_STACK, PLACE(0))},

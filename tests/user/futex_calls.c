@@ -306,6 +306,8 @@ static int wait_and_be_signalled(void)
     struct sigaction action = {.sa_handler = note_signal};
     sigaction(SIGUSR1, &action, NULL);
     int result = futex(&words->first, FUTEX_WAIT, 0, NULL, NULL, 0);
+    while (result == 0 && signals == 0) /* it was woken, and runs before the signal is sent */
+        sched_yield();
     return result == 0 && signals == 1 ? 0 : 1;
 }
 
