@@ -3,9 +3,13 @@
 
 # The plain kernel knows the address, and not whose it is.
 heap_1() {
+    local log
+    log=$(mktemp "$queue_dir/XXXXXX.img")
     boot_ends $STATUS_PANIC plain panic=heap-overrun \
-        'PANIC: heap: V0xe[0-9a-f]+, given back by V0xc[0-9a-f]+: .*overrun'
-    boot_ends $STATUS_PANIC checked panic=heap-overrun 'heap: V0xe.* allocated by panic_run_' \
+        'PANIC: heap: V0xe[0-9a-f]+, given back by V0xc[0-9a-f]+: .*overrun' | tee "$log"
+    ! grep -a 'allocated by' "$log" || return 1
+    boot_ends $STATUS_PANIC checked panic=heap-overrun \
+        'heap: V0xe.* is 96 bytes, allocated by [a-z_0-9]+\+0x' \
         'PANIC: heap: .* the red zone behind it was overwritten \(overrun\)'
 }
 

@@ -16,7 +16,13 @@ promises_2() {
 
 # Predict the frames.
 promises_3() {
-    at_prompt plain 'reserve 16M\ntouch 0x400000\ntouch 0x401000\ntouch 0x800000 8M\nfaults\n' \
-        'frames taken: 0;' 'frames taken: 2 ' 'frames taken: 1 ' 'frames taken: 2050 ' \
-        '2052 cleared' '4 filled'
+    local log before after
+    log=$(mktemp "$queue_dir/XXXXXX.img")
+    at_prompt plain \
+        'faults\nreserve 16M\ntouch 0x400000\ntouch 0x401000\ntouch 0x800000 8M\nfaults\n' \
+        'frames taken: 0;' 'frames taken: 2 ' 'frames taken: 1 ' 'frames taken: 2050 ' | tee "$log"
+    read -r before after < <(numbers_said "$log" ' ([0-9]+) cleared')
+    [ $((after - before)) = 2050 ] || return 1
+    read -r before after < <(numbers_said "$log" ' ([0-9]+) filled')
+    [ $((after - before)) = 3 ]
 }

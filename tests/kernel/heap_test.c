@@ -502,7 +502,7 @@ TEST("heap", "50000 random kmalloc, krealloc and kfree: contents kept, sound thr
 
 /* ---- panics ---- */
 
-static void *allocated(size_t bytes)
+static void *fresh_block(size_t bytes)
 {
     void *block;
 
@@ -513,7 +513,7 @@ static void *allocated(size_t bytes)
 /* "... it is free already (double free)" */
 PANIC_TEST("heap-double-free")
 {
-    void *block = allocated(100);
+    void *block = fresh_block(100);
 
     kfree(block);
     kfree(block);
@@ -522,7 +522,7 @@ PANIC_TEST("heap-double-free")
 /* "... (overrun)": of the red zone in checked builds, of the next tag in plain ones */
 PANIC_TEST("heap-overrun")
 {
-    uint8_t *block = allocated(96), *next = allocated(96);
+    uint8_t *block = fresh_block(96), *next = fresh_block(96);
 
     memset(block, 1, 96 + sizeof(void *));
     kfree(block);
@@ -532,10 +532,10 @@ PANIC_TEST("heap-overrun")
 /* "... was written to ... (use after free)": checked builds only */
 PANIC_TEST("heap-use-after-free")
 {
-    uint8_t *block = allocated(96);
+    uint8_t *block = fresh_block(96);
 
     kfree(block);
     block[64] = 1;
-    block = allocated(96);
+    block = fresh_block(96);
     kfree(block);
 }

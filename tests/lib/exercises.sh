@@ -183,6 +183,11 @@ row_is_between() { # LOG ROW LEAST MOST
     [ -n "$value" ] && [ "$value" -ge "$3" ] && [ "$value" -le "$4" ]
 }
 
+# What the last group of EXPRESSION matches in LOG, line by line, as one line of words.
+numbers_said() { # LOG EXPRESSION
+    tr -d '\r' < "$1" | sed -nE "s/.*$2.*/\\1/p" | xargs
+}
+
 exercise_checks() {
     local chapter number
     for chapter in $exercise_dir/*.sh; do
