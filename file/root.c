@@ -20,16 +20,16 @@ bool root_is_disk(void)
     return root_option.is_given;
 }
 
-/* A file system of TYPE over the directory at PATH, if there is one. */
-static enum kerr mount_over(const char *type, const char *source, const char *path)
+/* A file system of TYPE over the directory at PATH, if there is one: *MOUNT. */
+static enum kerr mount_over(const char *type, const char *source, const char *path,
+                            struct mount **mount)
 {
     struct inode *directory;
-    struct mount *mount;
     if (path_find(mount_root->root, path, LINKS_FOLLOW, &directory) != 0)
         return KERR_NOT_FOUND;
     enum kerr error;
     do
-        error = mount_add(type, source, "", 0, directory, &mount);
+        error = mount_add(type, source, "", 0, directory, mount);
     while (file_polls(error));
     inode_put(directory);
     return error;
@@ -38,21 +38,26 @@ static enum kerr mount_over(const char *type, const char *source, const char *pa
 enum kerr file_mount_root(void)
 {
     static const struct {
-        const char *type, *path;
-    } others[] = {{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"tmpfs", "/dev/shm"}};
+        const char *type, *path, *holds; /* a directory in it, for one that comes behind */
+    } others[] = {
+        {"devtmpfs", "/dev", "shm"}, {"tmpfs", "/dev/shm", NULL}, {"proc", "/proc", NULL}};
+    static const struct inode_wish wish = {.mode = S_IFDIR | S_ISVTX | 0777};
+    struct mount *mount;
     last_of_boot = mount_before(NULL);
     if (!root_option.is_given)
         return KERR_OK;
     char source[sizeof(mount_root->source)];
     format_text(source, sizeof(source), "/dev/%s", root_option.text);
-    enum kerr error = mount_over("ext2", source, "/");
+    enum kerr error = mount_over("ext2", source, "/", &mount);
     if (error != KERR_OK) {
         printk("root=%s: can't be mounted: %s\n", root_option.text, kerr_text(error));
         return error;
     }
     printk("root=%s: mounted\n", root_option.text);
     for (uint32_t i = 0; i < ARRAY_LENGTH(others); i++) {
-        error = mount_over(others[i].type, others[i].type, others[i].path);
+        error = mount_over(others[i].type, others[i].type, others[i].path, &mount);
+        if (error == KERR_OK && others[i].holds != NULL)
+            error = inode_make(mount->root, others[i].holds, &wish, NULL);
         if (error != KERR_OK && error != KERR_NOT_FOUND)
             printk("%s: can't be mounted: %s\n", others[i].path, kerr_text(error));
     }
