@@ -67,6 +67,32 @@ doc_links_lead_somewhere() {
     return $status
 }
 
+# What a page names right behind a file, "[FILE](FILE) `name`, `name`", is in that file.
+doc_names_are_there() {
+    local page where file name status=0
+    for page in README.md docs/*.md; do
+        while read -r file name; do
+            where=$(dirname "$page")/$file
+            if ! [ -f "$where" ] || ! grep -qw -- "$name" "$where"; then
+                echo "### $page: $file has no $name"
+                status=1
+            fi
+        done < <(grep -oE '\]\([^)#:]+\.(c|h|asm)\)( `[A-Za-z_0-9]+`(,|;)?)+' "$page" |
+            awk '{ file = $1; gsub(/^\]\(|\)$/, "", file)
+                   for (i = 2; i <= NF; i++) { gsub(/[`,;]/, "", $i); print file, $i } }')
+    done
+    return $status
+}
+
+# The README says how many steps its reading order has.
+readme_counts_its_steps() {
+    local said steps
+    said=$(sed -nE 's/.*\(#reading-order\) below: ([0-9]+) steps.*/\1/p' README.md)
+    steps=$(sed -n '/^## Reading order/,/^## Commands/p' README.md | grep -cE '^\| [0-9]+ \|')
+    echo "note: $steps steps"
+    [ "$said" = "$steps" ]
+}
+
 # ---- words for exercises ----
 
 tree=.
