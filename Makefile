@@ -151,6 +151,8 @@ help:
 #: make matrix         the self-tests on every machine, firmware and emulator (ONLY=uefi: those rows)
 #: make bench          instructions counted: the kernel's rows beside their floors, programs' by aims
 #: make bench-linux    the same program on Debian's kernel for i686 (fetched), side by side
+#: make bench-store    what files cost, in instructions and requests, beside Linux's figures and the aims;
+#:                     ROWS=ext2, ext2-64, tmpfs: only those; STRETCH=file_msync: where its instructions go
 #: make hostile        the long runs of hostile and random programs (half an hour)
 #: make cuts           the power goes behind each block that a boot writes to its ext2 (a quarter of an hour)
 #: make exercises      every "Change this and see" of docs/, tried (a quarter of an hour)
@@ -264,3 +266,4 @@ $(eval $(call kernel_rules,wrong-magic,plain,$(KERNEL_0) tests/boot/multiboot1.a
 include tests/host/host.mk
 include user/user.mk
 include user/bench/bench.mk
+include user/storebench/storebench.mk
