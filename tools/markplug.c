@@ -23,10 +23,12 @@ typedef uint64_t qemu_plugin_id_t;
 enum { ADD_U64 = 0, NO_REGISTERS = 0 };
 extern int qemu_plugin_version;
 int qemu_plugin_version = 1;
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*call)(qemu_plugin_id_t, void *));
-void qemu_plugin_register_vcpu_insn_exec_inline(void *instruction, int operation, void *counter, uint64_t value);
-void qemu_plugin_register_vcpu_insn_exec_cb(void *instruction, void (*call)(unsigned, void *), int registers,
-                                            void *data);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
+                                           void (*call)(qemu_plugin_id_t, void *));
+void qemu_plugin_register_vcpu_insn_exec_inline(void *instruction, int operation, void *counter,
+                                                uint64_t value);
+void qemu_plugin_register_vcpu_insn_exec_cb(void *instruction, void (*call)(unsigned, void *),
+                                            int registers, void *data);
 size_t qemu_plugin_tb_n_insns(const void *block);
 void *qemu_plugin_tb_get_insn(const void *block, size_t index);
 const void *qemu_plugin_insn_data(const void *instruction);
@@ -37,7 +39,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
 enum { USER, KERNEL, PROFILE_BYTES = 8 << 20 };
 static uint64_t counts[2], kernel_base = 0xc0000000u;
 static int to = -1, from = -1;
-static uint64_t profile[PROFILE_BYTES]; /* by address, from the kernel's base on; touched where used */
+static uint64_t
+    profile[PROFILE_BYTES]; /* by address, from the kernel's base on; touched where used */
 static const char *profile_path;
 static long marks, profile_mark = -1;
 

@@ -207,7 +207,10 @@ CALLED_BY_STUB(1) void trap_dispatch(struct trap_frame *frame)
 CALLED_BY_STUB(1) struct trap_frame *trap_from_vm86(struct trap_frame *low)
 {
     const struct trap_frame was = *low;
-    struct trap_frame *frame = vaddr_to_pointer(vaddr_add(pointer_to_vaddr(low), TRAP_VM86_BYTES));
+    /* An emulator may leave the flag in EFLAGS and push no more than ever. */
+    bool is_low = pointer_to_vaddr(low + 1).v != main_tss.esp0;
+    struct trap_frame *frame =
+        vaddr_to_pointer(vaddr_add(pointer_to_vaddr(low), is_low ? TRAP_VM86_BYTES : 0));
     enum { EFLAGS_ALWAYS = 1u << 1, SEGMENT_SHIFT = 4 };
 
     *frame = was;
