@@ -257,6 +257,8 @@ enum kerr ext2_map_new(struct ext2_inode *inode, uint32_t index, uint32_t count)
     uint32_t block = 0, next;
     bool is_entries = inode_is_directory(&inode->inode) && inode->life != EXT2_NEW;
     enum kerr error = find_way(ext2_of(inode), index, &way);
+    if (error != KERR_OK)
+        return error;
     uint32_t prepared = is_entries && way.levels > 0 ? way.levels + 1 : way.levels;
     for (uint32_t level = 0; error == KERR_OK && level < prepared; level++) {
         error = follow(inode, &way, level, &next);

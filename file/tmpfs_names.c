@@ -80,7 +80,7 @@ enum kerr tmpfs_add_name(struct tmpfs_inode *directory, struct name name, struct
     struct rb_node *parent;
     enum rb_side side;
     void *block;
-    enum kerr error = kmalloc(sizeof(struct entry) + name.length, &block);
+    enum kerr error = kmalloc(offsetof(struct entry, text) + name.length, &block);
     if (error != KERR_OK)
         return error;
     struct entry *entry = block, *taken = find(names, name, &parent, &side);

@@ -95,26 +95,59 @@ static bool some_are_under_way(uint32_t *page, struct cache **found)
     return false;
 }
 
-enum kerr store_reclaim(uint32_t count, uint32_t *freed)
+/*
+ * Files have so little left beside private pages that theirs are what everybody needs just now. There
+ * is swap then, and private pages go first.
+ */
+static bool files_are_few(void)
 {
-    uint32_t looks = LOOK_PAGES, page;
-    struct cache *busy;
-    *freed = 0;
+    enum { FEW_SHARE = 8 };
+    return swap_next(NULL) != NULL &&
+           frame_pool.totals[FRAME_FILE] < frame_pool.totals[FRAME_ANONYMOUS] / FEW_SHARE;
+}
+
+/* The hands go round, over the caches of swap alone or over all. Returns the frames that gives. */
+static uint32_t turn_hands(uint32_t wanted, bool swap_alone)
+{
+    uint32_t looks = LOOK_PAGES, freed = 0;
     /* Each cache twice: the first look takes away what the second one asks for. */
-    for (uint32_t turns = 2 * store_cache_count; turns > 0 && *freed < count && looks > 0;
+    for (uint32_t turns = 2 * store_cache_count; turns > 0 && freed < wanted && looks > 0;
          turns--) {
         struct list *first = store_caches.next;
-        *freed += turn_hand(container_of(first, struct cache, link), count - *freed, &looks);
-        if (*freed < count && looks > 0) { /* it came to its end: the next one's turn */
+        struct cache *cache = container_of(first, struct cache, link);
+        if (!swap_alone || cache->object->kind == OBJECT_SWAP)
+            freed += turn_hand(cache, wanted - freed, &looks);
+        if (freed < wanted && looks > 0) { /* it came to its end: the next one's turn */
             list_remove(first);
             list_add_last(&store_caches, first);
         }
     }
-    if (*freed > 0)
-        return KERR_OK;
+    return freed;
+}
+
+/* Private pages go out. Returns the frames that are free at once: of zeros, or on a disk of RAM. */
+static uint32_t put_out(uint32_t wanted)
+{
     uint32_t before = frame_available(&frame_pool);
-    (void)swap_put_out(count);
-    *freed = frame_available(&frame_pool) - before; /* of zeros, or to a disk of RAM */
+    (void)swap_put_out(wanted);
+    return frame_available(&frame_pool) - before;
+}
+
+enum kerr store_reclaim(uint32_t count, uint32_t *freed)
+{
+    uint32_t page;
+    struct cache *busy;
+    bool is_swap_first = files_are_few();
+    *freed = is_swap_first ? turn_hands(count, true) : 0;
+    if (is_swap_first && *freed < count) {
+        *freed += put_out(count - *freed);
+        if (*freed == 0 && some_are_under_way(&page, &busy))
+            return request_wait(busy, page);
+    }
+    if (*freed == 0)
+        *freed = turn_hands(count, false);
+    if (*freed == 0 && !is_swap_first)
+        *freed = put_out(count);
     if (*freed > 0)
         return KERR_OK;
     return some_are_under_way(&page, &busy) ? request_wait(busy, page) : KERR_NO_MEMORY;
