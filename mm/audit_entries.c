@@ -220,7 +220,7 @@ static bool pte_frame_holds_data(const struct table_entry *at)
 /* So its slot holds the same. */
 static bool pte_of_slot_is_read_only(const struct table_entry *at)
 {
-    return !pte_is_writable(at->pte) ||
+    return is_fixed(at->region) || !pte_is_writable(at->pte) ||
            frame_kind(&frame_pool, pte_frame(at->pte)) != FRAME_SWAPPED;
 }
 
