@@ -85,7 +85,10 @@ enum kerr tmpfs_add_name(struct tmpfs_inode *directory, struct name name, struct
         return error;
     struct entry *entry = block, *taken = find(names, name, &parent, &side);
     ASSERT(taken == NULL, "a name is given twice");
-    *entry = (struct entry){.cursor = ++names->last_cursor, .inode = inode, .length = name.length};
+    /* Field by field: the record has no end, and what pads it behind the name is not there. */
+    entry->cursor = ++names->last_cursor;
+    entry->inode = inode;
+    entry->length = name.length;
     memcpy(entry->text, name.text, name.length);
     rb_insert(&names->names, parent, side, &entry->node, rb_no_value);
     list_add_last(&names->order, &entry->link);
