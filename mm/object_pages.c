@@ -252,6 +252,8 @@ enum kerr object_frame_to_write(struct object *object, uint32_t page, frame_t *f
 /* The first word from AT on that has one of the states of ANY, or LEVEL_ENTRIES. */
 static uint32_t find_in_level(uint32_t level, uint32_t at, uint32_t any, uint32_t *word)
 {
+    if (frame_record(&frame_pool, page_word_frame(level))->used_entries == 0)
+        at = LEVEL_ENTRIES;
     const uint32_t *words = temp_map(TEMP_FAULT_TABLE, page_word_frame(level));
     while (at < LEVEL_ENTRIES && (words[at] & any) == 0)
         at++;
