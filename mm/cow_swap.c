@@ -82,6 +82,17 @@ static void put_entry_out(struct gone *gone, frame_t table, uint32_t *entries, u
     gone->frames[gone->count++] = pte_frame(entry);
 }
 
+static void give_references_back(const struct gone *gone)
+{
+    for (uint32_t i = 0; i < gone->count; i++) {
+        frame_t frame = gone->frames[i];
+        frame_put(&frame_pool, frame);
+        if (frame_kind(&frame_pool, frame) == FRAME_SWAPPED &&
+            frame_references(&frame_pool, frame) == 1)
+            cow_swapper->left(frame);
+    }
+}
+
 uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
 {
     struct gone gone = {.count = 0, .batch = {{{0}, 0, 0}}};
@@ -101,8 +112,7 @@ uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
     }
     temp_unmap(TEMP_FAULT_OLD_TABLE);
     tlb_batch_pay(&gone.batch);
-    for (uint32_t i = 0; i < gone.count; i++)
-        frame_put(&frame_pool, gone.frames[i]);
+    give_references_back(&gone);
     return gone.count;
 }
 

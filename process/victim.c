@@ -178,7 +178,6 @@ static void end(const struct candidate *candidate, uint32_t asker)
 static void give_reserves_back(void)
 {
     memory_give_all_back();
-    (void)(swap_trim() == KERR_OK); /* what is under way will go when it is done */
     heap_trim(&kernel_heap, 0);
     vma_trim();
 }

@@ -34,6 +34,10 @@ void cache_mark_dirty(struct cache *cache, uint32_t page)
     if (object_page_word(cache->object, page) & PAGE_DIRTY)
         return;
     object_change_page(cache->object, page, 0, PAGE_DIRTY);
+    if (cache->dirty_pages == 0 || page < cache->dirty_first)
+        cache->dirty_first = page;
+    if (cache->dirty_pages == 0 || page >= cache->dirty_end)
+        cache->dirty_end = page + 1;
     if (cache->dirty_pages++ > 0)
         return;
     cache->dirty_since = store_seconds;
@@ -116,7 +120,6 @@ static struct window ahead_of(struct cache *cache, uint32_t page)
     if (pages > AHEAD_MOST_PAGES)
         pages = AHEAD_MOST_PAGES;
     cache->ahead_pages = pages;
-    cache->ahead_page = page + pages;
     return (struct window){page, page + pages};
 }
 
@@ -141,11 +144,13 @@ static enum kerr begin_read(struct cache *cache, uint32_t page, struct window wi
         return error;
     if (window.end > pages)
         window.end = pages;
-    for (uint32_t next = window.first; next < window.end && begun == KERR_OK; next++)
+    uint32_t next = window.first;
+    for (; next < window.end && begun == KERR_OK; next++)
         if (object_page_word(cache->object, next) == 0) {
             begun = begin_fill(&run, next);
             store_counts.pages_ahead += begun == KERR_OK && next != page;
         }
+    cache->ahead_page = begun == KERR_OK ? next : next - 1;
     /* One before it may have been what failed. */
     if (object_page_word(cache->object, page) == 0)
         error = begin_fill(&run, page);

@@ -14,6 +14,7 @@
 
 enum {
     LOOK_PAGES = 512,      /* so many are looked at in one call, at most */
+    WRITTEN_ENOUGH = 64,   /* so many pages on their way to a disk are frames enough for now */
     LOW_LEAST_FRAMES = 32, /* below so many free frames, and this part of RAM, each tick takes */
     LOW_SHARE = 64,        /* a step */
 };
@@ -82,19 +83,6 @@ enum kerr cache_forget_clean(struct cache *cache, uint32_t *from)
     return KERR_OK;
 }
 
-static bool some_are_under_way(uint32_t *page, struct cache **found)
-{
-    uint32_t word;
-    for (struct cache *cache = cache_next(NULL); cache != NULL; cache = cache_next(cache)) {
-        *page = 0;
-        *found = cache;
-        if (cache->busy_pages > 0 &&
-            object_next_page(cache->object, page, cache->object->pages, PAGE_WRITING, &word))
-            return true;
-    }
-    return false;
-}
-
 /*
  * Files have so little left beside private pages that theirs are what everybody needs just now. There
  * is swap then, and private pages go first.
@@ -102,14 +90,16 @@ static bool some_are_under_way(uint32_t *page, struct cache **found)
 static bool files_are_few(void)
 {
     enum { FEW_SHARE = 8 };
+    const uint32_t *totals = frame_pool.totals;
     return swap_next(NULL) != NULL &&
-           frame_pool.totals[FRAME_FILE] < frame_pool.totals[FRAME_ANONYMOUS] / FEW_SHARE;
+           totals[FRAME_FILE] < (totals[FRAME_ANONYMOUS] + totals[FRAME_SWAPPED]) / FEW_SHARE;
 }
 
-/* The hands go round, over the caches of swap alone or over all. Returns the frames that gives. */
-static uint32_t turn_hands(uint32_t wanted, bool swap_alone)
+/* The hands go round, over the caches of swap alone or over all, with LOOKS looks at a page at most.
+ * Returns the frames that gives. */
+static uint32_t turn_hands(uint32_t wanted, uint32_t looks, bool swap_alone)
 {
-    uint32_t looks = LOOK_PAGES, freed = 0;
+    uint32_t freed = 0;
     /* Each cache twice: the first look takes away what the second one asks for. */
     for (uint32_t turns = 2 * store_cache_count; turns > 0 && freed < wanted && looks > 0;
          turns--) {
@@ -125,38 +115,42 @@ static uint32_t turn_hands(uint32_t wanted, bool swap_alone)
     return freed;
 }
 
-/* Private pages go out. Returns the frames that are free at once: of zeros, or on a disk of RAM. */
+/* Private pages go out. Returns the frames that are free at once: of what is zero, or still the same in its
+ * slot, or on a disk of RAM. Where many are being written already, those come first. */
 static uint32_t put_out(uint32_t wanted)
 {
     uint32_t before = frame_available(&frame_pool);
+    if (requests_pages_written() >= WRITTEN_ENOUGH)
+        return 0;
     (void)swap_put_out(wanted);
     return frame_available(&frame_pool) - before;
 }
 
 enum kerr store_reclaim(uint32_t count, uint32_t *freed)
 {
-    uint32_t page;
-    struct cache *busy;
     bool is_swap_first = files_are_few();
-    *freed = is_swap_first ? turn_hands(count, true) : 0;
-    if (is_swap_first && *freed < count) {
-        *freed += put_out(count - *freed);
-        if (*freed == 0 && some_are_under_way(&page, &busy))
-            return request_wait(busy, page);
+    *freed = 0;
+    if (is_swap_first) { /* what was read ahead of nobody goes, too, in the long run */
+        *freed = turn_hands(count, (count + 1) / 2, true);
+        if (*freed < count)
+            *freed += put_out(count - *freed);
+        if (*freed == 0 && request_wait_for_write(NULL) == KERR_MUST_WAIT)
+            return KERR_MUST_WAIT;
     }
     if (*freed == 0)
-        *freed = turn_hands(count, false);
+        *freed = turn_hands(count, LOOK_PAGES, false);
     if (*freed == 0 && !is_swap_first)
         *freed = put_out(count);
     if (*freed > 0)
         return KERR_OK;
-    return some_are_under_way(&page, &busy) ? request_wait(busy, page) : KERR_NO_MEMORY;
+    return request_wait_for_write(NULL) == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
 }
 
 void reclaim_below_low_mark(void)
 {
     uint32_t ram = frame_pool.frames - frame_pool.totals[FRAME_RESERVED], freed;
-    uint32_t mark = LOW_LEAST_FRAMES + ram / LOW_SHARE, there = frame_available(&frame_pool);
+    uint32_t mark = LOW_LEAST_FRAMES + ram / LOW_SHARE;
+    uint32_t there = frame_available(&frame_pool) + requests_pages_written(); /* or soon */
     if (there >= mark)
         return;
     enum kerr error = store_reclaim(mark - there, &freed);

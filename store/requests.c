@@ -15,7 +15,7 @@ static struct cache_request {
     struct cache *cache; /* NULL: free */
     uint32_t page;       /* the first one; the others follow */
 } requests[REQUESTS];
-static uint32_t in_use;
+static uint32_t in_use, pages_under_way; /* requests; pages that are being written */
 
 struct store_counts store_counts;
 
@@ -57,6 +57,22 @@ enum kerr request_wait(const struct cache *cache, uint32_t page)
     panic("page %u is under way, but no request has it", page);
 }
 
+uint32_t requests_pages_written(void)
+{
+    return pages_under_way;
+}
+
+enum kerr request_wait_for_write(const struct cache *cache)
+{
+    for (uint32_t i = 0; i < REQUESTS; i++)
+        if (requests[i].cache != NULL && (cache == NULL || requests[i].cache == cache) &&
+            requests[i].block.operation == BLOCK_WRITE) {
+            channel_leave(&requests[i].block.channel);
+            return KERR_MUST_WAIT;
+        }
+    return KERR_OK;
+}
+
 /* ---- done ---- */
 
 /* The last request that PAGE was part of is done. */
@@ -69,10 +85,13 @@ static void page_done(struct cache *cache, uint32_t page, enum block_operation o
             object_change_page(cache->object, page, PAGE_FILLING, 0);
         return;
     }
+    pages_under_way--;
     object_change_page(cache->object, page, PAGE_WRITING | PAGE_ASKED_OUT, 0);
     if (word & PAGE_FAILED) {
         cache->write_errors++;
         cache_mark_dirty(cache, page);
+    } else if (cache->operations->written != NULL && !(word & PAGE_DIRTY)) {
+        cache->operations->written(cache, page);
     }
 }
 
@@ -180,6 +199,7 @@ void run_add(struct run *run, uint32_t page, frame_t frame, const struct cache_p
     struct frame_record *record = frame_record(&frame_pool, frame);
     uint32_t piece_bytes = PAGE_BYTES / place->pieces;
     run->cache->busy_pages++;
+    pages_under_way += run->operation == BLOCK_WRITE;
     record->used_entries = 1;
     for (uint32_t i = 0; i < place->pieces; i++)
         if (place->sector[i] != CACHE_HOLE)

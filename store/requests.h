@@ -35,4 +35,10 @@ void run_submit(struct run *run);
 /* Leave the channel of a request that has PAGE, which is under way. Returns KERR_MUST_WAIT. */
 kerr_t request_wait(const struct cache *cache, uint32_t page);
 
+/* How many pages are being written just now. */
+uint32_t requests_pages_written(void);
+
+/* The same for any page of CACHE (NULL: of all) that is being written. KERR_OK: there is none. */
+kerr_t request_wait_for_write(const struct cache *cache);
+
 #endif

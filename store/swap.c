@@ -79,9 +79,20 @@ static bool is_unwanted(const struct cache *cache, uint32_t page)
     return frame_references(&frame_pool, slot_of(cache, page)) == 1;
 }
 
+/* PAGE's slot holds the same as its frame, which goes if no entry shows it. */
+static void written(struct cache *cache, uint32_t page)
+{
+    uint32_t word = object_page_word(cache->object, page);
+    if (frame_references(&frame_pool, page_word_frame(word)) > 1)
+        return;
+    frame_put(&frame_pool, cache_remove_page(cache, page));
+    store_counts.pages_reclaimed++;
+}
+
 const struct cache_operations swap_cache_operations = {.locate = locate,
                                                        .entered = entered,
                                                        .removed = removed,
+                                                       .written = written,
                                                        .is_unwanted = is_unwanted,
                                                        .name = "swap"};
 
@@ -203,7 +214,17 @@ static frame_t put_out(frame_t frame)
     return slot;
 }
 
-const struct swapper swap_pager = {.bring = bring, .let_go = let_go, .put_out = put_out};
+static void left(frame_t frame)
+{
+    frame_t slot = FRAME(swap_slot_of_frame[frame.n]);
+    struct swap_area *area = area_of(slot);
+    uint32_t page = page_of(area, slot), word = object_page_word(area->cache.object, page);
+    if (!(word & (PAGE_DIRTY | PAGE_WRITING)))
+        written(&area->cache, page);
+}
+
+const struct swapper swap_pager = {
+    .bring = bring, .let_go = let_go, .put_out = put_out, .left = left};
 
 /* ---- which pages go ---- */
 

@@ -48,8 +48,15 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
     struct run run = {.cache = cache, .operation = BLOCK_WRITE};
     enum kerr error = KERR_OK;
     uint32_t word;
+    bool is_from_first = state == PAGE_DIRTY && first <= cache->dirty_first;
+    if (first < cache->dirty_first)
+        first = cache->dirty_first;
+    if (end > cache->dirty_end)
+        end = cache->dirty_end;
     if (cache->dirty_pages == 0 || !object_next_page(cache->object, &first, end, state, &word))
         return true;
+    if (is_from_first)
+        cache->dirty_first = first;
     object_take_writes(cache->object, first, end - 1);
     for (; cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
            object_next_page(cache->object, &first, end, state, &word);
@@ -169,12 +176,9 @@ enum kerr writer_wait(void)
 {
     struct cache *cache = oldest();
     ASSERT(cache != NULL, "something is dirty");
-    uint32_t word, page = 0;
-    if (!begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY))
-        return KERR_MUST_WAIT;
-    if (object_next_page(cache->object, &page, cache->object->pages, PAGE_WRITING, &word))
-        return request_wait(cache, page);
-    requests_wait_for_any(); /* a disk of RAM: it is done already */
+    if (begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY) &&
+        request_wait_for_write(cache) == KERR_OK)
+        requests_wait_for_any(); /* a disk of RAM: it is done already */
     return KERR_MUST_WAIT;
 }
 

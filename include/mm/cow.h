@@ -144,6 +144,9 @@ struct swapper {
      * entry is to refer to, with a reference for it; or NO_FRAME: it can't go. Takes no memory.
      */
     frame_t (*put_out)(frame_t frame);
+    /* No entry shows FRAME any more, which is of kind FRAME_SWAPPED: it can be free as soon as its slot
+     * holds the same. */
+    void (*left)(frame_t frame);
 };
 void cow_set_swapper(const struct swapper *swapper);
 

@@ -55,6 +55,8 @@ struct cache_operations {
     /* NULL, or for who keeps books on its pages: PAGE got FRAME; and will have none any more. */
     void (*entered)(struct cache *cache, uint32_t page, frame_t frame);
     void (*removed)(struct cache *cache, uint32_t page, frame_t frame);
+    /* NULL, or: what PAGE holds has been written, and is the same on the device. PAGE may go at once. */
+    void (*written)(struct cache *cache, uint32_t page);
     /* NULL, or: what PAGE holds is of no interest to anybody, dirty or not. */
     bool (*is_unwanted)(const struct cache *cache, uint32_t page);
     /* Pages don't change while a device reads them: the order of writes depends on it. */
@@ -73,6 +75,8 @@ struct cache {
     uint32_t dirty_since;   /* seconds since boot: of the first page that is dirty */
     uint32_t dirty_pages;   /* pages that have DIRTY, and */
     uint32_t busy_pages;    /* WRITING or FILLING */
+    uint32_t dirty_first;   /* no page before this one has DIRTY, */
+    uint32_t dirty_end;     /* and none from here on */
     uint32_t write_errors;  /* pages that could not be written, since it began; */
     uint32_t errors_told;   /* and of how many a file system has heard */
     bool is_settling;       /* what is dirty has been asked for (cache_settle()) */
