@@ -312,7 +312,7 @@ struct time_wish {
 
 static int32_t change_times(struct inode *inode, const struct time_wish wishes[2])
 {
-    struct time now = clock_real();
+    struct time now = clock_real_coarse();
     if (inode == NULL)
         return 0;
     if (inode->mount->flags & MOUNT_READ_ONLY)

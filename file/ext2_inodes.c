@@ -226,7 +226,7 @@ static void fill_record(const struct ext2_inode *inode, struct ext2_record *reco
     record->accessed = (uint32_t)status->accessed.seconds;
     record->modified = (uint32_t)status->modified.seconds;
     record->changed = (uint32_t)status->changed.seconds;
-    record->deleted = status->links == 0 ? (uint32_t)clock_real().seconds : 0;
+    record->deleted = status->links == 0 ? (uint32_t)clock_real_coarse().seconds : 0;
     record->links = (uint16_t)status->links;
     record->sectors = (uint32_t)status->sectors;
     record->flags = inode->flags;

@@ -183,7 +183,7 @@ static enum kerr mark(struct ext2 *fs)
     struct ext2_super *super = &fs->super, before = *super;
     super->state &= (uint16_t)~EXT2_STATE_CLEAN;
     super->mounts++;
-    super->mounted = (uint32_t)clock_real().seconds;
+    super->mounted = (uint32_t)clock_real_coarse().seconds;
     enum kerr error = ext2_put_super(fs);
     if (error != KERR_OK)
         *super = before;

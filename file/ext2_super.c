@@ -316,7 +316,7 @@ enum kerr ext2_put_super(struct ext2 *fs)
     super.state = fs->super.state;
     super.mounts = fs->super.mounts;
     super.mounted = fs->super.mounted;
-    super.written = (uint32_t)clock_real().seconds;
+    super.written = (uint32_t)clock_real_coarse().seconds;
     if (super.revision > 0)
         super.read_only = fs->super.read_only;
     error = ext2_write(fs, fs->super_block, super_offset(fs), &super, sizeof(super));

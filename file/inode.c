@@ -283,7 +283,7 @@ enum kerr inode_make(struct inode *directory, const char *text, const struct ino
 
 void inode_touch(struct inode *inode, uint32_t which)
 {
-    struct time now = clock_real();
+    struct time now = clock_real_coarse();
     if (which & TIME_ACCESSED)
         inode->status.accessed = now;
     if (which & TIME_MODIFIED)

@@ -53,7 +53,7 @@ static const struct inode_operations *operations_of(const struct proc_entry *ent
 static enum kerr make(struct mount *mount, uint32_t number, const struct proc_entry *entry,
                       const struct process *process, struct proc_inode **inode)
 {
-    struct time now = clock_real();
+    struct time now = clock_real_coarse();
     void *block;
     enum kerr error = inode_make_room();
     if (error == KERR_OK)

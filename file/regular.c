@@ -101,7 +101,7 @@ void file_was_read(struct file *file)
         return;
     if (time_is_before(status->modified, status->accessed) &&
         time_is_before(status->changed, status->accessed) &&
-        clock_real().seconds - status->accessed.seconds < DAY_SECONDS)
+        clock_real_coarse().seconds - status->accessed.seconds < DAY_SECONDS)
         return;
     inode_touch(inode, TIME_ACCESSED);
 }

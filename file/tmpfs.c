@@ -248,7 +248,7 @@ static enum kerr make_inode(struct mount *mount, const struct inode_wish *wish,
         error = kmalloc(sizeof(struct tmpfs_inode), &block);
     if (error != KERR_OK)
         return error;
-    struct time now = clock_real();
+    struct time now = clock_real_coarse();
     *inode = block;
     **inode = (struct tmpfs_inode){.inode = {.operations = &operations}};
     (*inode)->inode.status = (struct inode_status){.mode = wish->mode,

@@ -55,14 +55,29 @@ struct time clock_monotonic(void)
     return last;
 }
 
-struct time clock_real(void)
+struct time clock_monotonic_coarse(void)
+{
+    return ticks_to_time(timer_ticks());
+}
+
+/* NOW, of a monotonic clock, since 1970. */
+static struct time real_of(struct time now)
 {
     static uint64_t start; /* of the monotonic clock, in seconds since 1970 */
-    struct time now = clock_monotonic();
-    if (start == 0)
+    if (unlikely(start == 0))
         start = rtc_read() - now.seconds;
     now.seconds += start;
     return now;
+}
+
+struct time clock_real(void)
+{
+    return real_of(clock_monotonic());
+}
+
+struct time clock_real_coarse(void)
+{
+    return real_of(clock_monotonic_coarse());
 }
 
 /* source: clock_gettime(2) */
@@ -82,8 +97,10 @@ static int32_t read_clock(const struct process *self, uint32_t clock, struct tim
 {
     switch (clock) {
     case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
         *now = clock_real();
+        return 0;
+    case CLOCK_REALTIME_COARSE:
+        *now = clock_real_coarse();
         return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
     case CLOCK_THREAD_CPUTIME_ID:
@@ -91,9 +108,11 @@ static int32_t read_clock(const struct process *self, uint32_t clock, struct tim
         return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
         *now = clock_monotonic();
+        return 0;
+    case CLOCK_MONOTONIC_COARSE:
+        *now = clock_monotonic_coarse();
         return 0;
     default:
         return -EINVAL;

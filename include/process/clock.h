@@ -24,6 +24,10 @@ static inline bool time_is_before(struct time left, struct time right)
 struct time clock_monotonic(void);
 struct time clock_real(void);
 
+/* Both as they were at the last tick: never ahead of the others, and cheap. Times of files are such. */
+struct time clock_monotonic_coarse(void);
+struct time clock_real_coarse(void);
+
 /* TIME in ticks, rounded up. */
 uint64_t time_to_ticks(struct time time);
 struct time ticks_to_time(uint64_t ticks);

@@ -121,7 +121,7 @@ void inode_evict_doomed(void)
 
 void inode_touch(struct inode *inode, uint32_t which)
 {
-    struct time now = clock_real();
+    struct time now = clock_real_coarse();
     if (which & TIME_ACCESSED)
         inode->status.accessed = now;
     if (which & TIME_MODIFIED)

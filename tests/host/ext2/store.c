@@ -781,7 +781,7 @@ bool text_begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-struct time clock_real(void)
+struct time clock_real_coarse(void)
 {
     static uint64_t now = 1700000000;
     return (struct time){.seconds = now++};
