@@ -71,33 +71,53 @@ static bool name_is_right(const uint8_t *name, uint32_t length)
     return length > 0;
 }
 
-/* ENTRY, at OFFSET of VIEW, can be believed. */
-static bool entry_is_right(const struct view *view, uint32_t offset, const struct ext2_entry *entry)
+/* ENTRY, which has LEFT bytes up to the end of its block, can be believed. */
+static inline bool entry_is_right(const struct ext2_entry *entry, uint32_t left)
 {
-    uint32_t left = view->end - offset;
     return entry->bytes >= DOT_BYTES && entry->bytes % ALIGN == 0 && entry->bytes <= left &&
-           (entry->number == 0 || bytes_for(entry->length) <= entry->bytes);
+           (entry->number == 0 || HEADER + entry->length <= entry->bytes);
 }
 
-/* The entry at OFFSET of VIEW. False: it makes no sense. */
-static bool read_entry(const struct view *view, uint32_t offset, struct ext2_entry *entry)
+static __attribute__((noinline)) enum kerr refuse_entry(const struct view *view)
 {
-    memcpy(entry, view->bytes + offset, HEADER);
-    if (likely(entry_is_right(view, offset, entry)))
-        return true;
-    ext2_broken(ext2_of(view->directory), "an entry that makes no sense, of directory",
-                view->directory->inode.number);
-    return false;
+    return ext2_broken(ext2_of(view->directory), "an entry that makes no sense, of directory",
+                       view->directory->inode.number);
+}
+
+/* The entry at OFFSET of VIEW, before its end. False: it makes no sense. */
+static inline bool read_entry(const struct view *view, uint32_t offset, struct ext2_entry *entry)
+{
+    uint32_t left = view->end - offset;
+    if (unlikely(left < DOT_BYTES))
+        return false;
+    __builtin_memcpy(entry, view->bytes + offset, HEADER); /* no call: a search reads many */
+    return likely(entry_is_right(entry, left));
 }
 
 /* ---- searching ---- */
 
-static bool is_named(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
-                     struct name name)
+/* A name that is looked for, and its first bytes as a number: few others begin so, and are as long. */
+struct wanted {
+    struct name name;
+    uint32_t first, mask;
+};
+
+static inline uint32_t first_bytes(const uint8_t *text)
 {
-    const uint8_t *text = view->bytes + offset + HEADER;
-    return entry->length == name.length && entry->number != 0 && text[0] == (uint8_t)name.text[0] &&
-           memcmp(text, name.text, name.length) == 0;
+    uint32_t bytes;
+    __builtin_memcpy(&bytes, text, sizeof(bytes)); /* no entry is too short for that */
+    return bytes;
+}
+_Static_assert(HEADER + sizeof(uint32_t) <= DOT_BYTES, "of an entry");
+
+static struct wanted wanted_of(struct name name)
+{
+    struct wanted wanted = {.name = name, .mask = UINT32_MAX};
+    if (name.length < sizeof(wanted.mask))
+        wanted.mask = (1u << 8 * name.length) - 1;
+    memcpy(&wanted.first, name.text,
+           name.length < sizeof(wanted.first) ? name.length : sizeof(wanted.first));
+    return wanted;
 }
 
 typedef bool is_it_t(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
@@ -115,13 +135,16 @@ static inline __attribute__((always_inline)) enum kerr search_page(struct ext2_i
     if (error != KERR_OK)
         return error;
     error = KERR_NOT_FOUND;
-    for (uint32_t offset = 0; offset < view.end && error == KERR_NOT_FOUND;) {
+    for (uint32_t offset = 0; offset < view.end;) {
         struct ext2_entry entry;
         if (!read_entry(&view, offset, &entry)) {
-            error = KERR_IO;
-        } else if (is_it(&view, offset, &entry, context)) {
+            error = refuse_entry(&view);
+            break;
+        }
+        if (is_it(&view, offset, &entry, context)) {
             *place = (struct ext2_place){page, offset, before, entry};
             error = KERR_OK;
+            break;
         }
         before = offset;
         offset += entry.bytes;
@@ -136,17 +159,22 @@ static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page, is_it
     return search_page(directory, page, is_it, context, place);
 }
 
-static bool has_name(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
-                     const void *context)
+static inline bool has_name(const struct view *view, uint32_t offset,
+                            const struct ext2_entry *entry, const void *context)
 {
-    return is_named(view, offset, entry, *(const struct name *)context);
+    const struct wanted *wanted = context;
+    const uint8_t *text = view->bytes + offset + HEADER;
+    return entry->length == wanted->name.length && entry->number != 0 &&
+           ((first_bytes(text) ^ wanted->first) & wanted->mask) == 0 &&
+           memcmp(text, wanted->name.text, wanted->name.length) == 0;
 }
 
 enum kerr ext2_entry_find(struct ext2_inode *directory, struct name name, struct ext2_place *place)
 {
+    const struct wanted wanted = wanted_of(name);
     enum kerr error = KERR_NOT_FOUND;
     for (uint32_t page = 0; page < pages_of(directory) && error == KERR_NOT_FOUND; page++)
-        error = search_page(directory, page, has_name, &name, place); /* the loop of all loops */
+        error = search_page(directory, page, has_name, &wanted, place); /* the loop of all loops */
     return error;
 }
 
@@ -207,12 +235,18 @@ static uint32_t bytes_used(const struct ext2_entry *entry)
     return entry->number == 0 ? 0 : bytes_for(entry->length);
 }
 
-static bool has_room(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
-                     const void *context)
+static inline bool has_room(const struct view *view, uint32_t offset,
+                            const struct ext2_entry *entry, const void *context)
 {
     (void)view;
     (void)offset;
     return entry->bytes - bytes_used(entry) >= *(const uint32_t *)context;
+}
+
+static enum kerr find_room(struct ext2_inode *directory, uint32_t page, uint32_t bytes,
+                           struct ext2_place *place)
+{
+    return search_page(directory, page, has_room, &bytes, place);
 }
 
 static uint32_t class_of(uint32_t wanted)
@@ -254,9 +288,9 @@ enum kerr ext2_entry_prepare(struct ext2_inode *directory, uint32_t length, uint
     uint32_t wanted = bytes_for(length), *first = &directory->room[class_of(wanted)];
     enum kerr error = KERR_NOT_FOUND;
     if (preferred < pages_of(directory))
-        error = find_in_page(directory, preferred, has_room, &wanted, place);
+        error = find_room(directory, preferred, wanted, place);
     while (error == KERR_NOT_FOUND && *first < pages_of(directory)) {
-        error = find_in_page(directory, *first, has_room, &wanted, place);
+        error = find_room(directory, *first, wanted, place);
         if (error == KERR_NOT_FOUND)
             ++*first;
     }
@@ -265,7 +299,7 @@ enum kerr ext2_entry_prepare(struct ext2_inode *directory, uint32_t length, uint
         if (error == KERR_OK)
             *first = pages_of(directory) - 1;
         if (error == KERR_OK)
-            error = find_in_page(directory, *first, has_room, &wanted, place);
+            error = find_room(directory, *first, wanted, place);
     }
     return error == KERR_OK ? ext2_entry_to_write(directory, place) : error;
 }
@@ -346,7 +380,7 @@ void ext2_directory_begin(struct ext2_inode *directory, uint32_t parent)
 
 enum kerr ext2_directory_up(struct ext2_inode *directory, struct ext2_place *place)
 {
-    static const struct name up = {"..", 2};
+    const struct wanted up = wanted_of((struct name){"..", 2});
     enum kerr error = find_in_page(directory, 0, has_name, &up, place);
     if (error == KERR_NOT_FOUND)
         return ext2_broken(ext2_of(directory), "no \"..\" in directory", directory->inode.number);
