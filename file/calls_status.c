@@ -14,7 +14,7 @@ enum { BLOCK_BYTES = 4096, PIPE_DEVICE = 0xFFFF };
 
 /* What is told of a file. */
 struct file_status {
-    struct inode_status status;
+    const struct inode_status *status;
     uint32_t device, number; /* its mount's, and the inode's */
 };
 
@@ -55,36 +55,22 @@ _Static_assert(sizeof(struct statx) == 256, "as statx(2) has it");
 
 /* ---- finding ---- */
 
-static void status_of_inode(const struct inode *inode, struct file_status *status)
+/* Valid as long as INODE is used. */
+static struct file_status status_of_inode(const struct inode *inode)
 {
-    *status = (struct file_status){inode->status, inode->mount->device, inode->number};
+    return (struct file_status){&inode->status, inode->mount->device, inode->number};
 }
 
 static int32_t status_of_descriptor(const struct process *self, uint32_t descriptor,
                                     struct file_status *status)
 {
+    static const struct inode_status pipe_status = {.mode = S_IFIFO | 0600, .links = 1};
     const struct file *file = file_at(self, descriptor);
     if (file == NULL)
         return -EBADF;
-    if (file->inode != NULL)
-        status_of_inode(file->inode, status);
-    else
-        *status = (struct file_status){
-            {.mode = S_IFIFO | 0600, .links = 1}, PIPE_DEVICE, pipe_number(file)};
-    return 0;
-}
-
-static int32_t status_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
-                         struct file_status *status)
-{
-    struct inode *inode;
-    int32_t result = path_find_at(self, directory, path, flags, &inode);
-    if (result != 0)
-        return result;
-    if (inode == NULL) /* the descriptor of a pipe without a name */
-        return status_of_descriptor(self, (uint32_t)directory, status);
-    status_of_inode(inode, status);
-    inode_put(inode);
+    *status = file->inode != NULL
+                  ? status_of_inode(file->inode)
+                  : (struct file_status){&pipe_status, PIPE_DEVICE, pipe_number(file)};
     return 0;
 }
 
@@ -107,7 +93,7 @@ static void put_times(uint32_t times[6], const struct inode_status *status)
 
 static int32_t tell_stat(const struct file_status *file, uint32_t address)
 {
-    const struct inode_status *status = &file->status;
+    const struct inode_status *status = file->status;
     struct stat stat = {.device = file->device,
                         .inode = file->number,
                         .mode = (uint16_t)status->mode,
@@ -126,7 +112,7 @@ static int32_t tell_stat(const struct file_status *file, uint32_t address)
 
 static int32_t tell_stat64(const struct file_status *file, uint32_t address)
 {
-    const struct inode_status *status = &file->status;
+    const struct inode_status *status = file->status;
     struct stat64 stat = {.device = file->device,
                           .inode_low = file->number,
                           .mode = status->mode,
@@ -153,7 +139,7 @@ static struct statx_time statx_time(struct time time)
 static int32_t tell_statx(const struct file_status *file, uint32_t address)
 {
     enum { STATX_BASIC_STATS = 0x7FF, STATX_BTIME = 0x800 };
-    const struct inode_status *status = &file->status;
+    const struct inode_status *status = file->status;
     const struct statx statx = {.mask = STATX_BASIC_STATS | STATX_BTIME,
                                 .block_bytes = BLOCK_BYTES,
                                 .links = status->links,
@@ -178,19 +164,27 @@ static int32_t tell_statx(const struct file_status *file, uint32_t address)
 
 typedef int32_t teller_t(const struct file_status *status, uint32_t address);
 
-static int32_t stat_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
-                       teller_t *teller, uint32_t address)
+static __attribute__((noinline)) int32_t
+stat_descriptor(const struct process *self, uint32_t descriptor, teller_t *teller, uint32_t address)
 {
     struct file_status status;
-    int32_t result = status_at(self, directory, path, flags, &status);
+    int32_t result = status_of_descriptor(self, descriptor, &status);
     return result != 0 ? result : teller(&status, address);
 }
 
-static int32_t stat_descriptor(struct process *self, teller_t *teller)
+static int32_t stat_at(struct process *self, int32_t directory, uint32_t path, uint32_t flags,
+                       teller_t *teller, uint32_t address)
 {
-    struct file_status status;
-    int32_t result = status_of_descriptor(self, ARG1, &status);
-    return result != 0 ? result : teller(&status, ARG2);
+    struct inode *inode;
+    int32_t result = path_find_at(self, directory, path, flags, &inode);
+    if (result != 0)
+        return result;
+    if (inode == NULL) /* the descriptor of a pipe without a name */
+        return stat_descriptor(self, (uint32_t)directory, teller, address);
+    const struct file_status status = status_of_inode(inode);
+    result = teller(&status, address);
+    inode_put(inode);
+    return result;
 }
 
 SYSTEM_CALL(106, stat)
@@ -205,7 +199,7 @@ SYSTEM_CALL(107, lstat)
 
 SYSTEM_CALL(108, fstat)
 {
-    return stat_descriptor(self, tell_stat);
+    return stat_descriptor(self, ARG1, tell_stat, ARG2);
 }
 
 SYSTEM_CALL(195, stat64)
@@ -220,7 +214,7 @@ SYSTEM_CALL(196, lstat64)
 
 SYSTEM_CALL(197, fstat64)
 {
-    return stat_descriptor(self, tell_stat64);
+    return stat_descriptor(self, ARG1, tell_stat64, ARG2);
 }
 
 SYSTEM_CALL(300, fstatat64)

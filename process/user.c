@@ -42,20 +42,33 @@ static uint32_t piece_bytes(uint32_t from, uint32_t room)
 }
 _Static_assert(PAGE_BYTES % 64 == 0, "no piece crosses the end of a page");
 
+/* How many of the BYTES bytes of TEXT are before its end: words first that have no byte of zeros. */
+static uint32_t bytes_before_end(const char *text, uint32_t bytes)
+{
+    const uint32_t ones = 0x01010101, tops = 0x80808080;
+    uint32_t at = 0, word;
+    for (; bytes - at >= sizeof(word); at += (uint32_t)sizeof(word)) {
+        __builtin_memcpy(&word, text + at, sizeof(word));
+        if (((word - ones) & ~word & tops) != 0)
+            break;
+    }
+    while (at < bytes && text[at] != '\0')
+        at++;
+    return at;
+}
+
 enum kerr user_read_string(char *to, uint32_t from, uint32_t room, uint32_t *length)
 {
-    uint32_t done = 0;
-
-    while (done < room) {
+    for (uint32_t done = 0; done < room;) {
         uint32_t bytes = piece_bytes(from + done, room - done);
         enum kerr error = user_read(to + done, from + done, bytes);
         if (error != KERR_OK)
             return error;
-        for (; bytes != 0; bytes--, done++) {
-            if (to[done] == '\0') {
-                *length = done;
-                return KERR_OK;
-            }
+        uint32_t before_end = bytes_before_end(to + done, bytes);
+        done += before_end;
+        if (before_end < bytes) {
+            *length = done;
+            return KERR_OK;
         }
     }
     return KERR_NO_ROOM;
