@@ -31,7 +31,7 @@ SRC_8 := process/process.c process/part.c process/client.c process/turns.c proce
     process/fpu.c process/tls.c process/time_calls.c process/futex.c process/system_calls_misc.c \
     process/random.c process/memory.c process/commit.c process/limits.c process/victim.c \
     process/events.c process/audit.c
-SRC_9 := file/inode.c file/mount.c file/path.c file/file.c file/mapping.c file/transfer.c \
+SRC_9 := file/inode.c file/names.c file/mount.c file/path.c file/file.c file/mapping.c file/transfer.c \
     file/regular.c file/tmpfs.c file/tmpfs_names.c file/devices.c file/disks.c file/proc.c file/proc_text.c file/proc_process.c file/proc_memory.c file/proc_mounts.c file/proc_system.c file/mounts.c file/root.c file/cpio.c file/initramfs.c file/modules.c \
     file/pipe.c file/terminal.c file/terminal_calls.c file/calls_open.c file/calls_names.c \
     file/calls_change.c file/calls_transfer.c file/calls_send.c file/calls_status.c \

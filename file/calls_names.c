@@ -36,7 +36,7 @@ int32_t path_create(const struct path *path, const struct inode_wish *wish, stru
         return result;
     if (directory->operations->create == NULL)
         return path->name.length > 0 ? -EPERM : -EOPNOTSUPP;
-    enum kerr error = directory->operations->create(directory, path->name, wish, inode);
+    enum kerr error = names_create(directory, path->name, wish, inode);
     if (error == KERR_UNSUPPORTED && path->name.length == 0)
         return -EOPNOTSUPP;
     if (error != KERR_OK)
@@ -161,7 +161,7 @@ static int32_t link_to(struct inode *inode, const struct path *path)
         return -EPERM;
     if (inode->status.links == 0 && inode->parent != NULL) /* its last name was removed */
         return -ENOENT;
-    enum kerr error = directory->operations->link(directory, path->name, inode);
+    enum kerr error = names_link(directory, path->name, inode);
     if (error != KERR_OK)
         return file_failed(error);
     inode_set_parent(inode, directory);
@@ -227,7 +227,7 @@ static int32_t remove_at(const struct path *path, bool is_directory)
     int32_t result = refuse_removal(path, is_directory);
     if (result != 0)
         return result;
-    enum kerr error = path->directory->operations->remove(path->directory, path->name, path->inode);
+    enum kerr error = names_remove(path->directory, path->name, path->inode);
     return error == KERR_OK ? 0 : file_failed(error);
 }
 
@@ -315,8 +315,8 @@ static int32_t exchange(const struct path *from, const struct path *to)
         return -EBUSY;
     if (operations->exchange == NULL)
         return operations->rename == NULL ? -EPERM : -EINVAL;
-    enum kerr error = operations->exchange(from->directory, from->name, from->inode, to->directory,
-                                           to->name, to->inode);
+    enum kerr error = names_exchange(from->directory, from->name, from->inode, to->directory,
+                                     to->name, to->inode);
     if (error != KERR_OK)
         return file_failed(error);
     inode_set_parent(from->inode, to->directory);
@@ -334,8 +334,8 @@ static int32_t rename_to(const struct path *from, const struct path *to, uint32_
     result = refuse_replacement(from, to);
     if (result != 0)
         return result;
-    enum kerr error = from->directory->operations->rename(from->directory, from->name, from->inode,
-                                                          to->directory, to->name, to->inode);
+    enum kerr error =
+        names_rename(from->directory, from->name, from->inode, to->directory, to->name, to->inode);
     if (error != KERR_OK)
         return file_failed(error);
     inode_set_parent(from->inode, to->directory);

@@ -308,5 +308,5 @@ enum kerr ext2_unmount(struct mount *mount)
     return end(fs);
 }
 
-FILE_SYSTEM(ext2, .name = "ext2", .flags = FILE_SYSTEM_NEEDS_SOURCE, .mount = ext2_mount,
-            .unmount = ext2_unmount, .room = ext2_room, .sync = ext2_sync);
+FILE_SYSTEM(ext2, .name = "ext2", .flags = FILE_SYSTEM_NEEDS_SOURCE | FILE_SYSTEM_KEEPS_NAMES,
+            .mount = ext2_mount, .unmount = ext2_unmount, .room = ext2_room, .sync = ext2_sync);

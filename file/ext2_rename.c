@@ -73,6 +73,7 @@ static enum kerr add_spare(struct ext2_inode *directory, struct ext2_inode *inod
     if (error != KERR_OK)
         return error;
     ext2_entry_add(directory, &place, name, inode->inode.number, inode->inode.status.mode);
+    names_forget(&directory->inode);
     inode->has_spare = true;
     inode->spare_page = place.page;
     return KERR_OK;
@@ -114,6 +115,7 @@ static enum kerr remove_spare(struct ext2_inode *directory, struct ext2_inode *i
     if (is_gone)
         ext2_hold(directory, place.page, &fs->meta, block);
     ext2_entry_clear(directory, &place);
+    names_forget(&directory->inode);
     return KERR_OK;
 }
 

@@ -111,7 +111,7 @@ static const char *refuse_part(struct name part)
 /* DIRECTORY, whose reference is taken over, and PART in it: *FOUND, which is a directory. */
 static const char *enter(struct inode *directory, struct name part, struct inode **found)
 {
-    enum kerr error = directory->operations->lookup(directory, part, found);
+    enum kerr error = names_look_up(directory, part, found);
     inode_put(directory);
     if (error != KERR_OK)
         return "its directory is not there";
@@ -274,12 +274,12 @@ static enum kerr make(struct unpacking *unpacking, const struct cpio_entry *entr
     if (linked != NULL) {
         inode_get(linked);
         *inode = linked;
-        enum kerr error = directory->operations->link(directory, place->last, linked);
+        enum kerr error = names_link(directory, place->last, linked);
         if (error != KERR_OK)
             inode_put(linked);
         return error;
     }
-    enum kerr error = directory->operations->create(directory, place->last, wish, inode);
+    enum kerr error = names_create(directory, place->last, wish, inode);
     if (error != KERR_OK)
         return error;
     error = note_linked(unpacking, entry, *inode);
@@ -294,16 +294,14 @@ static enum kerr clear_place(struct unpacking *unpacking, const struct cpio_entr
 {
     struct inode *directory = place->directory, *there;
     *inode = NULL;
-    enum kerr error = directory->operations->lookup(directory, place->last, &there);
+    enum kerr error = names_look_up(directory, place->last, &there);
     if (error != KERR_OK)
         return error == KERR_NOT_FOUND ? KERR_OK : error;
     if (inode_is_directory(there) && (entry->mode & S_IFMT) == S_IFDIR) {
         *inode = there;
         return KERR_OK;
     }
-    error = there->covered_by != NULL
-                ? KERR_BUSY
-                : directory->operations->remove(directory, place->last, there);
+    error = there->covered_by != NULL ? KERR_BUSY : names_remove(directory, place->last, there);
     inode_put(there);
     if (error == KERR_OK)
         say(unpacking, "is there twice: the first one goes");

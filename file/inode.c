@@ -49,6 +49,9 @@ void inode_add(struct inode *inode, struct mount *mount, uint32_t number)
     inode->mount = mount;
     inode->number = number;
     inode->references = 1;
+    inode->keeps_names = (mount->file_system->flags & FILE_SYSTEM_KEEPS_NAMES) != 0;
+    list_init(&inode->known_inside);
+    list_init(&inode->known_as);
     list_init(&inode->unused);
     list_init(&inode->locks);
     if (inode->object != NULL)
@@ -61,6 +64,7 @@ void inode_remove(struct inode *inode)
 {
     ASSERT(inode->references == 0 && inode->children == 0, "inode %u of %s is in use",
            (unsigned)inode->number, inode->mount->source);
+    names_forget(inode);
     list_remove(&inode->unused);
     list_remove(&inode->chain);
     inode_count--;
@@ -259,7 +263,7 @@ enum kerr inode_make(struct inode *directory, const char *text, const struct ino
     struct inode *new;
     enum kerr error;
     do
-        error = directory->operations->lookup(directory, name, &new);
+        error = names_look_up(directory, name, &new);
     while (file_polls(error));
     if (error == KERR_OK) {
         inode_put(new);
@@ -267,7 +271,7 @@ enum kerr inode_make(struct inode *directory, const char *text, const struct ino
     }
     if (error == KERR_NOT_FOUND)
         do
-            error = directory->operations->create(directory, name, wish, &new);
+            error = names_create(directory, name, wish, &new);
         while (file_polls(error));
     if (error != KERR_OK)
         return error;

@@ -84,13 +84,14 @@ static int32_t look_up(const struct walk *walk, struct name name, struct inode *
     enum kerr error;
     *inode = NULL;
     do
-        error = walk->at->operations->lookup(walk->at, name, inode);
+        error = names_look_up(walk->at, name, inode);
     while (file_polls(error));
     if (error == KERR_NOT_FOUND)
         return 0;
     if (error != KERR_OK)
         return file_failed(error);
-    inode_set_parent(*inode, walk->at);
+    if ((*inode)->parent != walk->at)
+        inode_set_parent(*inode, walk->at);
     *inode = cross_down(*inode);
     return 0;
 }
@@ -140,27 +141,30 @@ static int32_t follow(struct walk *walk, struct inode *link, const char *buffer)
 
 /* ---- the walk ---- */
 
-static bool is_dots(struct name name, uint32_t dots)
+/* What NAME, which is not empty, ends a path with, if it is the last one. */
+static inline enum path_last kind_of(struct name name)
 {
-    return name.length == dots && memcmp(name.text, "..", dots) == 0;
+    if (likely(name.text[0] != '.') || name.length > 2)
+        return PATH_LINK;
+    if (name.length == 1)
+        return PATH_DOT;
+    return name.text[1] == '.' ? PATH_DOTS : PATH_LINK;
 }
 
 /* The next name of the rest, of 0 bytes at its end; *IS_LAST: nothing but slashes is behind it. */
 static struct name next_name(struct walk *walk, bool *is_last, bool *has_slash)
 {
-    struct name name;
-    while (*walk->rest == '/')
-        walk->rest++;
-    name = (struct name){walk->rest, 0};
-    while (*walk->rest != '/' && *walk->rest != '\0')
-        walk->rest++;
-    name.length = (uint32_t)(walk->rest - name.text);
-    *has_slash = *walk->rest == '/';
-    const char *behind = walk->rest;
-    while (*behind == '/')
-        behind++;
-    *is_last = *behind == '\0';
-    return name;
+    char *start = walk->rest, *end;
+    while (*start == '/')
+        start++;
+    for (end = start; *end != '/' && *end != '\0';)
+        end++;
+    walk->rest = end;
+    *has_slash = *end == '/';
+    while (*end == '/')
+        end++;
+    *is_last = *end == '\0';
+    return (struct name){start, (uint32_t)(walk->rest - start)};
 }
 
 /* The walk ends where it is, without a name. */
@@ -194,7 +198,7 @@ static int32_t walk_on(struct walk *walk, const char *buffer, enum path_links li
             return end_at(walk, last, path);
         if (name.length > NAME_BYTES_MAX)
             return -ENAMETOOLONG;
-        last = is_dots(name, 1) ? PATH_DOT : is_dots(name, 2) ? PATH_DOTS : PATH_LINK;
+        last = kind_of(name);
         if (last == PATH_DOTS)
             go_up(walk);
         if (last != PATH_LINK)
@@ -216,22 +220,28 @@ static int32_t walk_on(struct walk *walk, const char *buffer, enum path_links li
     }
 }
 
-int32_t path_walk(struct inode *base, const char *text, enum path_links links, unsigned number,
-                  struct path *path)
+/* As path_walk(); TEXT has LENGTH bytes. */
+static int32_t walk_text(struct inode *base, const char *text, uint32_t length,
+                         enum path_links links, unsigned number, struct path *path)
 {
     char *buffer = buffers[number];
-    size_t bytes = strlen(text) + 1;
     *path = (struct path){0};
-    if (bytes == 1)
+    if (length == 0)
         return -ENOENT;
     struct walk walk = {.at = text[0] == '/' ? mount_root->root : base,
-                        .rest = buffer + WALK_ROOM - bytes};
-    memcpy(walk.rest, text, bytes);
+                        .rest = buffer + WALK_ROOM - (length + 1)};
+    memcpy(walk.rest, text, length + 1);
     inode_get(walk.at);
     walk.at = cross_down(walk.at);
     int32_t result = walk_on(&walk, buffer, links, path);
     inode_put(walk.at);
     return result;
+}
+
+int32_t path_walk(struct inode *base, const char *text, enum path_links links, unsigned number,
+                  struct path *path)
+{
+    return walk_text(base, text, strlen(text), links, number, path);
 }
 
 void path_put(struct path *path)
@@ -269,12 +279,12 @@ int32_t path_find(struct inode *base, const char *text, enum path_links links, s
 
 /* ---- paths of programs ---- */
 
-int32_t path_read(uint32_t address, const char **path)
+static char text[PATH_BYTES_MAX]; /* of the call that is being handled: there is only one */
+
+/* The same; *LENGTH bytes. */
+static int32_t read_text(uint32_t address, uint32_t *length)
 {
-    static char text[PATH_BYTES_MAX]; /* of the call that is being handled: there is only one */
-    uint32_t length;
-    *path = text;
-    enum kerr error = user_read_string(text, address, sizeof(text), &length);
+    enum kerr error = user_read_string(text, address, sizeof(text), length);
     if (error == KERR_NO_ROOM)
         return -ENAMETOOLONG;
     if (error != KERR_OK)
@@ -282,11 +292,18 @@ int32_t path_read(uint32_t address, const char **path)
     return 0;
 }
 
-int32_t path_base(const struct process *self, int32_t descriptor, const char *text,
+int32_t path_read(uint32_t address, const char **path)
+{
+    uint32_t length;
+    *path = text;
+    return read_text(address, &length);
+}
+
+int32_t path_base(const struct process *self, int32_t descriptor, const char *path,
                   struct inode **base)
 {
     *base = files_of(self)->directory;
-    if (descriptor == AT_FDCWD || text[0] == '/')
+    if (descriptor == AT_FDCWD || path[0] == '/')
         return 0;
     const struct file *file = file_at(self, (uint32_t)descriptor);
     if (file == NULL)
@@ -299,15 +316,15 @@ int32_t path_walk_user(struct process *self, int32_t descriptor, uint32_t addres
                        enum path_links links, unsigned number, struct path *path)
 {
     struct inode *base;
-    const char *text;
+    uint32_t length;
     *path = (struct path){0};
-    int32_t result = path_read(address, &text);
+    int32_t result = read_text(address, &length);
     if (result != 0)
         return result;
-    if (text[0] == '\0')
+    if (length == 0)
         return -ENOENT;
     result = path_base(self, descriptor, text, &base);
-    return result != 0 ? result : path_walk(base, text, links, number, path);
+    return result != 0 ? result : walk_text(base, text, length, links, number, path);
 }
 
 int32_t path_find_user(struct process *self, int32_t descriptor, uint32_t address,
@@ -334,16 +351,18 @@ int32_t path_inode_of_descriptor(const struct process *self, int32_t descriptor,
 int32_t path_find_at(struct process *self, int32_t descriptor, uint32_t address, uint32_t flags,
                      struct inode **inode)
 {
-    const char *text;
     struct inode *base;
+    struct path path;
+    uint32_t length;
     *inode = NULL;
-    int32_t result = path_read(address, &text);
+    int32_t result = read_text(address, &length);
     if (result != 0)
         return result;
-    if (text[0] == '\0')
+    if (length == 0)
         return flags & AT_EMPTY_PATH ? path_inode_of_descriptor(self, descriptor, inode) : -ENOENT;
     result = path_base(self, descriptor, text, &base);
     if (result != 0)
         return result;
-    return path_find(base, text, flags & AT_SYMLINK_NOFOLLOW ? LINKS_KEEP : LINKS_FOLLOW, inode);
+    enum path_links links = flags & AT_SYMLINK_NOFOLLOW ? LINKS_KEEP : LINKS_FOLLOW;
+    return take_inode(&path, walk_text(base, text, length, links, 0, &path), inode);
 }

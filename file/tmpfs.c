@@ -493,5 +493,5 @@ enum kerr tmpfs_room(struct mount *mount, struct mount_room *room)
     return KERR_OK;
 }
 
-FILE_SYSTEM(tmpfs, .name = "tmpfs", .flags = FILE_SYSTEM_KEEPS_INODES, .mount = tmpfs_mount,
-            .unmount = tmpfs_unmount, .room = tmpfs_room);
+FILE_SYSTEM(tmpfs, .name = "tmpfs", .flags = FILE_SYSTEM_KEEPS_INODES | FILE_SYSTEM_KEEPS_NAMES,
+            .mount = tmpfs_mount, .unmount = tmpfs_unmount, .room = tmpfs_room);

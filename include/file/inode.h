@@ -10,8 +10,9 @@
  *
  *   struct inode   in the core while anybody uses it, and as long after as there is room for it;
  *                  embedded in the file system's own record, which lies in the heap
- *   name           no record of its own: a file system is asked each time. An inode knows the
- *                  directory that it was found in last, so ".." and paths of what is open need no disk
+ *   name           no record of its own: a file system is asked, or a small table of what it answered
+ *                  last (names.c). An inode knows the directory that it was found in last, so ".." and
+ *                  paths of what is open need no disk
  *
  * Rules for every operation of a file system:
  *   - It runs in a system call (or at boot, or at the prompt), never in the fault path: it may take
@@ -98,7 +99,9 @@ struct inode {
     const struct inode_operations *operations;
     const struct file_operations *file_operations; /* what open() gives; NULL: as its type has it */
     struct mount *mount;
-    uint32_t number;          /* within its mount; never 0 */
+    uint32_t number;  /* within its mount; never 0 */
+    bool keeps_names; /* of a directory: names in it may be known without asking (names.c) */
+    struct list known_inside, known_as; /* entries of those: of names in it, and of its own */
     uint32_t references;      /* users: open files, working directories, walks, mounts, programs */
     uint32_t children;        /* inodes in the core whose `parent` it is; they keep it there, too */
     struct inode *parent;     /* the directory it was found in last; the root: itself; NULL: none */
@@ -291,6 +294,27 @@ static inline void inode_changed(struct inode *inode)
     inode->flags |= INODE_DIRTY;
 }
 
+/* ---- names ---- */
+
+/*
+ * The operations of DIRECTORY's file system, for all who look for a name or change one: what is known of
+ * names is asked first, and follows. They are there (NULL is the caller's to see).
+ */
+kerr_t names_look_up(struct inode *directory, struct name name, struct inode **inode);
+kerr_t names_create(struct inode *directory, struct name name, const struct inode_wish *wish,
+                    struct inode **inode);
+kerr_t names_link(struct inode *directory, struct name name, struct inode *inode);
+kerr_t names_remove(struct inode *directory, struct name name, struct inode *inode);
+kerr_t names_rename(struct inode *from, struct name from_name, struct inode *inode,
+                    struct inode *to, struct name to_name, struct inode *replaced);
+kerr_t names_exchange(struct inode *from, struct name from_name, struct inode *inode,
+                      struct inode *to, struct name to_name, struct inode *other);
+
+/* Nothing is known any more of INODE's names, or of names in it: it leaves, or its file system changed one. */
+void names_forget(struct inode *inode);
+
+/* ---- parents, and the way out ---- */
+
 /* INODE was found in DIRECTORY, or moved there. (NULL: it is known no more.) */
 void inode_set_parent(struct inode *inode, struct inode *directory);
 
@@ -369,6 +393,8 @@ enum file_system_flags {
         1, /* its inodes are nowhere but in the core: only evicted without links */
     FILE_SYSTEM_NEEDS_SOURCE = 2, /* MOUNT->source must be a block device's name ("nodev" if not) */
     FILE_SYSTEM_FORGETS_INODES = 4, /* to make one is cheap: evicted when nobody uses it */
+    FILE_SYSTEM_KEEPS_NAMES =
+        8, /* a name stays what it is until it is changed by a call (names_forget()) */
 };
 
 struct file_system {
