@@ -511,6 +511,9 @@ static enum kerr allocate_entries(struct cache *cache, uint32_t page)
 }
 
 const struct cache_operations ext2_file_cache = {
-    .locate = locate, .allocate = allocate, .name = "ext2"};
-const struct cache_operations ext2_directory_cache = {
-    .locate = locate_entries, .allocate = allocate_entries, .is_stable = true, .name = "ext2"};
+    .locate = locate, .allocate = allocate, .keeps_places = true, .name = "ext2"};
+const struct cache_operations ext2_directory_cache = {.locate = locate_entries,
+                                                      .allocate = allocate_entries,
+                                                      .is_stable = true,
+                                                      .keeps_places = true,
+                                                      .name = "ext2"};

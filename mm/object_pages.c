@@ -162,22 +162,52 @@ enum kerr object_find_frame(const struct object *object, uint32_t page, frame_t 
     return has_contents(word) ? KERR_OK : KERR_NOT_FOUND;
 }
 
+/* How many of the COUNT pages from FIRST on are within OBJECT, and have their words behind PLACE, FIRST's. */
+static inline uint32_t words_in_row(const struct object *object, uint32_t first, uint32_t count,
+                                    struct place place)
+{
+    uint32_t known = place.level == 0 ? 1 : LEVEL_ENTRIES - place.at;
+    count = count < known ? count : known;
+    return count < object->pages - first ? count : object->pages - first;
+}
+
 void object_find_frames(const struct object *object, uint32_t first, uint32_t count,
                         frame_t frames[])
 {
     struct place place;
-    const uint32_t *words = NULL;
-    if (find_place(object, first, &place) == 0)
-        words = place.level == 0 ? &object->root
-                                 : temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level));
-    uint32_t known = words == NULL ? 0 : place.level == 0 ? 1 : LEVEL_ENTRIES - place.at;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t word = i < known ? words[place.at + i] : 0;
-        frames[i] =
-            has_contents(word) && first + i < object->pages ? page_word_frame(word) : NO_FRAME;
+    uint32_t known = 0;
+    if (first < object->pages && find_place(object, first, &place) == 0) {
+        const uint32_t *words = &object->root;
+        if (place.level != 0)
+            words = (const uint32_t *)temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level)) +
+                    place.at;
+        known = words_in_row(object, first, count, place);
+        for (uint32_t i = 0; i < known; i++)
+            frames[i] = has_contents(words[i]) ? page_word_frame(words[i]) : NO_FRAME;
+        if (place.level != 0)
+            temp_unmap(TEMP_FAULT_TABLE);
     }
-    if (words != NULL && place.level != 0)
+    for (; known < count; known++)
+        frames[known] = NO_FRAME;
+}
+
+uint32_t object_use_frames(struct object *object, uint32_t first, uint32_t count, frame_t frames[])
+{
+    struct place place;
+    uint32_t found = 0;
+    if (first >= object->pages || find_place(object, first, &place) != 0)
+        return 0;
+    uint32_t *words = &object->root;
+    if (place.level != 0)
+        words = (uint32_t *)temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level)) + place.at;
+    count = words_in_row(object, first, count, place);
+    for (; found < count && has_contents(words[found]); found++) {
+        words[found] |= PAGE_USED;
+        frames[found] = page_word_frame(words[found]);
+    }
+    if (place.level != 0)
         temp_unmap(TEMP_FAULT_TABLE);
+    return found;
 }
 
 enum kerr object_prepare_page(struct object *object, uint32_t page)
@@ -286,6 +316,53 @@ bool object_next_page(const struct object *object, uint32_t *page, uint32_t end,
         next += place.level == 0;
     }
     return false;
+}
+
+bool object_previous_page(const struct object *object, uint32_t first, uint32_t *end, uint32_t any,
+                          uint32_t *word)
+{
+    struct place place;
+    uint64_t next = *end, covered = 1ull << LEVEL_BITS * object->height;
+    if (next > covered)
+        next = covered;
+    while (next > first) { /* the pages from NEXT on have been looked at */
+        uint32_t page = (uint32_t)next - 1, missing = find_place(object, page, &place);
+        if (missing != 0) { /* before the level that is not there */
+            next = (uint64_t)page >> LEVEL_BITS * missing << LEVEL_BITS * missing;
+            continue;
+        }
+        uint32_t at = place.at + 1;
+        const uint32_t *words = place.level == 0
+                                    ? &object->root
+                                    : temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level));
+        while (at > 0 && (words[at - 1] & any) == 0)
+            at--;
+        *word = at > 0 ? words[at - 1] : 0;
+        if (place.level != 0)
+            temp_unmap(TEMP_FAULT_TABLE);
+        next = (uint64_t)page + at - place.at;
+        if (at > 0) {
+            *end = (uint32_t)next - 1;
+            return next > first;
+        }
+    }
+    return false;
+}
+
+uint32_t object_run(const struct object *object, uint32_t page, uint32_t end, uint32_t any)
+{
+    struct place place;
+    uint32_t count = 0;
+    if (find_place(object, page, &place) != 0)
+        return 0;
+    if (place.level == 0)
+        return page < end && (object->root & any) != 0;
+    const uint32_t *words = temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level));
+    while (page + count < end && place.at + count < LEVEL_ENTRIES &&
+           (words[place.at + count] & any) != 0)
+        count++;
+    temp_unmap(TEMP_FAULT_TABLE);
+    return count;
 }
 
 bool object_last_page(const struct object *object, uint32_t *page)

@@ -20,6 +20,7 @@ enum { AROUND_PAGES = 16 };
 struct list store_caches = {&store_caches, &store_caches},
             store_dirty = {&store_dirty, &store_dirty};
 uint32_t store_cache_count;
+static uint32_t dirty_pages; /* of all of them */
 
 struct cache *cache_next(const struct cache *cache)
 {
@@ -29,26 +30,63 @@ struct cache *cache_next(const struct cache *cache)
 
 /* ---- states ---- */
 
-void cache_mark_dirty(struct cache *cache, uint32_t page)
+uint32_t store_dirty_pages(void)
 {
-    if (object_page_word(cache->object, page) & PAGE_DIRTY)
-        return;
-    object_change_page(cache->object, page, 0, PAGE_DIRTY);
-    if (cache->dirty_pages == 0 || page < cache->dirty_first)
-        cache->dirty_first = page;
-    if (cache->dirty_pages == 0 || page >= cache->dirty_end)
-        cache->dirty_end = page + 1;
+    return dirty_pages;
+}
+
+/* *FIRST and *END become bounds of PAGE as well; IS_ALONE: of nothing else. */
+static void include_page(uint32_t *first, uint32_t *end, uint32_t page, bool is_alone)
+{
+    if (is_alone || page < *first)
+        *first = page;
+    if (is_alone || page >= *end)
+        *end = page + 1;
+}
+
+/* PAGE has become dirty. */
+static void count_dirty(struct cache *cache, uint32_t page)
+{
+    include_page(&cache->dirty_first, &cache->dirty_end, page, cache->dirty_pages == 0);
+    include_page(&cache->span_first, &cache->span_end, page,
+                 cache->dirty_pages + cache->busy_pages == 0);
+    dirty_pages++;
     if (cache->dirty_pages++ > 0)
         return;
     cache->dirty_since = store_seconds;
     list_add_last(&store_dirty, &cache->dirty_link);
 }
 
+void cache_mark_dirty(struct cache *cache, uint32_t page)
+{
+    if (object_page_word(cache->object, page) & PAGE_DIRTY)
+        return;
+    object_change_page(cache->object, page, 0, PAGE_DIRTY);
+    count_dirty(cache, page);
+}
+
 void cache_mark_clean(struct cache *cache, uint32_t page)
 {
     object_change_page(cache->object, page, PAGE_DIRTY | PAGE_FAILED | PAGE_ASKED, 0);
+    dirty_pages--;
     if (--cache->dirty_pages == 0)
         list_remove(&cache->dirty_link);
+}
+
+void cache_clip(const struct cache *cache, uint32_t *first, uint32_t *end)
+{
+    if (cache->dirty_pages + cache->busy_pages == 0)
+        *end = *first;
+    if (*first < cache->span_first)
+        *first = cache->span_first;
+    if (*end > cache->span_end)
+        *end = cache->span_end;
+}
+
+bool cache_is_placed(const struct cache *cache, const struct cache_place *place)
+{
+    return cache->operations->keeps_places && place->pieces == 1 &&
+           place->sectors * BLOCK_SECTOR_BYTES == PAGE_BYTES && place->sector[0] != CACHE_HOLE;
 }
 
 static void enter_page(struct cache *cache, uint32_t page, frame_t frame, uint32_t state)
@@ -97,7 +135,8 @@ static enum kerr begin_fill(struct run *run, uint32_t page)
     if (error != KERR_OK)
         return error;
     clear_holes(frame, &place);
-    enter_page(cache, page, frame, PAGE_FILLING | PAGE_USED);
+    enter_page(cache, page, frame,
+               PAGE_FILLING | PAGE_USED | (cache_is_placed(cache, &place) ? PAGE_PLACED : 0));
     run_add(run, page, frame, &place);
     return KERR_OK;
 }
@@ -205,18 +244,26 @@ static enum kerr may_write(struct cache *cache, uint32_t page, uint32_t word)
     /* What a file system's own order of writes needs is never held up. */
     if (!operations->is_stable && writer_is_behind())
         return writer_wait();
-    return operations->allocate != NULL ? operations->allocate(cache, page) : KERR_OK;
+    return operations->allocate == NULL || (word & PAGE_PLACED) ? KERR_OK
+                                                                : operations->allocate(cache, page);
+}
+
+/* PAGE, whose word is WORD, has its contents, and is about to be written. */
+static enum kerr make_dirty(struct cache *cache, uint32_t page, uint32_t word)
+{
+    const uint32_t wanted = PAGE_USED | PAGE_DIRTY;
+    enum kerr error = may_write(cache, page, word);
+    if (error != KERR_OK || (word & wanted) == wanted)
+        return error;
+    object_change_page(cache->object, page, 0, wanted);
+    if (!(word & PAGE_DIRTY))
+        count_dirty(cache, page);
+    return KERR_OK;
 }
 
 static enum kerr before_write(struct object *object, uint32_t page)
 {
-    struct cache *cache = object->pager_data;
-    enum kerr error = may_write(cache, page, object_page_word(object, page));
-    if (error != KERR_OK)
-        return error;
-    object_change_page(object, page, 0, PAGE_USED);
-    cache_mark_dirty(cache, page);
-    return KERR_OK;
+    return make_dirty(object->pager_data, page, object_page_word(object, page));
 }
 
 /* PAGE, which has no frame, is to be written as a whole: what stands behind it is of no interest. */
@@ -237,21 +284,45 @@ static enum kerr enter_blank(struct cache *cache, uint32_t page)
 
 /* ---- for files and file systems ---- */
 
+static inline bool has_contents(uint32_t word)
+{
+    return (word & (PAGE_HERE | PAGE_FILLING)) == PAGE_HERE;
+}
+
+/* PAGE, within the object, has its contents; *WORD is its word. */
+static enum kerr reach(struct cache *cache, uint32_t page, uint32_t *word)
+{
+    *word = object_page_word(cache->object, page);
+    if (likely(has_contents(*word)))
+        return KERR_OK;
+    enum kerr error = fill(cache, page, ahead_of(cache, page));
+    if (error == KERR_OK)
+        *word = object_page_word(cache->object, page);
+    return error;
+}
+
 enum kerr cache_page(struct cache *cache, uint32_t page, frame_t *frame)
 {
+    uint32_t word;
     if (page >= cache->object->pages)
         return KERR_BAD_RANGE;
-    uint32_t word = object_page_word(cache->object, page);
-    if ((word & (PAGE_HERE | PAGE_FILLING)) != PAGE_HERE) {
-        enum kerr error = fill(cache, page, ahead_of(cache, page));
-        if (error != KERR_OK)
-            return error;
-        word = object_page_word(cache->object, page);
-    }
+    enum kerr error = reach(cache, page, &word);
+    if (error != KERR_OK)
+        return error;
     *frame = page_word_frame(word);
     if (!(word & PAGE_USED))
         object_change_page(cache->object, page, 0, PAGE_USED);
     return KERR_OK;
+}
+
+enum kerr cache_pages(struct cache *cache, uint32_t page, uint32_t count, frame_t frames[],
+                      uint32_t *found)
+{
+    *found = object_use_frames(cache->object, page, count, frames);
+    if (*found > 0)
+        return KERR_OK;
+    *found = 1;
+    return cache_page(cache, page, frames);
 }
 
 enum kerr cache_page_to_write(struct cache *cache, uint32_t page, bool all, frame_t *frame)
@@ -262,8 +333,12 @@ enum kerr cache_page_to_write(struct cache *cache, uint32_t page, bool all, fram
         enum kerr error = enter_blank(cache, page);
         return error != KERR_OK ? error : object_find_frame(cache->object, page, frame);
     }
-    enum kerr error = cache_page(cache, page, frame);
-    return error != KERR_OK ? error : before_write(cache->object, page);
+    uint32_t word;
+    enum kerr error = reach(cache, page, &word);
+    if (error != KERR_OK)
+        return error;
+    *frame = page_word_frame(word);
+    return make_dirty(cache, page, word);
 }
 
 enum kerr cache_read(struct cache *cache, uint64_t offset, void *to, uint32_t bytes)
@@ -347,6 +422,7 @@ static enum kerr wait_for_busy(const struct cache *cache, uint32_t first, uint32
 static void drop_dirt(struct cache *cache, uint32_t first, uint32_t end)
 {
     uint32_t word;
+    cache_clip(cache, &first, &end);
     while (cache->dirty_pages > 0 &&
            object_next_page(cache->object, &first, end, PAGE_DIRTY, &word))
         cache_mark_clean(cache, first);

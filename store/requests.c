@@ -8,7 +8,8 @@
 
 #include <kernel/panic.h>
 
-enum { REQUESTS = 64 };
+/* Who found too few waits until some more are free, and is not woken for each. */
+enum { REQUESTS = 64, FREE_TO_WAKE = REQUESTS / 2 };
 
 static struct cache_request {
     struct block_request block;
@@ -25,7 +26,7 @@ static bool some_are_free(struct channel *channel)
 {
     (void)channel;
     block_poll();
-    return REQUESTS - in_use >= CACHE_PIECES_MAX;
+    return REQUESTS - in_use >= FREE_TO_WAKE;
 }
 static struct channel pool_channel = {some_are_free};
 
@@ -125,7 +126,8 @@ static void request_done(struct block_request *block)
     }
     request->cache = NULL;
     in_use--;
-    channel_wake(&pool_channel);
+    if (REQUESTS - in_use >= FREE_TO_WAKE)
+        channel_wake(&pool_channel);
 }
 
 /* ---- runs ---- */

@@ -20,6 +20,12 @@ extern uint32_t store_seconds;
 void cache_mark_dirty(struct cache *cache, uint32_t page);
 void cache_mark_clean(struct cache *cache, uint32_t page);
 
+/* [*FIRST, *END) becomes the part of it in which CACHE may have pages that are DIRTY or WRITING. */
+void cache_clip(const struct cache *cache, uint32_t *first, uint32_t *end);
+
+/* A page that stands at PLACE is PAGE_PLACED. */
+bool cache_is_placed(const struct cache *cache, const struct cache_place *place);
+
 /* PAGE has no frame any more: the object's reference to it goes to the caller. */
 frame_t cache_remove_page(struct cache *cache, uint32_t page);
 

@@ -33,7 +33,8 @@ static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
     /* From here on a write to it makes it dirty again: so its contents are read after that. */
     cache_mark_clean(cache, page);
     object_change_page(cache->object, page, 0,
-                       PAGE_WRITING | (word & PAGE_ASKED ? PAGE_ASKED_OUT : 0));
+                       PAGE_WRITING | (word & PAGE_ASKED ? PAGE_ASKED_OUT : 0) |
+                           (cache_is_placed(cache, &place) ? PAGE_PLACED : 0));
     run_add(run, page, page_word_frame(word), &place);
     return KERR_OK;
 }
@@ -47,7 +48,7 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
 {
     struct run run = {.cache = cache, .operation = BLOCK_WRITE};
     enum kerr error = KERR_OK;
-    uint32_t word;
+    uint32_t word, asked = 0; /* pages before that may be written to only if somebody asks */
     bool is_from_first = state == PAGE_DIRTY && first <= cache->dirty_first;
     if (first < cache->dirty_first)
         first = cache->dirty_first;
@@ -57,12 +58,16 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
         return true;
     if (is_from_first)
         cache->dirty_first = first;
-    object_take_writes(cache->object, first, end - 1);
     for (; cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
            object_next_page(cache->object, &first, end, state, &word);
          first++) {
         if (word & PAGE_WRITING)
             continue; /* it waits for its turn to come again */
+        if (first >= asked) {
+            uint32_t pages = object_run(cache->object, first, end, state);
+            asked = first + (pages < STEP_PAGES ? pages : STEP_PAGES);
+            object_take_writes(cache->object, first, asked - 1);
+        }
         error = begin_page(&run, first, word);
         most--;
         if (error == KERR_OK || error == KERR_MUST_WAIT)
@@ -83,6 +88,7 @@ void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
 static bool some_failed(const struct cache *cache, uint32_t first, uint32_t end)
 {
     uint32_t word;
+    cache_clip(cache, &first, &end);
     for (;
          cache->dirty_pages > 0 && object_next_page(cache->object, &first, end, PAGE_FAILED, &word);
          first++)
@@ -100,14 +106,27 @@ static bool tell_error(struct cache *cache, uint32_t first, uint32_t end)
     return true;
 }
 
+/*
+ * The last page of [FIRST, END) that has one of STATES: it went to the device last, as a rule, and others are
+ * done when it is. So who waits is woken once. False: there is none.
+ */
+static bool last_of(const struct cache *cache, uint32_t first, uint32_t end, uint32_t states,
+                    uint32_t *page)
+{
+    uint32_t word;
+    cache_clip(cache, &first, &end);
+    *page = end;
+    return cache->busy_pages > 0 && object_previous_page(cache->object, first, page, states, &word);
+}
+
 enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end)
 {
-    uint32_t word, page = first;
+    uint32_t page;
     if (tell_error(cache, first, end))
         return KERR_IO;
     if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY))
         return KERR_MUST_WAIT;
-    if (object_next_page(cache->object, &page, end, PAGE_WRITING, &word))
+    if (last_of(cache, first, end, PAGE_WRITING, &page))
         return request_wait(cache, page);
     return tell_error(cache, first, end) ? KERR_IO : KERR_OK;
 }
@@ -118,8 +137,7 @@ enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end)
 void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
 {
     uint32_t word;
-    if (cache->dirty_pages == 0 && cache->busy_pages == 0)
-        return;
+    cache_clip(cache, &first, &end);
     for (; object_next_page(cache->object, &first, end, PAGE_DIRTY | PAGE_WRITING, &word); first++)
         object_change_page(cache->object, first, 0,
                            word & PAGE_DIRTY ? PAGE_ASKED : PAGE_ASKED_OUT);
@@ -127,11 +145,10 @@ void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
 
 enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
 {
-    uint32_t word, page = first;
+    uint32_t page;
     if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_ASKED))
         return KERR_MUST_WAIT;
-    if (cache->busy_pages > 0 &&
-        object_next_page(cache->object, &page, end, PAGE_ASKED | PAGE_ASKED_OUT, &word))
+    if (last_of(cache, first, end, PAGE_ASKED | PAGE_ASKED_OUT, &page))
         return request_wait(cache, page);
     if (seen == NULL) {
         if (!some_failed(cache, first, end))
@@ -146,14 +163,6 @@ enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, u
 }
 
 /* ---- all of them ---- */
-
-uint32_t store_dirty_pages(void)
-{
-    uint32_t pages = 0;
-    for (struct list *at = store_dirty.next; at != &store_dirty; at = at->next)
-        pages += container_of(at, struct cache, dirty_link)->dirty_pages;
-    return pages;
-}
 
 static bool is_more_than(uint32_t pages, uint32_t share)
 {

@@ -105,6 +105,12 @@ kerr_t object_find_frame(const struct object *object, uint32_t page, frame_t *fr
 void object_find_frames(const struct object *object, uint32_t first, uint32_t count,
                         frame_t frames[]);
 
+/*
+ * The same of pages in a row that all have their contents: up to the first that has none. Each is USED
+ * from here on. Returns how many.
+ */
+uint32_t object_use_frames(struct object *object, uint32_t first, uint32_t count, frame_t frames[]);
+
 /* ---- words of pages: for pagers, and for who gives frames back ---- */
 
 enum page_state {
@@ -116,6 +122,7 @@ enum page_state {
     PAGE_FAILED = 0x020,    /* the last try to write it out failed */
     PAGE_ASKED = 0x040,     /* it is dirty, and somebody waits for what was there when he asked; */
     PAGE_ASKED_OUT = 0x080, /* and that is what is being written */
+    PAGE_PLACED = 0x100,    /* all of it has its place on the disk, and keeps it */
     PAGE_STATES = 0xFFF,
 };
 
@@ -144,6 +151,14 @@ frame_t object_remove_page(struct object *object, uint32_t page);
  */
 bool object_next_page(const struct object *object, uint32_t *page, uint32_t end, uint32_t any,
                       uint32_t *word);
+
+/* The same backwards: the last page before *END, and not before FIRST; it is *END then. */
+bool object_previous_page(const struct object *object, uint32_t first, uint32_t *end, uint32_t any,
+                          uint32_t *word);
+
+/* How many pages from PAGE on, and before END, have a frame and one of the states of ANY each, as far as one
+ * level of the tree tells. */
+uint32_t object_run(const struct object *object, uint32_t page, uint32_t end, uint32_t any);
 
 /* The last page that has a frame: true, and it is *PAGE. False: there is none. */
 bool object_last_page(const struct object *object, uint32_t *page);

@@ -61,6 +61,9 @@ struct cache_operations {
     bool (*is_unwanted)(const struct cache *cache, uint32_t page);
     /* Pages don't change while a device reads them: the order of writes depends on it. */
     bool is_stable;
+    /* What has its place, a page as a whole, keeps that as long as it has a frame: allocate() is not asked
+     * for it again. */
+    bool keeps_places;
     bool is_view;     /* it shows what stands on the device, and whose that is does not matter */
     const char *name; /* "disk", "ext2": for people */
 };
@@ -77,6 +80,8 @@ struct cache {
     uint32_t busy_pages;    /* WRITING or FILLING */
     uint32_t dirty_first;   /* no page before this one has DIRTY, */
     uint32_t dirty_end;     /* and none from here on */
+    uint32_t span_first;    /* nor DIRTY or WRITING before this one, */
+    uint32_t span_end;      /* and from here on */
     uint32_t write_errors;  /* pages that could not be written, since it began; */
     uint32_t errors_told;   /* and of how many a file system has heard */
     bool is_settling;       /* what is dirty has been asked for (cache_settle()) */
@@ -114,6 +119,11 @@ kerr_t cache_resize(struct cache *cache, uint32_t pages);
  *   returns KERR_OK; KERR_MUST_WAIT, KERR_IO, KERR_NO_MEMORY; KERR_BAD_RANGE (behind the end)
  */
 kerr_t cache_page(struct cache *cache, uint32_t page, frame_t *frame);
+
+/* The same of up to COUNT pages from PAGE on, all in one slot's worth (SLOT_PAGES): as many as are here, and PAGE
+ * in any case; *FOUND. */
+kerr_t cache_pages(struct cache *cache, uint32_t page, uint32_t count, frame_t frames[],
+                   uint32_t *found);
 
 /*
  * The same of a page that is to be written in this event: it has its place, and is dirty from here
