@@ -85,7 +85,14 @@ static enum kerr disk_page(struct inode *inode, uint32_t page, enum inode_page u
     return use == PAGE_TO_READ ? cache_page(&disk->cache, page, frame) : KERR_READ_ONLY;
 }
 
-static const struct inode_operations inode_operations = {.page = disk_page};
+static enum kerr disk_pages_to_read(struct inode *inode, uint32_t page, uint32_t count,
+                                    frame_t frames[], uint32_t *found)
+{
+    return cache_pages(&container_of(inode, struct disk, inode)->cache, page, count, frames, found);
+}
+
+static const struct inode_operations inode_operations = {.page = disk_page,
+                                                         .pages_to_read = disk_pages_to_read};
 
 /* ---- calls ---- */
 

@@ -172,6 +172,12 @@ enum kerr ext2_page(struct inode *inode, uint32_t page, enum inode_page use, fra
                                : page_to_write(file, page, frame);
 }
 
+static enum kerr pages_to_read(struct inode *inode, uint32_t page, uint32_t count, frame_t frames[],
+                               uint32_t *found)
+{
+    return cache_pages(&ext2_inode_of(inode)->cache, page, count, frames, found);
+}
+
 void ext2_page_written(struct inode *inode, uint64_t end)
 {
     struct ext2_inode *file = ext2_inode_of(inode);
@@ -613,6 +619,7 @@ const struct inode_operations ext2_operations = {
     .read_directory = ext2_read_directory,
     .read_link = ext2_read_link,
     .page = ext2_page,
+    .pages_to_read = pages_to_read,
     .page_written = ext2_page_written,
     .resize = ext2_resize,
     .find_page = ext2_find_page,

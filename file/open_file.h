@@ -164,7 +164,36 @@ static inline kerr_t transfer_from_user(struct transfer *transfer, void *to, uin
     return error;
 }
 
-/* The same with zeros. */
+/* The long way of the two below. */
+kerr_t transfer_some_to_pieces(struct transfer *transfer, const void *from, uint32_t *bytes);
+kerr_t transfer_some_from_pieces(struct transfer *transfer, void *to, uint32_t *bytes);
+
+/*
+ * As transfer_to_user() and transfer_from_user() of *BYTES bytes, or of fewer: where the program's memory
+ * ends, or has a page that is not there yet, what is before that page is moved, and *BYTES is that.
+ */
+static inline kerr_t transfer_some_to_user(struct transfer *transfer, const void *from,
+                                           uint32_t *bytes)
+{
+    if (transfer_is_simple(transfer, *bytes) &&
+        likely(user_write(transfer->address, from, *bytes) == KERR_OK)) {
+        transfer_advance(transfer, *bytes);
+        return KERR_OK;
+    }
+    return transfer_some_to_pieces(transfer, from, bytes);
+}
+
+static inline kerr_t transfer_some_from_user(struct transfer *transfer, void *to, uint32_t *bytes)
+{
+    if (transfer_is_simple(transfer, *bytes) &&
+        likely(user_read(to, transfer->address, *bytes) == KERR_OK)) {
+        transfer_advance(transfer, *bytes);
+        return KERR_OK;
+    }
+    return transfer_some_from_pieces(transfer, to, bytes);
+}
+
+/* BYTES bytes of zeros; as transfer_to_user(). */
 kerr_t transfer_zeros(struct transfer *transfer, uint32_t bytes);
 
 /* Leave out BYTES bytes, at most transfer->bytes. */

@@ -17,33 +17,72 @@
 
 /* ---- reading ---- */
 
-/* BYTES bytes from OFFSET on, within one page. *IS_OF_FILE: the error is the file's, not the program's. */
-static enum kerr read_page(struct inode *inode, uint64_t offset, struct transfer *transfer,
-                           uint32_t bytes, bool *is_of_file)
+enum { RUN_PAGES = 16 };
+
+/*
+ * The frames of pages in a row of INODE, from PAGE on, up to LAST and as far as they are at hand, valid in this event:
+ * *COUNT of them. NO_FRAME: a hole.
+ */
+static enum kerr find_run(struct inode *inode, uint32_t page, uint32_t last, frame_t frames[],
+                          uint32_t *count)
 {
-    frame_t frame;
-    uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
-    *is_of_file = false;
-    enum kerr error =
-        inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT), PAGE_TO_READ, &frame);
-    if (error == KERR_NOT_FOUND)
-        return transfer_zeros(transfer, bytes);
-    *is_of_file = error != KERR_OK;
-    if (error != KERR_OK)
+    const struct inode_operations *operations = inode->operations;
+    uint32_t wanted = last - page + 1, in_slot = page % SLOT_PAGES;
+    wanted = wanted < RUN_PAGES ? wanted : (uint32_t)RUN_PAGES;
+    wanted = wanted < SLOT_PAGES - in_slot ? wanted : SLOT_PAGES - in_slot;
+    if (operations->pages_to_read != NULL)
+        return operations->pages_to_read(inode, page, wanted, frames, count);
+    enum kerr error = operations->page(inode, page, PAGE_TO_READ, frames);
+    *count = 1;
+    if (error != KERR_NOT_FOUND)
         return error;
+    frames[0] = NO_FRAME;
+    return KERR_OK;
+}
+
+/* *BYTES bytes of FRAME, from IN_PAGE on; or fewer. */
+static inline enum kerr read_frame(frame_t frame, uint32_t in_page, struct transfer *transfer,
+                                   uint32_t *bytes)
+{
+    if (unlikely(frame.n == NO_FRAME.n)) {
+        *bytes = transfer_step(transfer, *bytes);
+        return transfer_zeros(transfer, *bytes);
+    }
     /* The copy may fault: the fault path has temporary pages of its own. */
     const uint8_t *page = temp_map(TEMP_FRAME, frame);
-    error = transfer_to_user(transfer, page + in_page, bytes);
+    enum kerr error = transfer_some_to_user(transfer, page + in_page, bytes);
     temp_unmap(TEMP_FRAME);
     return error;
 }
 
-/* How much of the page at OFFSET, of a file that ends at END, is moved by the next step. */
-static uint32_t next_step(struct transfer *transfer, uint64_t offset, uint64_t end)
+/*
+ * BYTES bytes from OFFSET on: all that lie in pages which are at hand together; *DONE of them.
+ * *IS_OF_FILE: the error is the file's, not the program's.
+ */
+static enum kerr read_run(struct inode *inode, uint64_t offset, uint32_t bytes,
+                          struct transfer *transfer, uint32_t *done, bool *is_of_file)
 {
-    uint32_t bytes = PAGE_BYTES - (uint32_t)offset % PAGE_BYTES;
-    bytes = end - offset < bytes ? (uint32_t)(end - offset) : bytes;
-    return transfer_step(transfer, bytes);
+    frame_t frames[RUN_PAGES];
+    uint32_t count, page = (uint32_t)(offset >> PAGE_SHIFT),
+                    in_page = (uint32_t)offset % PAGE_BYTES;
+    *done = 0;
+    enum kerr error =
+        find_run(inode, page, (uint32_t)((offset + bytes - 1) >> PAGE_SHIFT), frames, &count);
+    *is_of_file = error != KERR_OK;
+    for (uint32_t i = 0; i < count && bytes > 0 && error == KERR_OK; i++) {
+        uint32_t wanted = PAGE_BYTES - in_page;
+        wanted = wanted < bytes ? wanted : bytes;
+        uint32_t moved = wanted;
+        error = read_frame(frames[i], in_page, transfer, &moved);
+        if (error != KERR_OK)
+            break;
+        *done += moved;
+        bytes -= moved;
+        in_page = 0;
+        if (moved < wanted)
+            break;
+    }
+    return error;
 }
 
 int32_t file_transfer_failed(struct process *self, const struct transfer *transfer, enum kerr error,
@@ -71,11 +110,13 @@ int32_t file_read_pages(struct process *self, struct file *file, struct inode *i
     if (start >= end)
         return (int32_t)before;
     end = end - start > transfer->bytes ? start + transfer->bytes : end;
-    while (start + done < end && done < CALL_PIECE_BYTES && error == KERR_OK) {
-        uint32_t bytes = next_step(transfer, start + done, end);
-        error = read_page(inode, start + done, transfer, bytes, &is_of_file);
-        if (error == KERR_OK)
-            done += bytes;
+    /* As far as one event goes; a transfer has fewer than 2^31 bytes. */
+    uint32_t all = (uint32_t)(end - start),
+             wanted = all < CALL_PIECE_BYTES ? all : CALL_PIECE_BYTES;
+    while (done < wanted && error == KERR_OK) {
+        uint32_t moved;
+        error = read_run(inode, start + done, wanted - done, transfer, &moved, &is_of_file);
+        done += moved;
     }
     *position = start + done;
     file_was_read(file);
@@ -108,9 +149,17 @@ void file_was_read(struct file *file)
 
 /* ---- writing ---- */
 
-/* BYTES bytes to OFFSET, within one page. *IS_OF_FILE: the error is the file's, not the program's. */
+/* How much of the page at OFFSET, of writes that end at END, can be moved by the next step. */
+static uint32_t next_step(const struct transfer *transfer, uint64_t offset, uint64_t end)
+{
+    uint32_t bytes = PAGE_BYTES - (uint32_t)offset % PAGE_BYTES;
+    bytes = end - offset < bytes ? (uint32_t)(end - offset) : bytes;
+    return bytes < transfer->bytes ? bytes : transfer->bytes;
+}
+
+/* *BYTES bytes to OFFSET, within one page; or fewer. *IS_OF_FILE: the error is the file's, not the program's. */
 static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfer *transfer,
-                            uint32_t bytes, bool *is_of_file)
+                            uint32_t *bytes, bool *is_of_file)
 {
     frame_t frame;
     uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
@@ -121,9 +170,9 @@ static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfe
         return error;
     *is_of_file = false;
     uint8_t *page = temp_map(TEMP_FRAME, frame);
-    error = transfer_from_user(transfer, page + in_page, bytes);
+    error = transfer_some_from_user(transfer, page + in_page, bytes);
     temp_unmap(TEMP_FRAME);
-    inode->operations->page_written(inode, error == KERR_OK ? offset + bytes : 0);
+    inode->operations->page_written(inode, error == KERR_OK ? offset + *bytes : 0);
     return error;
 }
 
@@ -178,7 +227,7 @@ static int32_t regular_write(struct process *self, struct file *file, struct tra
     uint64_t end = limit - start > transfer->bytes ? start + transfer->bytes : limit;
     while (start + done < end && done < CALL_PIECE_BYTES && error == KERR_OK) {
         uint32_t bytes = next_step(transfer, start + done, end);
-        error = write_page(inode, start + done, transfer, bytes, &is_of_file);
+        error = write_page(inode, start + done, transfer, &bytes, &is_of_file);
         if (error == KERR_OK)
             done += bytes;
     }
@@ -202,9 +251,10 @@ enum kerr regular_read_kernel(struct inode *inode, uint64_t offset, void *to, ui
     while (transfer.bytes > 0 && error == KERR_OK) {
         if (offset >= inode->status.bytes)
             return transfer_zeros(&transfer, transfer.bytes);
-        uint32_t step = next_step(&transfer, offset, UINT64_MAX);
-        error = read_page(inode, offset, &transfer, step, &ignored);
-        offset += step;
+        uint64_t left = inode->status.bytes - offset;
+        uint32_t moved, wanted = transfer.bytes < left ? transfer.bytes : (uint32_t)left;
+        error = read_run(inode, offset, wanted, &transfer, &moved, &ignored);
+        offset += moved;
     }
     return error;
 }
@@ -217,7 +267,7 @@ enum kerr regular_write_kernel(struct inode *inode, uint64_t offset, const void 
     bool ignored;
     while (transfer.bytes > 0 && error == KERR_OK) {
         uint32_t step = next_step(&transfer, offset, UINT64_MAX);
-        error = write_page(inode, offset, &transfer, step, &ignored);
+        error = write_page(inode, offset, &transfer, &step, &ignored);
         offset += step;
     }
     return error;

@@ -131,6 +131,14 @@ static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page 
     return error;
 }
 
+static enum kerr tmpfs_pages_to_read(struct inode *inode, uint32_t page, uint32_t count,
+                                     frame_t frames[], uint32_t *found)
+{
+    object_find_frames(inode->object, page, count, frames);
+    *found = count;
+    return KERR_OK;
+}
+
 /* The object ends behind PAGES pages; or later, if it is not done yet. */
 static enum kerr set_pages(struct inode *inode, uint32_t pages)
 {
@@ -360,6 +368,7 @@ static const struct inode_operations operations = {.lookup = tmpfs_lookup,
                                                    .read_directory = tmpfs_read_directory,
                                                    .read_link = tmpfs_read_link,
                                                    .page = tmpfs_page,
+                                                   .pages_to_read = tmpfs_pages_to_read,
                                                    .page_written = tmpfs_page_written,
                                                    .resize = tmpfs_resize,
                                                    .find_page = tmpfs_find_page,

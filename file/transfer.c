@@ -73,6 +73,18 @@ enum kerr transfer_from_pieces(struct transfer *transfer, void *to, uint32_t byt
     return move(transfer, to, bytes, FROM_USER);
 }
 
+enum kerr transfer_some_to_pieces(struct transfer *transfer, const void *from, uint32_t *bytes)
+{
+    *bytes = transfer_step(transfer, *bytes);
+    return transfer_to_pieces(transfer, from, *bytes);
+}
+
+enum kerr transfer_some_from_pieces(struct transfer *transfer, void *to, uint32_t *bytes)
+{
+    *bytes = transfer_step(transfer, *bytes);
+    return transfer_from_pieces(transfer, to, *bytes);
+}
+
 enum kerr transfer_zeros(struct transfer *transfer, uint32_t bytes)
 {
     return move(transfer, NULL, bytes, ZEROS);

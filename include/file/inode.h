@@ -217,6 +217,11 @@ struct inode_operations {
      * covers it, and grows if need be: page_written() follows, in the same event. KERR_NO_SPACE. */
     enum kerr (*page)(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame);
 
+    /* As page(TO_READ) for up to COUNT pages from PAGE on, all in one slot's worth (SLOT_PAGES), as far as they are
+     * known at once; holes are NO_FRAME. *FOUND: 1 at least. NULL: page() is asked for each. */
+    enum kerr (*pages_to_read)(struct inode *inode, uint32_t page, uint32_t count, frame_t frames[],
+                               uint32_t *found);
+
     /* After page(TO_WRITE): the file is at least END bytes long now; what page() let it grow by
      * beyond that is taken back, at the latest in evict(). NULL: status.bytes is set, no more. */
     void (*page_written)(struct inode *inode, uint64_t end);

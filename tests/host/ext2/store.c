@@ -360,6 +360,14 @@ enum kerr cache_page(struct cache *cache, uint32_t number, frame_t *frame)
     return error;
 }
 
+enum kerr cache_pages(struct cache *cache, uint32_t number, uint32_t count, frame_t frames_found[],
+                      uint32_t *found)
+{
+    (void)count;
+    *found = 1;
+    return cache_page(cache, number, frames_found);
+}
+
 enum kerr cache_page_to_write(struct cache *cache, uint32_t number, bool whole, frame_t *frame)
 {
     struct page *page;
