@@ -26,13 +26,15 @@ enum kerr cow_map(vaddr_t first, uint32_t pages, const frame_t frames[], enum ri
     if (error != KERR_OK)
         return error;
     uint32_t flags = mapping_flags(first, rights, mapping);
+    volatile uint32_t *entries = pte_slot(first); /* all in one table */
     int32_t filled = 0;
     for (uint32_t i = 0; i < pages; i++) {
-        vaddr_t page = vaddr_add(first, i << PAGE_SHIFT);
-        if (frames[i].n == NO_FRAME.n || !pte_is_empty(pte_read(page)))
+        if (frames[i].n == NO_FRAME.n || entries[i] != 0)
             continue;
         frame_get(&frame_pool, frames[i]);
-        tlb_unneeded(pte_replace(page, PTE_EMPTY, pte_make(frames[i], flags)), TLB_WAS_NOT_PRESENT);
+        tlb_unneeded(pte_replace_by(&entries[i], vaddr_add(first, i << PAGE_SHIFT), PTE_EMPTY,
+                                    pte_make(frames[i], flags)),
+                     TLB_WAS_NOT_PRESENT);
         filled++;
     }
     table_count_used(vaddr_to_slot(first), filled);

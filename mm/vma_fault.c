@@ -126,19 +126,34 @@ static enum fault_result write_present(const struct vma *region, uint32_t page)
                : cow_write(VADDR(page << PAGE_SHIFT));
 }
 
+/* The frames of RANGE, of REGION, as far as they are there; that of PAGE in any case. */
+static inline enum kerr find_around(const struct vma *region, uint32_t page,
+                                    struct page_range range, frame_t frames[])
+{
+    struct object *object = region->object;
+    uint32_t first = object_page_of(region, range.first_page);
+    uint32_t pages = range.last_page - range.first_page + 1, at = page - range.first_page;
+    if (pages == 1)
+        return object_frame(object, first, frames);
+    object_find_frames(object, first, pages, frames);
+    if (likely(frames[at].n != NO_FRAME.n))
+        return KERR_OK;
+    frame_t frame;
+    enum kerr error = object_frame(object, first + at, &frame);
+    if (error == KERR_OK)
+        object_find_frames(object, first, pages, frames); /* others may have come with it */
+    return error;
+}
+
 static __attribute__((noinline)) enum fault_result build_object(const struct vma *region,
                                                                 uint32_t page, enum access access)
 {
-    frame_t frame, frames[AROUND_PAGES];
-    enum kerr error = object_frame(region->object, object_page_of(region, page), &frame);
-    if (error != KERR_OK)
-        return fault_of(error);
+    frame_t frames[AROUND_PAGES];
     struct page_range range = around(region, page);
     uint32_t pages = range.last_page - range.first_page + 1;
-    if (pages == 1)
-        frames[0] = frame;
-    else
-        object_find_frames(region->object, object_page_of(region, range.first_page), pages, frames);
+    enum kerr error = find_around(region, page, range, frames);
+    if (error != KERR_OK)
+        return fault_of(error);
     enum cow_mapping mapping = mapping_of(region);
     if (cow_map(VADDR(range.first_page << PAGE_SHIFT), pages, frames, region->rights, mapping) !=
         KERR_OK)
