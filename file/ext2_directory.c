@@ -71,44 +71,120 @@ static bool name_is_right(const uint8_t *name, uint32_t length)
     return length > 0;
 }
 
-/* ENTRY, which has LEFT bytes up to the end of its block, can be believed. */
-static inline bool entry_is_right(const struct ext2_entry *entry, uint32_t left)
-{
-    return entry->bytes >= DOT_BYTES && entry->bytes % ALIGN == 0 && entry->bytes <= left &&
-           (entry->number == 0 || HEADER + entry->length <= entry->bytes);
-}
-
 static __attribute__((noinline)) enum kerr refuse_entry(const struct view *view)
 {
     return ext2_broken(ext2_of(view->directory), "an entry that makes no sense, of directory",
                        view->directory->inode.number);
 }
 
-/* The entry at OFFSET of VIEW, before its end. False: it makes no sense. */
-static inline bool read_entry(const struct view *view, uint32_t offset, struct ext2_entry *entry)
+static inline uint32_t word_at(const uint8_t *bytes)
 {
-    uint32_t left = view->end - offset;
-    if (unlikely(left < DOT_BYTES))
-        return false;
-    __builtin_memcpy(entry, view->bytes + offset, HEADER); /* no call: a search reads many */
-    return likely(entry_is_right(entry, left));
+    uint32_t word;
+    __builtin_memcpy(&word, bytes, sizeof(word)); /* no call: a search reads many */
+    return word;
 }
 
 /* ---- searching ---- */
+
+/*
+ * An entry as a search sees it, in registers: where it stands, and the second word of it. `bytes` leads forwards and
+ * not out of the block; that its name is in it is not known yet.
+ */
+struct glance {
+    const uint8_t *at;
+    uint32_t rest;
+};
+
+static inline uint32_t bytes_of(struct glance entry)
+{
+    return entry.rest & 0xFFFF;
+}
+
+static inline uint32_t length_of(struct glance entry)
+{
+    return entry.rest >> 16 & 0xFF;
+}
+_Static_assert(offsetof(struct ext2_entry, bytes) == 4 && offsetof(struct ext2_entry, length) == 6,
+               "of the second word");
+
+/* The entry at AT, before END. False: it makes no sense. */
+static inline bool look_at(const uint8_t *at, const uint8_t *end, struct glance *entry)
+{
+    uint32_t left = (uint32_t)(end - at);
+    if (unlikely(left < DOT_BYTES))
+        return false;
+    *entry = (struct glance){at, word_at(at + 4)};
+    return likely(bytes_of(*entry) - DOT_BYTES <= left - DOT_BYTES && entry->rest % ALIGN == 0);
+}
+
+/* ENTRY, all of it, checked. */
+static inline bool read_entry(struct glance glance, struct ext2_entry *entry)
+{
+    memcpy(entry, glance.at, HEADER);
+    return entry->number == 0 || HEADER + (uint32_t)entry->length <= entry->bytes;
+}
+
+/* ENTRY may be what is looked for: quick; and it is. */
+typedef bool may_be_t(struct glance entry, const void *context);
+typedef bool is_it_t(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     const void *context);
+
+static bool may_always_be(struct glance entry, const void *context)
+{
+    (void)entry;
+    (void)context;
+    return true;
+}
+
+/* Of each entry of PAGE that MAY_BE it, ask IS_IT, until it says so: KERR_OK, *PLACE. KERR_NOT_FOUND. */
+static inline __attribute__((always_inline)) enum kerr
+search_page(struct ext2_inode *directory, uint32_t page, may_be_t *may_be, is_it_t *is_it,
+            const void *context, struct ext2_place *place)
+{
+    struct view view;
+    enum kerr error = open_view(&view, directory, page);
+    if (error != KERR_OK)
+        return error;
+    error = KERR_NOT_FOUND;
+    const uint8_t *at = view.bytes, *before = at, *end = at + view.end;
+    while (at < end) {
+        struct glance glance;
+        struct ext2_entry entry;
+        if (!look_at(at, end, &glance)) {
+            error = refuse_entry(&view);
+            break;
+        }
+        if (may_be(glance, context)) {
+            uint32_t offset = (uint32_t)(at - view.bytes);
+            if (!read_entry(glance, &entry)) {
+                error = refuse_entry(&view);
+                break;
+            }
+            if (is_it(&view, offset, &entry, context)) {
+                *place = (struct ext2_place){page, offset, (uint32_t)(before - view.bytes), entry};
+                error = KERR_OK;
+                break;
+            }
+        }
+        before = at;
+        at += bytes_of(glance);
+    }
+    close_view();
+    return error;
+}
+
+static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page, is_it_t *is_it,
+                              const void *context, struct ext2_place *place)
+{
+    return search_page(directory, page, may_always_be, is_it, context, place);
+}
 
 /* A name that is looked for, and its first bytes as a number: few others begin so, and are as long. */
 struct wanted {
     struct name name;
     uint32_t first, mask;
 };
-
-static inline uint32_t first_bytes(const uint8_t *text)
-{
-    uint32_t bytes;
-    __builtin_memcpy(&bytes, text, sizeof(bytes)); /* no entry is too short for that */
-    return bytes;
-}
-_Static_assert(HEADER + sizeof(uint32_t) <= DOT_BYTES, "of an entry");
+_Static_assert(HEADER + sizeof(uint32_t) <= DOT_BYTES, "no entry is too short for them");
 
 static struct wanted wanted_of(struct name name)
 {
@@ -120,53 +196,19 @@ static struct wanted wanted_of(struct name name)
     return wanted;
 }
 
-typedef bool is_it_t(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
-                     const void *context);
-
-/* Call IS_IT for each entry of PAGE, until it says so: KERR_OK, *PLACE. KERR_NOT_FOUND. */
-static inline __attribute__((always_inline)) enum kerr search_page(struct ext2_inode *directory,
-                                                                   uint32_t page, is_it_t *is_it,
-                                                                   const void *context,
-                                                                   struct ext2_place *place)
-{
-    struct view view;
-    uint32_t before = 0;
-    enum kerr error = open_view(&view, directory, page);
-    if (error != KERR_OK)
-        return error;
-    error = KERR_NOT_FOUND;
-    for (uint32_t offset = 0; offset < view.end;) {
-        struct ext2_entry entry;
-        if (!read_entry(&view, offset, &entry)) {
-            error = refuse_entry(&view);
-            break;
-        }
-        if (is_it(&view, offset, &entry, context)) {
-            *place = (struct ext2_place){page, offset, before, entry};
-            error = KERR_OK;
-            break;
-        }
-        before = offset;
-        offset += entry.bytes;
-    }
-    close_view();
-    return error;
-}
-
-static enum kerr find_in_page(struct ext2_inode *directory, uint32_t page, is_it_t *is_it,
-                              const void *context, struct ext2_place *place)
-{
-    return search_page(directory, page, is_it, context, place);
-}
-
-static inline bool has_name(const struct view *view, uint32_t offset,
-                            const struct ext2_entry *entry, const void *context)
+static inline bool may_have_name(struct glance entry, const void *context)
 {
     const struct wanted *wanted = context;
-    const uint8_t *text = view->bytes + offset + HEADER;
+    return length_of(entry) == wanted->name.length &&
+           ((word_at(entry.at + HEADER) ^ wanted->first) & wanted->mask) == 0;
+}
+
+static bool has_name(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     const void *context)
+{
+    const struct wanted *wanted = context;
     return entry->length == wanted->name.length && entry->number != 0 &&
-           ((first_bytes(text) ^ wanted->first) & wanted->mask) == 0 &&
-           memcmp(text, wanted->name.text, wanted->name.length) == 0;
+           memcmp(view->bytes + offset + HEADER, wanted->name.text, entry->length) == 0;
 }
 
 enum kerr ext2_entry_find(struct ext2_inode *directory, struct name name, struct ext2_place *place)
@@ -174,7 +216,8 @@ enum kerr ext2_entry_find(struct ext2_inode *directory, struct name name, struct
     const struct wanted wanted = wanted_of(name);
     enum kerr error = KERR_NOT_FOUND;
     for (uint32_t page = 0; page < pages_of(directory) && error == KERR_NOT_FOUND; page++)
-        error = search_page(directory, page, has_name, &wanted, place); /* the loop of all loops */
+        error = search_page(directory, page, may_have_name, has_name, &wanted,
+                            place); /* the loop of all loops */
     return error;
 }
 
@@ -235,18 +278,25 @@ static uint32_t bytes_used(const struct ext2_entry *entry)
     return entry->number == 0 ? 0 : bytes_for(entry->length);
 }
 
-static inline bool has_room(const struct view *view, uint32_t offset,
-                            const struct ext2_entry *entry, const void *context)
+static bool has_room(const struct view *view, uint32_t offset, const struct ext2_entry *entry,
+                     const void *context)
 {
     (void)view;
     (void)offset;
     return entry->bytes - bytes_used(entry) >= *(const uint32_t *)context;
 }
 
+static inline bool may_have_room(struct glance entry, const void *context)
+{
+    const uint32_t *wanted = context;
+    return bytes_of(entry) >= *wanted &&
+           (word_at(entry.at) == 0 || bytes_of(entry) - bytes_for(length_of(entry)) >= *wanted);
+}
+
 static enum kerr find_room(struct ext2_inode *directory, uint32_t page, uint32_t bytes,
                            struct ext2_place *place)
 {
-    return search_page(directory, page, has_room, &bytes, place);
+    return search_page(directory, page, may_have_room, has_room, &bytes, place);
 }
 
 static uint32_t class_of(uint32_t wanted)
