@@ -182,8 +182,10 @@ void object_find_frames(const struct object *object, uint32_t first, uint32_t co
             words = (const uint32_t *)temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level)) +
                     place.at;
         known = words_in_row(object, first, count, place);
-        for (uint32_t i = 0; i < known; i++)
-            frames[i] = has_contents(words[i]) ? page_word_frame(words[i]) : NO_FRAME;
+        for (uint32_t i = 0; i < known; i++) {
+            uint32_t word = words[i];
+            frames[i] = likely(has_contents(word)) ? page_word_frame(word) : NO_FRAME;
+        }
         if (place.level != 0)
             temp_unmap(TEMP_FAULT_TABLE);
     }
@@ -226,12 +228,30 @@ void object_enter_page(struct object *object, uint32_t page, frame_t frame, uint
     object->real_pages++;
 }
 
-void object_change_page(struct object *object, uint32_t page, uint32_t clear, uint32_t set)
+uint32_t object_change_page(struct object *object, uint32_t page, uint32_t clear, uint32_t set)
 {
     struct place place;
     uint32_t word = find_place(object, page, &place) == 0 ? place_read(object, place) : 0;
     ASSERT(word != 0, "page %u of an object, whose state changes, has a frame", page);
     place_write(object, place, (word & ~clear) | set);
+    return word;
+}
+
+uint32_t object_change_page_if(struct object *object, uint32_t page, uint32_t has, uint32_t has_not,
+                               uint32_t set)
+{
+    struct place place;
+    if (find_place(object, page, &place) != 0)
+        return 0;
+    uint32_t *word = &object->root;
+    if (place.level != 0)
+        word = (uint32_t *)temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level)) + place.at;
+    uint32_t changed = (*word & (has | has_not)) == has ? *word | set : 0;
+    if (changed != 0)
+        *word = changed;
+    if (place.level != 0)
+        temp_unmap(TEMP_FAULT_TABLE);
+    return changed;
 }
 
 /* A frame, cleared, for PAGE of an object without a pager. */
@@ -269,12 +289,11 @@ enum kerr object_frame(struct object *object, uint32_t page, frame_t *frame)
     return KERR_OK;
 }
 
-enum kerr object_frame_to_write(struct object *object, uint32_t page, frame_t *frame)
+enum kerr object_before_write(struct object *object, uint32_t page)
 {
-    enum kerr error = object_frame(object, page, frame);
-    if (error != KERR_OK || object->pager == NULL || object->pager->before_write == NULL)
-        return error;
-    return object->pager->before_write(object, page);
+    const struct pager *pager = object->pager;
+    return pager == NULL || pager->before_write == NULL ? KERR_OK
+                                                        : pager->before_write(object, page);
 }
 
 /* ---- pages in a row ---- */
@@ -349,20 +368,58 @@ bool object_previous_page(const struct object *object, uint32_t first, uint32_t 
     return false;
 }
 
-uint32_t object_run(const struct object *object, uint32_t page, uint32_t end, uint32_t any)
+uint32_t object_run(const struct object *object, uint32_t page, uint32_t end, uint32_t any,
+                    uint32_t most, uint32_t words[])
 {
     struct place place;
     uint32_t count = 0;
-    if (find_place(object, page, &place) != 0)
+    if (page >= end || find_place(object, page, &place) != 0)
         return 0;
-    if (place.level == 0)
-        return page < end && (object->root & any) != 0;
-    const uint32_t *words = temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level));
-    while (page + count < end && place.at + count < LEVEL_ENTRIES &&
-           (words[place.at + count] & any) != 0)
-        count++;
-    temp_unmap(TEMP_FAULT_TABLE);
+    uint32_t known = place.level == 0 ? 1 : LEVEL_ENTRIES - place.at;
+    most = most < known ? most : known;
+    most = most < end - page ? most : end - page;
+    const uint32_t *from = &object->root;
+    if (place.level != 0)
+        from =
+            (const uint32_t *)temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level)) + place.at;
+    for (; count < most && (from[count] & any) != 0; count++)
+        words[count] = from[count];
+    if (place.level != 0)
+        temp_unmap(TEMP_FAULT_TABLE);
     return count;
+}
+
+/* As object_change_page_if(), for the COUNT words at WORDS. */
+static void change_words_if(uint32_t *words, uint32_t count, uint32_t has, uint32_t has_not,
+                            uint32_t set)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if ((words[i] & (has | has_not)) == has)
+            words[i] |= set;
+}
+
+void object_change_pages_if(struct object *object, uint32_t first, uint32_t end, uint32_t has,
+                            uint32_t has_not, uint32_t set)
+{
+    struct place place;
+    uint64_t next = first;
+    while (next < end && covers(object->height, (uint32_t)next)) {
+        uint32_t missing = find_place(object, (uint32_t)next, &place);
+        if (missing != 0) { /* behind the level that is not there */
+            next = ((next >> LEVEL_BITS * missing) + 1) << LEVEL_BITS * missing;
+            continue;
+        }
+        uint32_t left = end - (uint32_t)next, count = LEVEL_ENTRIES - place.at;
+        count = place.level == 0 ? 1 : count < left ? count : left;
+        if (place.level == 0) {
+            change_words_if(&object->root, count, has, has_not, set);
+        } else {
+            uint32_t *words = temp_map(TEMP_FAULT_TABLE, page_word_frame(place.level));
+            change_words_if(words + place.at, count, has, has_not, set);
+            temp_unmap(TEMP_FAULT_TABLE);
+        }
+        next += count;
+    }
 }
 
 bool object_last_page(const struct object *object, uint32_t *page)

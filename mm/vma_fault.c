@@ -113,8 +113,7 @@ static inline enum cow_mapping mapping_of(const struct vma *region)
 static __attribute__((noinline)) enum fault_result write_shared(const struct vma *region,
                                                                 uint32_t page)
 {
-    frame_t frame;
-    enum kerr error = object_frame_to_write(region->object, object_page_of(region, page), &frame);
+    enum kerr error = object_before_write(region->object, object_page_of(region, page));
     return fault_of(error != KERR_OK ? error : cow_allow_write(VADDR(page << PAGE_SHIFT)));
 }
 

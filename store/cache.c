@@ -65,9 +65,9 @@ void cache_mark_dirty(struct cache *cache, uint32_t page)
     count_dirty(cache, page);
 }
 
-void cache_mark_clean(struct cache *cache, uint32_t page)
+void cache_mark_clean(struct cache *cache, uint32_t page, uint32_t set)
 {
-    object_change_page(cache->object, page, PAGE_DIRTY | PAGE_FAILED | PAGE_ASKED, 0);
+    object_change_page(cache->object, page, PAGE_DIRTY | PAGE_FAILED | PAGE_ASKED, set);
     dirty_pages--;
     if (--cache->dirty_pages == 0)
         list_remove(&cache->dirty_link);
@@ -261,8 +261,23 @@ static enum kerr make_dirty(struct cache *cache, uint32_t page, uint32_t word)
     return KERR_OK;
 }
 
+/* PAGE, if it is clean and at rest, and there is nobody to ask, is dirty; returns its word. Else 0. */
+static inline uint32_t make_dirty_at_once(struct cache *cache, uint32_t page)
+{
+    if (cache->device->opened_for == NULL || writer_is_behind())
+        return 0;
+    uint32_t word =
+        object_change_page_if(cache->object, page, PAGE_HERE | PAGE_PLACED,
+                              PAGE_FILLING | PAGE_WRITING | PAGE_DIRTY, PAGE_USED | PAGE_DIRTY);
+    if (word != 0)
+        count_dirty(cache, page);
+    return word;
+}
+
 static enum kerr before_write(struct object *object, uint32_t page)
 {
+    if (likely(make_dirty_at_once(object->pager_data, page) != 0))
+        return KERR_OK;
     return make_dirty(object->pager_data, page, object_page_word(object, page));
 }
 
@@ -318,7 +333,7 @@ enum kerr cache_page(struct cache *cache, uint32_t page, frame_t *frame)
 enum kerr cache_pages(struct cache *cache, uint32_t page, uint32_t count, frame_t frames[],
                       uint32_t *found)
 {
-    *found = object_use_frames(cache->object, page, count, frames);
+    *found = count > 1 ? object_use_frames(cache->object, page, count, frames) : 0;
     if (*found > 0)
         return KERR_OK;
     *found = 1;
@@ -333,12 +348,15 @@ enum kerr cache_page_to_write(struct cache *cache, uint32_t page, bool all, fram
         enum kerr error = enter_blank(cache, page);
         return error != KERR_OK ? error : object_find_frame(cache->object, page, frame);
     }
-    uint32_t word;
-    enum kerr error = reach(cache, page, &word);
-    if (error != KERR_OK)
-        return error;
+    uint32_t word = make_dirty_at_once(cache, page);
+    enum kerr error = KERR_OK;
+    if (word == 0) {
+        error = reach(cache, page, &word);
+        if (error == KERR_OK)
+            error = make_dirty(cache, page, word);
+    }
     *frame = page_word_frame(word);
-    return make_dirty(cache, page, word);
+    return error;
 }
 
 enum kerr cache_read(struct cache *cache, uint64_t offset, void *to, uint32_t bytes)
@@ -425,7 +443,7 @@ static void drop_dirt(struct cache *cache, uint32_t first, uint32_t end)
     cache_clip(cache, &first, &end);
     while (cache->dirty_pages > 0 &&
            object_next_page(cache->object, &first, end, PAGE_DIRTY, &word))
-        cache_mark_clean(cache, first);
+        cache_mark_clean(cache, first, 0);
 }
 
 /* What is dirty is tried once, and an error told: whoever asks again begins anew. */

@@ -44,7 +44,7 @@ static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
     if (frame_references(&frame_pool, page_word_frame(word)) > 1)
         (void)object_age(cache->object, page, page);
     if ((word & PAGE_DIRTY) && is_unwanted(cache, page, word)) {
-        cache_mark_clean(cache, page);
+        cache_mark_clean(cache, page, 0);
         word &= ~(uint32_t)PAGE_DIRTY;
     }
     if ((word & PAGE_DIRTY) && !(word & PAGE_WRITING))

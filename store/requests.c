@@ -79,15 +79,14 @@ enum kerr request_wait_for_write(const struct cache *cache)
 /* The last request that PAGE was part of is done. */
 static void page_done(struct cache *cache, uint32_t page, enum block_operation operation)
 {
-    uint32_t word = object_page_word(cache->object, page);
     cache->busy_pages--;
-    if (operation == BLOCK_READ) {
-        if (!(word & PAGE_FAILED)) /* who asks for it is told, and then it goes */
+    if (operation == BLOCK_READ) { /* of what failed who asks for it is told, and then it goes */
+        if (!(object_page_word(cache->object, page) & PAGE_FAILED))
             object_change_page(cache->object, page, PAGE_FILLING, 0);
         return;
     }
     pages_under_way--;
-    object_change_page(cache->object, page, PAGE_WRITING | PAGE_ASKED_OUT, 0);
+    uint32_t word = object_change_page(cache->object, page, PAGE_WRITING | PAGE_ASKED_OUT, 0);
     if (word & PAGE_FAILED) {
         cache->write_errors++;
         cache_mark_dirty(cache, page);

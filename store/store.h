@@ -18,7 +18,8 @@ extern uint32_t store_seconds;
 
 /* PAGE, which is here, is dirty from now on, if it is not already. And no more. */
 void cache_mark_dirty(struct cache *cache, uint32_t page);
-void cache_mark_clean(struct cache *cache, uint32_t page);
+void cache_mark_clean(struct cache *cache, uint32_t page,
+                      uint32_t set); /* and gets the states of SET */
 
 /* [*FIRST, *END) becomes the part of it in which CACHE may have pages that are DIRTY or WRITING. */
 void cache_clip(const struct cache *cache, uint32_t *first, uint32_t *end);

@@ -113,7 +113,7 @@ static bool forget_copy(struct swap_area *area, uint32_t page)
     if ((word & (PAGE_FILLING | PAGE_WRITING)) || !is_unwanted(&area->cache, page))
         return false;
     if (word & PAGE_DIRTY)
-        cache_mark_clean(&area->cache, page);
+        cache_mark_clean(&area->cache, page, 0);
     frame_put(&frame_pool, cache_remove_page(&area->cache, page));
     return true;
 }

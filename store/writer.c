@@ -31,10 +31,9 @@ static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
     if (error != KERR_OK)
         return error;
     /* From here on a write to it makes it dirty again: so its contents are read after that. */
-    cache_mark_clean(cache, page);
-    object_change_page(cache->object, page, 0,
-                       PAGE_WRITING | (word & PAGE_ASKED ? PAGE_ASKED_OUT : 0) |
-                           (cache_is_placed(cache, &place) ? PAGE_PLACED : 0));
+    cache_mark_clean(cache, page,
+                     PAGE_WRITING | (word & PAGE_ASKED ? PAGE_ASKED_OUT : 0) |
+                         (cache_is_placed(cache, &place) ? PAGE_PLACED : 0));
     run_add(run, page, page_word_frame(word), &place);
     return KERR_OK;
 }
@@ -46,35 +45,34 @@ static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
 static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t most,
                         enum page_state state)
 {
+    enum { RUN_PAGES = 32 };
     struct run run = {.cache = cache, .operation = BLOCK_WRITE};
     enum kerr error = KERR_OK;
-    uint32_t word, asked = 0; /* pages before that may be written to only if somebody asks */
+    uint32_t words[RUN_PAGES];
     bool is_from_first = state == PAGE_DIRTY && first <= cache->dirty_first;
     if (first < cache->dirty_first)
         first = cache->dirty_first;
     if (end > cache->dirty_end)
         end = cache->dirty_end;
-    if (cache->dirty_pages == 0 || !object_next_page(cache->object, &first, end, state, &word))
+    if (cache->dirty_pages == 0 || !object_next_page(cache->object, &first, end, state, words))
         return true;
     if (is_from_first)
         cache->dirty_first = first;
-    for (; cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
-           object_next_page(cache->object, &first, end, state, &word);
-         first++) {
-        if (word & PAGE_WRITING)
-            continue; /* it waits for its turn to come again */
-        if (first >= asked) {
-            uint32_t pages = object_run(cache->object, first, end, state);
-            asked = first + (pages < STEP_PAGES ? pages : STEP_PAGES);
-            object_take_writes(cache->object, first, asked - 1);
+    do {
+        uint32_t pages = object_run(cache->object, first, end, state, RUN_PAGES, words);
+        object_take_writes(cache->object, first, first + pages - 1);
+        for (uint32_t i = 0; i < pages && error != KERR_MUST_WAIT && most > 0; i++, first++) {
+            if (words[i] & PAGE_WRITING)
+                continue; /* it waits for its turn to come again */
+            error = begin_page(&run, first, words[i]);
+            most--;
+            if (error == KERR_OK || error == KERR_MUST_WAIT)
+                continue;
+            cache->write_errors++; /* whoever asked is told */
+            object_change_page(cache->object, first, PAGE_ASKED, PAGE_FAILED);
         }
-        error = begin_page(&run, first, word);
-        most--;
-        if (error == KERR_OK || error == KERR_MUST_WAIT)
-            continue;
-        cache->write_errors++; /* whoever asked is told */
-        object_change_page(cache->object, first, PAGE_ASKED, PAGE_FAILED);
-    }
+    } while (cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
+             object_next_page(cache->object, &first, end, state, words));
     run_submit(&run);
     return error != KERR_MUST_WAIT;
 }
@@ -136,11 +134,10 @@ enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end)
 /* A page that is dirty and under way is written once more. */
 void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
 {
-    uint32_t word;
     cache_clip(cache, &first, &end);
-    for (; object_next_page(cache->object, &first, end, PAGE_DIRTY | PAGE_WRITING, &word); first++)
-        object_change_page(cache->object, first, 0,
-                           word & PAGE_DIRTY ? PAGE_ASKED : PAGE_ASKED_OUT);
+    object_change_pages_if(cache->object, first, end, PAGE_DIRTY, 0, PAGE_ASKED);
+    if (cache->busy_pages > 0)
+        object_change_pages_if(cache->object, first, end, PAGE_WRITING, PAGE_DIRTY, PAGE_ASKED_OUT);
 }
 
 enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
@@ -196,7 +193,7 @@ void store_tick(uint32_t seconds)
     store_seconds = seconds;
     reclaim_below_low_mark();
     struct cache *cache = oldest();
-    if (cache == NULL)
+    if (cache == NULL || !requests_are_there())
         return;
     if (seconds - cache->dirty_since >= DIRTY_SECONDS ||
         is_more_than(store_dirty_pages(), MANY_SHARE))

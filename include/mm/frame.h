@@ -167,7 +167,11 @@ static inline void frame_put_many(struct frame_pool *pool, frame_t frame, uint32
 
 static inline void frame_get(struct frame_pool *pool, frame_t frame)
 {
-    frame_get_many(pool, frame, 1);
+    struct frame_record *record = frame_record(pool, frame);
+    if (likely(record->references + 1 > 1))
+        record->references++;
+    else
+        frame_get_many(pool, frame, 1); /* which panics */
 }
 
 static inline void frame_put(struct frame_pool *pool, frame_t frame)

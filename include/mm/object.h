@@ -92,8 +92,9 @@ kerr_t object_resize(struct object *object, uint32_t pages);
  */
 kerr_t object_frame(struct object *object, uint32_t page, frame_t *frame);
 
-/* The same, for a write: a pager is asked whether it may be (struct pager, before_write). */
-kerr_t object_frame_to_write(struct object *object, uint32_t page, frame_t *frame);
+/* PAGE, which has its contents, is about to be written: a pager is asked whether it may be (struct pager,
+ * before_write). */
+kerr_t object_before_write(struct object *object, uint32_t page);
 
 /* The same, but nothing is made: KERR_NOT_FOUND if the page has no frame yet, or no contents. */
 kerr_t object_find_frame(const struct object *object, uint32_t page, frame_t *frame);
@@ -133,8 +134,16 @@ static inline frame_t page_word_frame(uint32_t word)
     return FRAME(word >> PAGE_SHIFT);
 }
 
-/* Let PAGE, which has a frame, lose the states of CLEAR and then get those of SET. */
-void object_change_page(struct object *object, uint32_t page, uint32_t clear, uint32_t set);
+/* Let PAGE, which has a frame, lose the states of CLEAR and then get those of SET. Returns its word as it was. */
+uint32_t object_change_page(struct object *object, uint32_t page, uint32_t clear, uint32_t set);
+
+/* PAGE gets the states of SET if it has all of HAS, and none of HAS_NOT: returns its word then, else 0. */
+uint32_t object_change_page_if(struct object *object, uint32_t page, uint32_t has, uint32_t has_not,
+                               uint32_t set);
+
+/* The same for each page of [FIRST, END). */
+void object_change_pages_if(struct object *object, uint32_t first, uint32_t end, uint32_t has,
+                            uint32_t has_not, uint32_t set);
 
 /* The levels above PAGE are there: object_enter_page() can't fail. Returns KERR_OK, KERR_NO_MEMORY. */
 kerr_t object_prepare_page(struct object *object, uint32_t page);
@@ -156,9 +165,10 @@ bool object_next_page(const struct object *object, uint32_t *page, uint32_t end,
 bool object_previous_page(const struct object *object, uint32_t first, uint32_t *end, uint32_t any,
                           uint32_t *word);
 
-/* How many pages from PAGE on, and before END, have a frame and one of the states of ANY each, as far as one
- * level of the tree tells. */
-uint32_t object_run(const struct object *object, uint32_t page, uint32_t end, uint32_t any);
+/* How many pages from PAGE on, and before END, have a frame and one of the states of ANY each: at most MOST, and as
+ * far as one level of the tree tells. WORDS are theirs. */
+uint32_t object_run(const struct object *object, uint32_t page, uint32_t end, uint32_t any,
+                    uint32_t most, uint32_t words[]);
 
 /* The last page that has a frame: true, and it is *PAGE. False: there is none. */
 bool object_last_page(const struct object *object, uint32_t *page);
