@@ -75,9 +75,16 @@ struct time clock_real(void)
     return real_of(clock_monotonic());
 }
 
+/* Asked for each file that is touched, and the same until the next tick. */
 struct time clock_real_coarse(void)
 {
-    return real_of(clock_monotonic_coarse());
+    static struct time last;
+    static uint64_t last_ticks = UINT64_MAX;
+    if (last_ticks != timer_ticks()) {
+        last_ticks = timer_ticks();
+        last = real_of(clock_monotonic_coarse());
+    }
+    return last;
 }
 
 /* source: clock_gettime(2) */

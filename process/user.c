@@ -29,6 +29,8 @@ enum kerr user_touch(uint32_t to, uint32_t bytes)
 
 enum kerr user_replace(uint32_t to, const void *from, uint32_t bytes)
 {
+    if (to % PAGE_BYTES + bytes <= PAGE_BYTES) /* a page can be written as a whole, or not at all */
+        return user_write(to, from, bytes);
     enum kerr error = user_touch(to, bytes);
     return error == KERR_OK ? user_write(to, from, bytes) : error;
 }
