@@ -36,8 +36,8 @@ static enum kerr is_hole(struct ext2_inode *inode, uint32_t page, bool *answer)
     return KERR_OK;
 }
 
-/* PAGE can be written, all of it, even if it is behind the end. */
-static enum kerr whole_to_write(struct ext2_inode *inode, uint32_t page, frame_t *frame)
+/* PAGE can be written, all of it, even if it is behind the end. BLANK: what it holds does not matter. */
+static enum kerr whole_to_write(struct ext2_inode *inode, uint32_t page, bool blank, frame_t *frame)
 {
     struct cache *cache = &inode->cache;
     enum kerr error = KERR_OK;
@@ -48,7 +48,7 @@ static enum kerr whole_to_write(struct ext2_inode *inode, uint32_t page, frame_t
     if (has_small_blocks(inode) && (object_page_word(cache->object, page) & PAGE_DIRTY))
         error = cache->operations->allocate(cache, page);
     if (error == KERR_OK)
-        error = cache_page_to_write(cache, page, false, frame);
+        error = cache_page_to_write(cache, page, blank, frame);
     inode->grows_to = 0;
     return error;
 }
@@ -77,7 +77,7 @@ static enum kerr prepare_tail(struct ext2_inode *inode)
     enum kerr error = is_hole(inode, page, &is_nothing);
     if (error != KERR_OK || is_nothing)
         return error;
-    error = whole_to_write(inode, page, &frame);
+    error = whole_to_write(inode, page, false, &frame);
     if (error != KERR_OK)
         return error;
     if (!is_clear)
@@ -142,7 +142,7 @@ static enum kerr may_have(struct ext2_inode *inode, uint64_t bytes)
 
 /* ---- pages ---- */
 
-static enum kerr page_to_write(struct ext2_inode *inode, uint32_t page, frame_t *frame)
+static enum kerr page_to_write(struct ext2_inode *inode, uint32_t page, bool blank, frame_t *frame)
 {
     uint64_t end = (uint64_t)(page + 1) << PAGE_SHIFT;
     enum kerr error = may_have(inode, end);
@@ -157,7 +157,7 @@ static enum kerr page_to_write(struct ext2_inode *inode, uint32_t page, frame_t 
         error = cache_resize(&inode->cache, page + 1);
     if (error != KERR_OK)
         return error;
-    error = whole_to_write(inode, page, frame);
+    error = whole_to_write(inode, page, blank, frame);
     if (error != KERR_OK && page >= before) {
         enum kerr resized = cache_resize(&inode->cache, before);
         (void)resized; /* at the latest in evict() */
@@ -169,7 +169,7 @@ enum kerr ext2_page(struct inode *inode, uint32_t page, enum inode_page use, fra
 {
     struct ext2_inode *file = ext2_inode_of(inode);
     return use == PAGE_TO_READ ? cache_page(&file->cache, page, frame)
-                               : page_to_write(file, page, frame);
+                               : page_to_write(file, page, use == PAGE_TO_WRITE_WHOLE, frame);
 }
 
 static enum kerr pages_to_read(struct inode *inode, uint32_t page, uint32_t count, frame_t frames[],
@@ -271,7 +271,7 @@ enum kerr ext2_reserve(struct inode *inode, uint32_t first, uint32_t last)
     for (uint32_t page = first; page <= last && error == KERR_OK; page++) {
         uint64_t before = inode->status.sectors;
         frame_t frame;
-        error = page_to_write(file, page, &frame);
+        error = page_to_write(file, page, false, &frame);
         done += inode->status.sectors != before;
         if (error == KERR_OK && done == AT_ONCE && page < last)
             error = KERR_AGAIN;

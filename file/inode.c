@@ -49,7 +49,7 @@ void inode_add(struct inode *inode, struct mount *mount, uint32_t number)
     inode->mount = mount;
     inode->number = number;
     inode->references = 1;
-    inode->keeps_names = (mount->file_system->flags & FILE_SYSTEM_KEEPS_NAMES) != 0;
+    inode->keeps_names = names_are_kept(mount);
     list_init(&inode->known_inside);
     list_init(&inode->known_as);
     list_init(&inode->unused);
@@ -107,12 +107,6 @@ static bool is_shown(const struct inode *inode)
     return inode->object != NULL && inode->object->references > 1 && !keeps_inodes(inode);
 }
 
-void inode_get(struct inode *inode)
-{
-    if (inode->references++ == 0)
-        list_remove(&inode->unused);
-}
-
 /* Whose last user has gone leaves, and so perhaps does its parent: one after another, not one in
  * another. */
 static void evict_fresh(void)
@@ -133,8 +127,7 @@ static void evict_fresh(void)
     runs = false;
 }
 
-/* Nobody uses INODE any more. */
-static void rest(struct inode *inode)
+void inode_rest(struct inode *inode)
 {
     list_remove(&inode->unused);
     if (inode->status.links == 0 ||
@@ -146,12 +139,6 @@ static void rest(struct inode *inode)
     }
 }
 
-void inode_put(struct inode *inode)
-{
-    if (inode != NULL && --inode->references == 0 && inode->children == 0)
-        rest(inode);
-}
-
 void inode_set_parent(struct inode *inode, struct inode *directory)
 {
     struct inode *before = inode->parent;
@@ -161,7 +148,7 @@ void inode_set_parent(struct inode *inode, struct inode *directory)
     if (directory != NULL && directory != inode)
         directory->children++;
     if (before != NULL && before != inode && --before->children == 0 && before->references == 0)
-        rest(before);
+        inode_rest(before);
 }
 
 /* ---- leaving ---- */
@@ -294,6 +281,7 @@ void inode_touch(struct inode *inode, uint32_t which)
         inode->status.modified = now;
     if (which & TIME_CHANGED)
         inode->status.changed = now;
+    inode->read_tick = 0;
     inode_changed(inode);
 }
 

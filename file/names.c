@@ -57,9 +57,10 @@ void names_forget(struct inode *inode)
 /* Names are short: no call for a few bytes. */
 static inline uint32_t hash_of(const struct inode *directory, struct name name)
 {
+    const uint8_t *text = (const uint8_t *)name.text, *end = text + name.length;
     uint32_t hash = (uint32_t)(uintptr_t)directory;
-    for (uint32_t i = 0; i < name.length; i++)
-        hash = hash * 33 + (uint8_t)name.text[i];
+    for (; text < end; text++)
+        hash = hash * 33 + *text;
     return hash ^ hash >> 12;
 }
 
@@ -75,7 +76,12 @@ static inline bool has_name(const struct known *known, struct name name)
 
 static inline bool is_kept(const struct inode *directory, struct name name)
 {
-    return directory->keeps_names && name.length <= TEXT_BYTES && names != NULL;
+    return directory->keeps_names && name.length <= TEXT_BYTES;
+}
+
+bool names_are_kept(const struct mount *mount)
+{
+    return (mount->file_system->flags & FILE_SYSTEM_KEEPS_NAMES) != 0 && names != NULL;
 }
 
 static inline struct known *set_of(uint32_t hash)

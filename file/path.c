@@ -56,8 +56,7 @@ static void go_to(struct walk *walk, struct inode *inode)
     walk->at = inode;
 }
 
-/* What is mounted on INODE, if anything is: that root, instead of INODE. */
-static struct inode *cross_down(struct inode *inode)
+static __attribute__((noinline)) struct inode *cross_mounts(struct inode *inode)
 {
     while (inode->covered_by != NULL) {
         struct inode *root = inode->covered_by->root;
@@ -66,6 +65,12 @@ static struct inode *cross_down(struct inode *inode)
         inode = root;
     }
     return inode;
+}
+
+/* What is mounted on INODE, if anything is: that root, instead of INODE. */
+static inline struct inode *cross_down(struct inode *inode)
+{
+    return likely(inode->covered_by == NULL) ? inode : cross_mounts(inode);
 }
 
 static void go_up(struct walk *walk)

@@ -12,6 +12,7 @@
 #include <kernel/string.h>
 #include <process/limits.h>
 #include <process/signal.h>
+#include <process/timer.h>
 
 #include "open_file.h"
 
@@ -131,20 +132,21 @@ static int32_t regular_read(struct process *self, struct file *file, struct tran
     return file_read_pages(self, file, file->inode, transfer);
 }
 
-/* Once a day, or if it was changed since it was read last. */
+/* Once a day, or if it was changed since it was read last. Once a tick is enough: times have no more. */
 void file_was_read(struct file *file)
 {
     enum { DAY_SECONDS = 24 * 60 * 60 };
     struct inode *inode = file->inode;
     const struct inode_status *status = &inode->status;
-    if ((file->flags & O_NOATIME) ||
+    uint32_t tick = (uint32_t)timer_ticks() + 1;
+    if (likely(inode->read_tick == tick) || (file->flags & O_NOATIME) ||
         (inode->mount->flags & (MOUNT_READ_ONLY | MOUNT_NO_ACCESS_TIMES)))
         return;
-    if (time_is_before(status->modified, status->accessed) &&
-        time_is_before(status->changed, status->accessed) &&
-        clock_real_coarse().seconds - status->accessed.seconds < DAY_SECONDS)
-        return;
-    inode_touch(inode, TIME_ACCESSED);
+    if (!time_is_before(status->modified, status->accessed) ||
+        !time_is_before(status->changed, status->accessed) ||
+        clock_real_coarse().seconds - status->accessed.seconds >= DAY_SECONDS)
+        inode_touch(inode, TIME_ACCESSED);
+    inode->read_tick = tick;
 }
 
 /* ---- writing ---- */
@@ -162,17 +164,26 @@ static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfe
                             uint32_t *bytes, bool *is_of_file)
 {
     frame_t frame;
-    uint32_t in_page = (uint32_t)offset % PAGE_BYTES;
+    uint32_t in_page = (uint32_t)offset % PAGE_BYTES, moved = *bytes;
+    /* Behind the end, and in nobody's memory: the copy below can't come by it. */
+    bool is_blank = moved == PAGE_BYTES && offset >= inode->status.bytes && inode->object != NULL &&
+                    inode->object->references == 1;
     *is_of_file = true;
     enum kerr error =
-        inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT), PAGE_TO_WRITE, &frame);
+        inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT),
+                                is_blank ? PAGE_TO_WRITE_WHOLE : PAGE_TO_WRITE, &frame);
     if (error != KERR_OK)
         return error;
     *is_of_file = false;
     uint8_t *page = temp_map(TEMP_FRAME, frame);
-    error = transfer_some_from_user(transfer, page + in_page, bytes);
+    error = transfer_some_from_user(transfer, page + in_page, &moved);
+    if (unlikely(error != KERR_OK))
+        moved = 0;
+    if (unlikely(is_blank && moved < PAGE_BYTES)) /* nobody sees what was there before */
+        memset(page + moved, 0, PAGE_BYTES - moved);
     temp_unmap(TEMP_FRAME);
-    inode->operations->page_written(inode, error == KERR_OK ? offset + *bytes : 0);
+    inode->operations->page_written(inode, error == KERR_OK ? offset + moved : 0);
+    *bytes = moved;
     return error;
 }
 

@@ -70,21 +70,30 @@ static void charge_less(struct object *object)
     object->committed = now;
 }
 
-static enum kerr bring(struct object *object, uint32_t page)
+/* PAGE of OBJECT, which has none, gets a frame; what it holds is left to the caller. */
+static enum kerr enter_page(struct object *object, uint32_t page, frame_t *frame)
 {
     struct tmpfs *tmpfs = object->pager_data;
-    frame_t frame;
     if (tmpfs->pages >= tmpfs->pages_max || !charge(object, object->real_pages + 1))
         return KERR_NO_SPACE;
-    enum kerr error = frame_alloc(&frame_pool, FRAME_FILE, &frame);
+    enum kerr error = frame_alloc(&frame_pool, FRAME_FILE, frame);
     if (error != KERR_OK)
         return error; /* the charge stays for the next time, or until the file shrinks */
-    page_clear(temp_map(TEMP_FAULT_FRAME, frame));
-    temp_unmap(TEMP_FAULT_FRAME);
-    object_enter_page(object, page, frame, 0);
+    object_enter_page(object, page, *frame, 0);
     tmpfs->pages++;
     if (inode_of_object(object) != NULL)
         inode_of_object(object)->status.sectors += PAGE_SECTORS;
+    return KERR_OK;
+}
+
+static enum kerr bring(struct object *object, uint32_t page)
+{
+    frame_t frame;
+    enum kerr error = enter_page(object, page, &frame);
+    if (error != KERR_OK)
+        return error;
+    page_clear(temp_map(TEMP_FAULT_FRAME, frame));
+    temp_unmap(TEMP_FAULT_FRAME);
     return KERR_OK;
 }
 
@@ -114,6 +123,15 @@ static uint32_t pages_of(uint64_t bytes)
     return (uint32_t)((bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
 }
 
+/* As object_frame(); a frame that is new is not cleared. */
+static enum kerr blank_page(struct object *object, uint32_t page, frame_t *frame)
+{
+    if (object_find_frame(object, page, frame) == KERR_OK)
+        return KERR_OK;
+    enum kerr error = object_prepare_page(object, page);
+    return error == KERR_OK ? enter_page(object, page, frame) : error;
+}
+
 static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame)
 {
     struct object *object = inode->object;
@@ -125,7 +143,8 @@ static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page 
         return KERR_TOO_LARGE;
     if (error != KERR_OK)
         return error;
-    error = object_frame(object, page, frame);
+    error = use == PAGE_TO_WRITE_WHOLE ? blank_page(object, page, frame)
+                                       : object_frame(object, page, frame);
     if (error != KERR_OK)
         object->pages = before; /* nothing is behind it */
     return error;

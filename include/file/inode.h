@@ -110,6 +110,8 @@ struct inode {
     struct list unused;       /* of those without users, the one that was left last at the end */
     uint32_t flags;           /* enum inode_flags */
     struct inode_status status;
+    uint32_t
+        read_tick; /* the tick, from 1 on, at which a read found `accessed` right; 0: none since a change */
     /* Of a regular file: its pages, object->pages of them, which cover `status.bytes` (a page more while
      * it is written to). One reference is the inode's; regions have theirs, and as long as there are
      * any the inode stays. object->owner leads back here. NULL: no pages. */
@@ -142,7 +144,7 @@ struct directory_entry {
     struct name name; /* valid until the file system is asked again */
 };
 
-enum inode_page { PAGE_TO_READ, PAGE_TO_WRITE };
+enum inode_page { PAGE_TO_READ, PAGE_TO_WRITE, PAGE_TO_WRITE_WHOLE };
 enum inode_content { CONTENT_DATA, CONTENT_HOLE };
 
 enum inode_flush {
@@ -214,7 +216,9 @@ struct inode_operations {
     /* The frame of PAGE, as it is to be seen, valid in this event; no reference.
      * TO_READ: within the object. KERR_NOT_FOUND: a hole, it reads as zeros.
      * TO_WRITE: it has its place on the disk, or in the account; it is dirty from here on; the object
-     * covers it, and grows if need be: page_written() follows, in the same event. KERR_NO_SPACE. */
+     * covers it, and grows if need be: page_written() follows, in the same event. KERR_NO_SPACE.
+     * TO_WRITE_WHOLE: the same of a page behind the end of the file, all of which is about to be written:
+     * what it holds does not matter. */
     enum kerr (*page)(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame);
 
     /* As page(TO_READ) for up to COUNT pages from PAGE on, all in one slot's worth (SLOT_PAGES), as far as they are
@@ -274,10 +278,21 @@ void inode_add(struct inode *inode, struct mount *mount, uint32_t number);
 /* INODE is not in the core any more; its object, if any, is put back. For evict() alone. */
 void inode_remove(struct inode *inode);
 
-void inode_get(struct inode *inode);
+/* Nobody uses INODE any more: it has no users and no children. */
+void inode_rest(struct inode *inode);
+
+static inline void inode_get(struct inode *inode)
+{
+    if (inode->references++ == 0)
+        list_remove(&inode->unused);
+}
 
 /* The last user of an INODE without links evicts it; if that must wait, it is done later. Never fails. */
-void inode_put(struct inode *inode); /* NULL: nothing */
+static inline void inode_put(struct inode *inode) /* NULL: nothing */
+{
+    if (inode != NULL && --inode->references == 0 && inode->children == 0)
+        inode_rest(inode);
+}
 
 static inline uint32_t inode_type(const struct inode *inode)
 {
@@ -314,6 +329,9 @@ kerr_t names_rename(struct inode *from, struct name from_name, struct inode *ino
                     struct inode *to, struct name to_name, struct inode *replaced);
 kerr_t names_exchange(struct inode *from, struct name from_name, struct inode *inode,
                       struct inode *to, struct name to_name, struct inode *other);
+
+/* Names in directories of MOUNT can be known without asking. */
+bool names_are_kept(const struct mount *mount);
 
 /* Nothing is known any more of INODE's names, or of names in it: it leaves, or its file system changed one. */
 void names_forget(struct inode *inode);

@@ -74,13 +74,7 @@ void names_forget(struct inode *inode)
     (void)inode; /* nothing is known of any */
 }
 
-void inode_get(struct inode *inode)
-{
-    inode->references++;
-    list_remove(&inode->unused);
-}
-
-static void rest(struct inode *inode)
+void inode_rest(struct inode *inode)
 {
     if (inode->status.links > 0)
         return;
@@ -88,12 +82,6 @@ static void rest(struct inode *inode)
     list_add_last(&doomed, &inode->unused);
     enum kerr later = inode->operations->evict(inode);
     (void)later;
-}
-
-void inode_put(struct inode *inode)
-{
-    if (inode != NULL && --inode->references == 0 && inode->children == 0)
-        rest(inode);
 }
 
 void inode_set_parent(struct inode *inode, struct inode *directory)
@@ -105,7 +93,7 @@ void inode_set_parent(struct inode *inode, struct inode *directory)
     if (directory != NULL && directory != inode)
         directory->children++;
     if (before != NULL && before != inode && --before->children == 0 && before->references == 0)
-        rest(before);
+        inode_rest(before);
 }
 
 void inode_evict_doomed(void)
