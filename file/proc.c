@@ -123,9 +123,21 @@ static bool is_number(struct name name, uint32_t limit, uint32_t *number)
     return *number < limit && (name.length == 1 || name.text[0] != '0');
 }
 
-static bool is_descriptors(const struct proc_inode *directory)
+/* What is in DIRECTORY, fd/ or fdinfo/, for each descriptor; NULL: it is another one. */
+static const struct proc_entry *entry_of_descriptors(const struct proc_inode *directory)
 {
-    return directory->entry == &proc_of_process[PROC_DESCRIPTORS];
+    if (directory->entry == &proc_of_process[PROC_DESCRIPTORS])
+        return &proc_descriptor_link;
+    return directory->entry == &proc_of_process[PROC_INFORMATION] ? &proc_descriptor_information
+                                                                  : NULL;
+}
+
+static uint32_t number_of_descriptor(const struct process *process, const struct proc_entry *entry,
+                                     uint32_t descriptor)
+{
+    uint32_t first =
+        entry == &proc_descriptor_link ? PROC_FIRST_DESCRIPTOR : PROC_FIRST_INFORMATION;
+    return number_of(process->pid, first - 1 + descriptor);
 }
 
 static bool is_root(const struct proc_inode *directory)
@@ -158,12 +170,12 @@ static enum kerr look_up_descriptor(const struct proc_inode *directory,
 {
     uint32_t descriptor;
     struct proc_inode *new;
-    const uint32_t limit = (1u << PID_SHIFT) - PROC_FIRST_DESCRIPTOR;
+    const struct proc_entry *entry = entry_of_descriptors(directory);
+    const uint32_t limit = PROC_FIRST_INFORMATION - PROC_FIRST_DESCRIPTOR;
     if (!is_number(name, limit, &descriptor) || proc_file_at(process, descriptor) == NULL)
         return KERR_NOT_FOUND;
-    enum kerr error = make(directory->inode.mount,
-                           number_of(process->pid, PROC_FIRST_DESCRIPTOR - 1 + descriptor),
-                           &proc_descriptor_link, process, &new);
+    enum kerr error = make(directory->inode.mount, number_of_descriptor(process, entry, descriptor),
+                           entry, process, &new);
     if (error != KERR_OK)
         return error;
     new->descriptor = descriptor;
@@ -179,7 +191,7 @@ static enum kerr proc_lookup(struct inode *inode, struct name name, struct inode
     const struct proc_entry *table = table_of(directory->pid, &count);
     if (directory->pid != 0 && process == NULL)
         return KERR_NOT_FOUND;
-    if (is_descriptors(directory))
+    if (entry_of_descriptors(directory) != NULL)
         return look_up_descriptor(directory, process, name, found);
     if (is_tasks(directory)) /* a process is a task of its own number */
         return is_number(name, PROCESS_RECORDS_COUNT, &pid) && pid == directory->pid
@@ -219,14 +231,14 @@ static enum kerr read_process(uint32_t pid, struct directory_entry *entry)
     return KERR_OK;
 }
 
-/* The first descriptor from FIRST on of PROCESS, which may have ended. */
-static enum kerr read_descriptor(const struct process *process, uint32_t first,
-                                 struct directory_entry *entry)
+/* What OF is for the first descriptor from FIRST on of PROCESS, which may have ended. */
+static enum kerr read_descriptor(const struct process *process, const struct proc_entry *of,
+                                 uint32_t first, struct directory_entry *entry)
 {
     const struct files *files = files_of(process);
     for (uint32_t i = first; files != NULL && i < files->capacity; i++)
         if (files->slots[i].file != NULL) {
-            tell_number(entry, i, number_of(process->pid, PROC_FIRST_DESCRIPTOR - 1 + i), S_IFLNK);
+            tell_number(entry, i, number_of_descriptor(process, of, i), of->mode);
             return KERR_OK;
         }
     return KERR_NOT_FOUND;
@@ -256,7 +268,8 @@ static enum kerr proc_read_directory(struct inode *inode, uint64_t cursor,
         tell_number(entry, directory->pid, number_of(directory->pid, PROC_FIRST_TASK), S_IFDIR);
         return KERR_OK;
     }
-    return is_descriptors(directory) ? read_descriptor(process, other, entry) : KERR_NOT_FOUND;
+    const struct proc_entry *of = entry_of_descriptors(directory);
+    return of != NULL ? read_descriptor(process, of, other, entry) : KERR_NOT_FOUND;
 }
 
 /* What is not there can't be made: to Linux, too, that is the answer. */

@@ -5,8 +5,8 @@
  *
  * There are two tables of entries: what a process has, below /proc/PID, and the rest. In each, entry 0 is
  * the directory that the others are below of. The number of an inode is PID << 16 | 1 + the place of its
- * entry, PID 0 standing for the rest; those below task/ go on from PROC_FIRST_TASK, and those of links in fd/
- * from PROC_FIRST_DESCRIPTOR.
+ * entry, PID 0 standing for the rest; those below task/ go on from PROC_FIRST_TASK, those of links in fd/
+ * from PROC_FIRST_DESCRIPTOR, and those of files in fdinfo/ from PROC_FIRST_INFORMATION.
  */
 #ifndef FILE_PROC_H
 #define FILE_PROC_H
@@ -23,7 +23,7 @@ struct proc_inode {
     struct inode inode;
     const struct proc_entry *entry;
     uint32_t pid, serial; /* of the process; 0: of none */
-    uint32_t descriptor;  /* of a link in fd/ */
+    uint32_t descriptor;  /* of what is in fd/ or fdinfo/ */
     struct proc_place place;
 };
 
@@ -34,7 +34,8 @@ struct proc_text {
     uint32_t first; /* the text's byte that the window begins with */
     uint32_t at;    /* the text's byte that comes next */
     struct proc_place *place;
-    uint32_t steps; /* since the call began: proc_begin_line() */
+    uint32_t steps;      /* since the call began: proc_begin_line() */
+    uint32_t descriptor; /* that it tells of, in fdinfo/ */
 };
 
 struct proc_entry {
@@ -52,9 +53,16 @@ struct proc_entry {
 extern const struct proc_entry proc_of_process[], proc_of_system[];
 extern const uint32_t proc_of_process_count, proc_of_system_count;
 
-/* The links of fd/ have this one, which is in no table; fd/ itself. */
-extern const struct proc_entry proc_descriptor_link;
-enum { PROC_DESCRIPTORS = 1, PROC_TASKS, PROC_FIRST_TASK = 0x80, PROC_FIRST_DESCRIPTOR = 0x100 };
+/* The links of fd/ and the files of fdinfo/ have these, which are in no table; the directories themselves. */
+extern const struct proc_entry proc_descriptor_link, proc_descriptor_information;
+enum {
+    PROC_DESCRIPTORS = 1,
+    PROC_INFORMATION,
+    PROC_TASKS,
+    PROC_FIRST_TASK = 0x80,
+    PROC_FIRST_DESCRIPTOR = 0x100,
+    PROC_FIRST_INFORMATION = 0x8000
+};
 
 /* And so has the only directory of task/, in which all the files of the process are once more. */
 extern const struct proc_entry proc_task;

@@ -263,6 +263,34 @@ static enum kerr descriptor_read_link(const struct proc_inode *link, char *targe
     return KERR_OK;
 }
 
+/* ---- fdinfo ---- */
+
+/* With a 0 before it. */
+static void print_octal(struct proc_text *text, uint32_t value)
+{
+    uint32_t shift = 30;
+    while (shift > 0 && value >> shift == 0)
+        shift -= 3;
+    proc_print(text, "0");
+    for (; value != 0 && shift <= 30; shift -= 3)
+        proc_print(text, "%u", (unsigned)(value >> shift & 7));
+}
+
+/* A file without a name is on no mount that mountinfo tells. */
+static enum kerr write_information(struct proc_text *text, const struct process *process)
+{
+    const struct files *files = files_of(process);
+    const struct file *file = proc_file_at(process, text->descriptor);
+    if (file == NULL)
+        return KERR_NOT_FOUND;
+    bool ends_at_exec = files->slots[text->descriptor].at_exec == DESCRIPTOR_CLOSE_ON_EXEC;
+    const struct mount *mount = file->inode != NULL ? file->inode->mount : mount_nowhere;
+    proc_print(text, "pos:\t%llu\nflags:\t", (unsigned long long)file->offset);
+    print_octal(text, file->flags | (ends_at_exec ? O_CLOEXEC : 0));
+    proc_print(text, "\nmnt_id:\t%u\n", (unsigned)mount->device);
+    return KERR_OK;
+}
+
 /* ---- the table ---- */
 
 enum { DIRECTORY = S_IFDIR | 0555, FILE_TEXT = S_IFREG | 0444, LINK = S_IFLNK | 0777 };
@@ -270,6 +298,7 @@ enum { DIRECTORY = S_IFDIR | 0555, FILE_TEXT = S_IFREG | 0444, LINK = S_IFLNK | 
 const struct proc_entry proc_of_process[] = {
     {.name = "", .mode = DIRECTORY},
     [PROC_DESCRIPTORS] = {.name = "fd", .mode = S_IFDIR | 0500},
+    [PROC_INFORMATION] = {.name = "fdinfo", .mode = S_IFDIR | 0500},
     [PROC_TASKS] = {.name = "task", .mode = DIRECTORY},
     {.name = "cmdline", .mode = FILE_TEXT, .write = proc_write_command_line},
     {.name = "comm", .mode = FILE_TEXT, .write = write_name},
@@ -293,3 +322,5 @@ const struct proc_entry proc_task = {.mode = DIRECTORY};
 
 const struct proc_entry proc_descriptor_link = {
     .mode = S_IFLNK | 0700, .read_link = descriptor_read_link, .follow = descriptor_follow};
+const struct proc_entry proc_descriptor_information = {.mode = S_IFREG | 0444,
+                                                       .write = write_information};

@@ -73,7 +73,8 @@ static enum kerr make_piece(struct proc_inode *inode, uint32_t offset, uint32_t 
                                .room = bytes < sizeof(window) ? bytes : sizeof(window),
                                .first = offset,
                                .at = inode->place.offset,
-                               .place = &inode->place};
+                               .place = &inode->place,
+                               .descriptor = inode->descriptor};
     return inode->entry->write(text, process);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/PID: the environment, what of a region is real and shared (smaps), signals, tasks, mounts.
+ * /proc/PID: the environment, what of a region is real and shared (smaps), signals, tasks, descriptors (fdinfo),
+ * mounts.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -185,6 +186,61 @@ static void test_tasks(void)
     CHECK_ERROR(mkdir("/proc/self/task/1000000", 0700), ENOENT);
 }
 
+/* The lines of fdinfo/FD. */
+static void read_information(int fd, long long *position, unsigned *flags, unsigned *mount)
+{
+    char name[32];
+    *position = -1;
+    *flags = *mount = ~0u;
+    snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+    CHECK(read_all(name) > 0);
+    CHECK(sscanf(text, "pos: %lld flags: %o mnt_id: %u", position, flags, mount) == 3);
+}
+
+static void test_information(void)
+{
+    long long position;
+    unsigned flags, mount, of_root;
+    int ends[2], found = 0, fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    lseek64(fd, 0x123456789ll, SEEK_SET);
+    read_information(fd, &position, &flags, &mount);
+    CHECK(position == 0x123456789ll);
+    CHECK_EQUAL(flags & (O_ACCMODE | O_CLOEXEC | O_APPEND), O_RDONLY | O_CLOEXEC);
+    CHECK(strncmp(text, "pos:\t4886718345\nflags:\t0", 24) == 0);
+    fcntl(fd, F_SETFD, 0);
+    fcntl(fd, F_SETFL, O_APPEND);
+    read_information(fd, &position, &flags, &mount);
+    CHECK_EQUAL(flags & (O_ACCMODE | O_CLOEXEC | O_APPEND), O_APPEND);
+    close(fd);
+    CHECK_ERROR(access("/proc/self/fdinfo/1000", F_OK), ENOENT);
+    CHECK_ERROR(access("/proc/self/fdinfo/01", F_OK), ENOENT);
+
+    CHECK_EQUAL(pipe(ends), 0);
+    read_information(ends[1], &position, &flags, &mount);
+    CHECK(position == 0 && (flags & O_ACCMODE) == O_WRONLY);
+    close(ends[0]);
+    close(ends[1]);
+
+    fd = open("/proc", O_RDONLY | O_DIRECTORY);
+    read_information(fd, &position, &flags, &mount);
+    CHECK((flags & O_DIRECTORY) != 0);
+    CHECK(read_all("/proc/self/mountinfo") > 0);
+    const char *line = strstr(text, " / /proc rw");
+    while (line != NULL && line > text && line[-1] != '\n')
+        line--;
+    CHECK(line != NULL && sscanf(line, "%u", &of_root) == 1 && of_root == mount);
+    close(fd);
+
+    DIR *directory = opendir("/proc/self/fdinfo");
+    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;)
+        found += strcmp(entry->d_name, "1") == 0 && entry->d_type == DT_REG;
+    CHECK_EQUAL(found, 1);
+    closedir(directory);
+    struct stat status;
+    CHECK(stat("/proc/self/fdinfo/1", &status) == 0 && S_ISREG(status.st_mode));
+    CHECK(stat("/proc/self/fdinfo", &status) == 0 && status.st_nlink == 2);
+}
+
 /* "ID PARENT MAJOR:MINOR ROOT PLACE OPTIONS - TYPE SOURCE OPTIONS" */
 static void test_mounts(void)
 {
@@ -210,6 +266,7 @@ int main(int count, char **arguments)
     test_smaps_shared();
     test_signals();
     test_tasks();
+    test_information();
     test_mounts();
     return check_end();
 }
