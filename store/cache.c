@@ -35,21 +35,14 @@ uint32_t store_dirty_pages(void)
     return dirty_pages;
 }
 
-/* *FIRST and *END become bounds of PAGE as well; IS_ALONE: of nothing else. */
-static void include_page(uint32_t *first, uint32_t *end, uint32_t page, bool is_alone)
-{
-    if (is_alone || page < *first)
-        *first = page;
-    if (is_alone || page >= *end)
-        *end = page + 1;
-}
-
 /* PAGE has become dirty. */
 static void count_dirty(struct cache *cache, uint32_t page)
 {
-    include_page(&cache->dirty_first, &cache->dirty_end, page, cache->dirty_pages == 0);
-    include_page(&cache->span_first, &cache->span_end, page,
-                 cache->dirty_pages + cache->busy_pages == 0);
+    bool is_alone = cache->dirty_pages + cache->busy_pages == 0;
+    if (is_alone || page < cache->span_first)
+        cache->span_first = page;
+    if (is_alone || page >= cache->span_end)
+        cache->span_end = page + 1;
     dirty_pages++;
     if (cache->dirty_pages++ > 0)
         return;
@@ -73,14 +66,18 @@ void cache_mark_clean(struct cache *cache, uint32_t page, uint32_t set)
         list_remove(&cache->dirty_link);
 }
 
-void cache_clip(const struct cache *cache, uint32_t *first, uint32_t *end)
+void cache_clip(struct cache *cache, uint32_t *first, uint32_t *end)
 {
+    uint32_t word;
     if (cache->dirty_pages + cache->busy_pages == 0)
         *end = *first;
-    if (*first < cache->span_first)
-        *first = cache->span_first;
     if (*end > cache->span_end)
         *end = cache->span_end;
+    if (*first > cache->span_first)
+        return;
+    *first = cache->span_first;
+    if (object_next_page(cache->object, first, *end, PAGE_DIRTY | PAGE_WRITING, &word))
+        cache->span_first = *first;
 }
 
 bool cache_is_placed(const struct cache *cache, const struct cache_place *place)
@@ -454,7 +451,7 @@ static enum kerr keep_dirt(struct cache *cache)
         if (!cache->is_settling)
             cache_ask(cache, 0, cache->object->pages);
         error = cache_write_asked(cache, 0, cache->object->pages, NULL);
-        cache->is_settling = error == KERR_MUST_WAIT;
+        cache->is_settling = error == KERR_MUST_WAIT || error == KERR_NO_MEMORY;
     }
     return error;
 }

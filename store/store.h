@@ -21,8 +21,9 @@ void cache_mark_dirty(struct cache *cache, uint32_t page);
 void cache_mark_clean(struct cache *cache, uint32_t page,
                       uint32_t set); /* and gets the states of SET */
 
-/* [*FIRST, *END) becomes the part of it in which CACHE may have pages that are DIRTY or WRITING. */
-void cache_clip(const struct cache *cache, uint32_t *first, uint32_t *end);
+/* [*FIRST, *END) becomes the part of it in which CACHE may have pages that are DIRTY or WRITING. What was so at the
+ * beginning of its span, and is no more, is forgotten. */
+void cache_clip(struct cache *cache, uint32_t *first, uint32_t *end);
 
 /* A page that stands at PLACE is PAGE_PLACED. */
 bool cache_is_placed(const struct cache *cache, const struct cache_place *place);

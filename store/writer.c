@@ -39,25 +39,20 @@ static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
 }
 
 /*
- * Of the pages of [FIRST, END) that are STATE (PAGE_DIRTY, or PAGE_ASKED), begin at most MOST. False:
- * not all, and a channel was left.
+ * Of the pages of [FIRST, END) that are STATE (PAGE_DIRTY, or PAGE_ASKED), begin at most MOST.
+ * KERR_MUST_WAIT: not all, and a channel was left. KERR_NO_MEMORY: not all, for want of memory to find
+ * out where they stand; that is no error of the disk, so they are as they were.
  */
-static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t most,
-                        enum page_state state)
+static enum kerr begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint32_t most,
+                             enum page_state state)
 {
     enum { RUN_PAGES = 32 };
     struct run run = {.cache = cache, .operation = BLOCK_WRITE};
-    enum kerr error = KERR_OK;
+    enum kerr error = KERR_OK, lacking = KERR_OK;
     uint32_t words[RUN_PAGES];
-    bool is_from_first = state == PAGE_DIRTY && first <= cache->dirty_first;
-    if (first < cache->dirty_first)
-        first = cache->dirty_first;
-    if (end > cache->dirty_end)
-        end = cache->dirty_end;
+    cache_clip(cache, &first, &end);
     if (cache->dirty_pages == 0 || !object_next_page(cache->object, &first, end, state, words))
-        return true;
-    if (is_from_first)
-        cache->dirty_first = first;
+        return KERR_OK;
     do {
         uint32_t pages = object_run(cache->object, first, end, state, RUN_PAGES, words);
         object_take_writes(cache->object, first, first + pages - 1);
@@ -66,7 +61,9 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
                 continue; /* it waits for its turn to come again */
             error = begin_page(&run, first, words[i]);
             most--;
-            if (error == KERR_OK || error == KERR_MUST_WAIT)
+            if (error == KERR_NO_MEMORY)
+                lacking = error;
+            if (error == KERR_OK || error == KERR_MUST_WAIT || error == KERR_NO_MEMORY)
                 continue;
             cache->write_errors++; /* whoever asked is told */
             object_change_page(cache->object, first, PAGE_ASKED, PAGE_FAILED);
@@ -74,7 +71,7 @@ static bool begin_pages(struct cache *cache, uint32_t first, uint32_t end, uint3
     } while (cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
              object_next_page(cache->object, &first, end, state, words));
     run_submit(&run);
-    return error != KERR_MUST_WAIT;
+    return error == KERR_MUST_WAIT ? error : lacking;
 }
 
 void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
@@ -83,7 +80,7 @@ void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)
 }
 
 /* Some page of [FIRST, END) is dirty since it could not be written. */
-static bool some_failed(const struct cache *cache, uint32_t first, uint32_t end)
+static bool some_failed(struct cache *cache, uint32_t first, uint32_t end)
 {
     uint32_t word;
     cache_clip(cache, &first, &end);
@@ -108,7 +105,7 @@ static bool tell_error(struct cache *cache, uint32_t first, uint32_t end)
  * The last page of [FIRST, END) that has one of STATES: it went to the device last, as a rule, and others are
  * done when it is. So who waits is woken once. False: there is none.
  */
-static bool last_of(const struct cache *cache, uint32_t first, uint32_t end, uint32_t states,
+static bool last_of(struct cache *cache, uint32_t first, uint32_t end, uint32_t states,
                     uint32_t *page)
 {
     uint32_t word;
@@ -122,8 +119,9 @@ enum kerr cache_write_back(struct cache *cache, uint32_t first, uint32_t end)
     uint32_t page;
     if (tell_error(cache, first, end))
         return KERR_IO;
-    if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY))
-        return KERR_MUST_WAIT;
+    enum kerr error = begin_pages(cache, first, end, UINT32_MAX, PAGE_DIRTY);
+    if (error != KERR_OK)
+        return error;
     if (last_of(cache, first, end, PAGE_WRITING, &page))
         return request_wait(cache, page);
     return tell_error(cache, first, end) ? KERR_IO : KERR_OK;
@@ -143,8 +141,9 @@ void cache_ask(struct cache *cache, uint32_t first, uint32_t end)
 enum kerr cache_write_asked(struct cache *cache, uint32_t first, uint32_t end, uint32_t *seen)
 {
     uint32_t page;
-    if (!begin_pages(cache, first, end, UINT32_MAX, PAGE_ASKED))
-        return KERR_MUST_WAIT;
+    enum kerr error = begin_pages(cache, first, end, UINT32_MAX, PAGE_ASKED);
+    if (error != KERR_OK)
+        return error;
     if (last_of(cache, first, end, PAGE_ASKED | PAGE_ASKED_OUT, &page))
         return request_wait(cache, page);
     if (seen == NULL) {
@@ -182,9 +181,12 @@ enum kerr writer_wait(void)
 {
     struct cache *cache = oldest();
     ASSERT(cache != NULL, "something is dirty");
-    if (begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY) &&
-        request_wait_for_write(cache) == KERR_OK)
-        requests_wait_for_any(); /* a disk of RAM: it is done already */
+    enum kerr error = begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY);
+    if (error == KERR_MUST_WAIT || request_wait_for_write(cache) == KERR_MUST_WAIT)
+        return KERR_MUST_WAIT;
+    if (error != KERR_OK)
+        return error;
+    requests_wait_for_any(); /* a disk of RAM: it is done already */
     return KERR_MUST_WAIT;
 }
 

@@ -45,7 +45,7 @@ struct cache;
 
 /* In the fault path, as those of struct pager: no heap, real memory only. */
 struct cache_operations {
-    /* *PLACE: where PAGE stands. KERR_MUST_WAIT (what says so has to come first), KERR_IO. */
+    /* *PLACE: where PAGE stands. KERR_MUST_WAIT, KERR_NO_MEMORY (what says so has to come first), KERR_IO. */
     enum kerr (*locate)(struct cache *cache, uint32_t page, struct cache_place *place);
     /*
      * PAGE, which has its contents, is about to become dirty: all its pieces that are to be written
@@ -78,10 +78,8 @@ struct cache {
     uint32_t dirty_since;   /* seconds since boot: of the first page that is dirty */
     uint32_t dirty_pages;   /* pages that have DIRTY, and */
     uint32_t busy_pages;    /* WRITING or FILLING */
-    uint32_t dirty_first;   /* no page before this one has DIRTY, */
-    uint32_t dirty_end;     /* and none from here on */
-    uint32_t span_first;    /* nor DIRTY or WRITING before this one, */
-    uint32_t span_end;      /* and from here on */
+    uint32_t span_first;    /* no page before this one is DIRTY or WRITING, */
+    uint32_t span_end;      /* and none from here on */
     uint32_t write_errors;  /* pages that could not be written, since it began; */
     uint32_t errors_told;   /* and of how many a file system has heard */
     bool is_settling;       /* what is dirty has been asked for (cache_settle()) */
@@ -103,7 +101,7 @@ kerr_t cache_begin(struct cache *cache, const struct cache_operations *operation
 /*
  * Before the caller puts the last reference: nothing of CACHE is under way and nothing is dirty, or
  * it does not matter (DROP: a file without names).
- *   returns KERR_OK; KERR_MUST_WAIT: ask again; KERR_IO: pages can't be written (not with DROP)
+ *   returns KERR_OK; KERR_MUST_WAIT, KERR_NO_MEMORY: ask again; KERR_IO: pages can't be written (not with DROP)
  */
 enum cache_end { CACHE_KEEP, CACHE_DROP };
 kerr_t cache_settle(struct cache *cache, enum cache_end how);
@@ -145,14 +143,16 @@ kerr_t cache_write(struct cache *cache, uint64_t offset, const void *from, uint3
  * The dirty pages of [FIRST, END) go to the device.
  *   returns KERR_OK: none of them was dirty or under way; KERR_MUST_WAIT: they are under way, ask
  *   again; KERR_IO: some of them could not be written, and nobody was told (by this function or the next):
- *   they stay dirty, and are tried again with the next call
+ *   they stay dirty, and are tried again with the next call; KERR_NO_MEMORY: where some of them stand could
+ *   not be found out, which is no error of theirs: ask again when there is memory
  */
 kerr_t cache_write_back(struct cache *cache, uint32_t first, uint32_t end);
 
 /*
  * The same for who must come to an end, though others write meanwhile. cache_ask(): what is dirty or
  * under way now, of the pages [FIRST, END), is asked for. cache_write_asked(), called until it does not answer
- * KERR_MUST_WAIT, waits for that alone: what becomes dirty after the first is nothing to the second.
+ * KERR_MUST_WAIT or KERR_NO_MEMORY, waits for that alone: what becomes dirty after the first is nothing to
+ * the second.
  *   SEEN     KERR_IO if CACHE's `write_errors` is not *SEEN, which is what it is then. NULL: if there are
  *            pages that can't be written
  */

@@ -6,6 +6,8 @@
 #include "programs.h"
 #include "tests.h"
 
+#include "../machine.h"
+
 #include <file/open_file.h>
 #include <store/cache.h>
 #include <string.h>
@@ -134,10 +136,43 @@ static void write_that_waits(const struct arguments *arguments)
     end(number);
 }
 
+static void forget_clean_pages(void)
+{
+    for (struct cache *cache = cache_next(NULL); cache != NULL; cache = cache_next(cache)) {
+        uint32_t from = 0;
+        expect(cache_forget_clean(cache, &from), KERR_OK, "what is clean goes");
+    }
+}
+
+/* fsync: no memory to find out where a dirty page stands: that is no error of the disk */
+static void place_without_memory(const struct arguments *arguments)
+{
+    enum { BEHIND_DIRECT = 5 * PAGE_BYTES };
+    begin(arguments, "-b 1024");
+    uint32_t number = open_file("/tmp/file", O_RDWR | O_CREAT);
+    fill(number, BEHIND_DIRECT, PAGE_BYTES, OLD);
+    expect(call(CALL_FSYNC, number), 0, "fsync");
+    fill(number, BEHIND_DIRECT, PAGE_BYTES, NEW);
+    forget_clean_pages(); /* the block of names among them */
+    struct cache *cache = cache_next(NULL);
+    while (cache->object->pages != BEHIND_DIRECT / PAGE_BYTES + 1)
+        cache = cache_next(cache);
+    machine_fail_allocation(1, FAIL_FROM_THERE_ON);
+    expect(cache_write_back(cache, 0, cache->object->pages), KERR_NO_MEMORY, "write-back");
+    machine_fail_allocation(0, FAIL_ONCE);
+    expect(call(CALL_FSYNC, number), 0, "fsync");
+    expect((int32_t)cache->write_errors, 0, "errors of the disk");
+    come_again(number);
+    number = open_file("/tmp/file", O_RDONLY);
+    check(number, BEHIND_DIRECT, PAGE_BYTES, NEW);
+    end(number);
+}
+
 void test_cases(const struct arguments *arguments)
 {
     room_behind_the_end(arguments);
     room_of_a_part(arguments);
     longer_in_a_page(arguments);
     write_that_waits(arguments);
+    place_without_memory(arguments);
 }
