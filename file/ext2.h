@@ -201,6 +201,7 @@ struct ext2_inode {
     bool has_cache;
     bool has_excess;    /* blocks behind the end of the file, perhaps; */
     bool has_remains;   /* and what stands in them is not zeros: it was cut off, or never written */
+    bool needs_no_room; /* what is being written to a page has its room, or is zeros */
     bool tail_is_clear; /* what its last page has behind its end is zeros */
     bool is_put_gone;   /* its record in the cache has no links already */
     uint8_t spare_suffix;

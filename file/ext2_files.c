@@ -219,6 +219,22 @@ static enum kerr lengthen(struct ext2_inode *inode, uint64_t bytes)
     return KERR_OK;
 }
 
+/*
+ * PAGE, which is to be the last one, can be written: FRAME. What becomes shorter wants no room, so a full
+ * disk does not keep it from that: what is a hole in PAGE stays one, and is given room by who writes to it.
+ */
+static enum kerr last_to_write(struct ext2_inode *inode, uint32_t page, frame_t *frame)
+{
+    enum kerr error = cache_page_to_write(&inode->cache, page, false, frame);
+    if (error != KERR_NO_SPACE)
+        return error;
+    inode->needs_no_room = true;
+    error = cache_page_to_write(&inode->cache, page, false, frame);
+    inode->needs_no_room = false;
+    inode->cache.lacks_room |= error == KERR_OK;
+    return error;
+}
+
 /* The pages behind BYTES go, and what is behind it in the last one. */
 static enum kerr shorten(struct ext2_inode *inode, uint64_t bytes)
 {
@@ -230,7 +246,7 @@ static enum kerr shorten(struct ext2_inode *inode, uint64_t bytes)
     if (error == KERR_OK && in_page != 0)
         error = is_hole(inode, (uint32_t)(bytes >> PAGE_SHIFT), &is_nothing);
     if (error == KERR_OK && !is_nothing)
-        error = cache_page_to_write(&inode->cache, (uint32_t)(bytes >> PAGE_SHIFT), false, &frame);
+        error = last_to_write(inode, (uint32_t)(bytes >> PAGE_SHIFT), &frame);
     if (error != KERR_OK)
         return error;
     error = cache_resize(&inode->cache, ext2_pages(bytes));

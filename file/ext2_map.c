@@ -477,7 +477,7 @@ static enum kerr allocate(struct cache *cache, uint32_t page)
         inode->grows_to > inode->inode.status.bytes ? inode->grows_to : inode->inode.status.bytes;
     uint64_t index = (uint64_t)page * pieces;
     uint64_t blocks = (end + fs->block_bytes - 1) >> fs->block_shift;
-    if (index >= blocks)
+    if (index >= blocks || inode->needs_no_room)
         return KERR_OK;
     /* A page's blocks have their names in one place: there are 12 direct ones, then a power of two. */
     uint64_t count = blocks - index < pieces ? blocks - index : pieces;

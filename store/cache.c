@@ -236,7 +236,7 @@ static enum kerr may_write(struct cache *cache, uint32_t page, uint32_t word)
         return KERR_READ_ONLY;
     if ((word & PAGE_WRITING) && operations->is_stable)
         return request_wait(cache, page);
-    if (word & PAGE_DIRTY)
+    if ((word & PAGE_DIRTY) && !cache->lacks_room)
         return KERR_OK;
     /* What a file system's own order of writes needs is never held up. */
     if (!operations->is_stable && writer_is_behind())
