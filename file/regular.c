@@ -159,7 +159,20 @@ static uint32_t next_step(const struct transfer *transfer, uint64_t offset, uint
     return bytes < transfer->bytes ? bytes : transfer->bytes;
 }
 
-/* *BYTES bytes to OFFSET, within one page; or fewer. *IS_OF_FILE: the error is the file's, not the program's. */
+/* The program's page that the next step of TRANSFER reads is here, and stays for this event. */
+static enum kerr look_at_source(const struct transfer *transfer)
+{
+    uint8_t byte;
+    return transfer->flags & TRANSFER_OF_KERNEL ? KERR_OK : user_read(&byte, transfer->address, 1);
+}
+
+/*
+ * *BYTES bytes to OFFSET, within one page; or fewer. *IS_OF_FILE: the error is the file's, not the program's.
+ *
+ * Room that was made for bytes that have to be waited for is given back. While memory is short, what came
+ * first may be gone when the rest is there: who made room again each time, and waited for that, would go
+ * round for ever. So the bytes come first the second time, and then no room is given back any more.
+ */
 static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfer *transfer,
                             uint32_t *bytes, bool *is_of_file)
 {
@@ -168,10 +181,15 @@ static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfe
     /* Behind the end, and in nobody's memory: the copy below can't come by it. */
     bool is_blank = moved == PAGE_BYTES && offset >= inode->status.bytes && inode->object != NULL &&
                     inode->object->references == 1;
+    enum kerr error = KERR_OK;
+    *is_of_file = false;
+    if (unlikely(inode->flags & INODE_SOURCE_FIRST))
+        error = look_at_source(transfer);
+    if (error != KERR_OK)
+        return error;
     *is_of_file = true;
-    enum kerr error =
-        inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT),
-                                is_blank ? PAGE_TO_WRITE_WHOLE : PAGE_TO_WRITE, &frame);
+    error = inode->operations->page(inode, (uint32_t)(offset >> PAGE_SHIFT),
+                                    is_blank ? PAGE_TO_WRITE_WHOLE : PAGE_TO_WRITE, &frame);
     if (error != KERR_OK)
         return error;
     *is_of_file = false;
@@ -183,6 +201,8 @@ static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfe
         memset(page + moved, 0, PAGE_BYTES - moved);
     temp_unmap(TEMP_FRAME);
     inode->operations->page_written(inode, error == KERR_OK ? offset + moved : 0);
+    if (unlikely(error_goes_by(error)))
+        inode->flags |= INODE_SOURCE_FIRST;
     *bytes = moved;
     return error;
 }
@@ -244,6 +264,7 @@ static int32_t regular_write(struct process *self, struct file *file, struct tra
     }
     if (done > 0) {
         *position = start + done;
+        inode->flags &= ~(uint32_t)INODE_SOURCE_FIRST;
         inode_touch(inode, TIME_MODIFIED | TIME_CHANGED);
     }
     if (error != KERR_OK)

@@ -126,6 +126,8 @@ struct inode {
 
 enum inode_flags {
     INODE_DIRTY = 1, /* `status` says more than the file system has written (see flush) */
+    /* Room was made, and what was to be written there had to be waited for: the next write looks at that first. */
+    INODE_SOURCE_FIRST = 2,
 };
 
 /* What create() is to make. */

@@ -67,6 +67,7 @@ host_checks() {
     check host-ext2-mutated $host/ext2/ext2 -r "$((5 * ${EXT2_ROUNDS:-1}))" mutated
     check host-system-cases $host/asan/system cases
     check host-system-random $host/asan/system -r "$((2 * ${SYSTEM_ROUNDS:-1}))" -n 4000 random
+    check host-system-full $host/asan/system -r "${SYSTEM_ROUNDS:-1}" full
     check host-system-failures $host/asan/system -e "${SYSTEM_STEP:-5}" allocations errors dead
     for fuzzer in operations boot_info text elf ext2 cpio; do
         check host-fuzz-$fuzzer host_fuzz $fuzzer "${FUZZ_SECONDS:-8}"

@@ -144,6 +144,83 @@ static void forget_clean_pages(void)
     }
 }
 
+static uint32_t writes_seen;
+
+/* Whenever something was written, memory is short, and what can be brought again goes. */
+static void memory_is_short(uint64_t sector, const uint8_t *data, uint32_t bytes)
+{
+    enum { MANY = 60 };
+    (void)sector;
+    (void)data;
+    (void)bytes;
+    if (++writes_seen == MANY)
+        wrong("a write is repeated for ever");
+    forget_clean_pages();
+}
+
+/* pwrite: of a page that goes while room is made for it: comes to an end */
+static void source_that_goes(const struct arguments *arguments)
+{
+    enum { BEHIND_DIRECT = 3 * PAGE_BYTES };
+    begin(arguments, "-b 1024");
+    uint32_t from = open_file("/tmp/from", O_RDWR | O_CREAT);
+    uint32_t to = open_file("/tmp/to", O_RDWR | O_CREAT);
+    fill(from, 0, PAGE_BYTES, NEW);
+    for (uint32_t offset = 0; offset < BEHIND_DIRECT; offset += PAGE_BYTES)
+        fill(to, offset, PAGE_BYTES, OLD);
+    expect(call(CALL_SYNC), 0, "sync");
+    uint32_t at = (uint32_t)call(CALL_MMAP, 0, PAGE_BYTES, PROT_READ_WRITE, MAP_SHARED, from, 0);
+    forget_clean_pages();
+    writes_seen = 0;
+    system_disk.on_write = memory_is_short;
+    expect(call(CALL_PWRITE, to, at, PAGE_BYTES, BEHIND_DIRECT, 0), PAGE_BYTES, "pwrite");
+    system_disk.on_write = NULL;
+    check(to, BEHIND_DIRECT, PAGE_BYTES, NEW);
+    expect(call(CALL_MUNMAP, at, PAGE_BYTES), 0, "munmap");
+    expect(call(CALL_CLOSE, from), 0, "close");
+    end(to);
+}
+
+/* All the room of the disk goes to /tmp/NAME: direct blocks and those behind them. */
+static void fill_disk(const char *name)
+{
+    enum { BLOCK = 1024 };
+    uint32_t number = open_file(name, O_RDWR | O_CREAT), offset = 0;
+    for (;; offset += BLOCK) {
+        int32_t result = call(CALL_PWRITE, number, BUFFER, BLOCK, offset, 0);
+        if (result == -ENOSPC)
+            break;
+        expect(result, BLOCK, "pwrite");
+    }
+    expect(call(CALL_CLOSE, number), 0, "close");
+}
+
+/* ftruncate: shorter, to within a page that has a hole, on a full disk: wants no room; the hole gets it later */
+static void shorter_without_room(const struct arguments *arguments)
+{
+    enum { DATA = 100, END = 1500, IN_HOLE = 1200 };
+    const uint8_t byte = NEW;
+    begin(arguments, "-b 1024");
+    uint32_t number = open_file("/tmp/sparse", O_RDWR | O_CREAT);
+    fill(number, 0, DATA, OLD);
+    expect(call(CALL_FSYNC, number), 0, "fsync");
+    expect(call(CALL_FTRUNCATE, number, PAGE_BYTES, 0), 0, "ftruncate");
+    come_again(number);
+    number = open_file("/tmp/sparse", O_RDWR);
+    fill_disk("/tmp/all");
+    expect(call(CALL_FTRUNCATE, number, END, 0), 0, "ftruncate");
+    expect(call(CALL_UNLINK, put_text(NAME, "/tmp/all")), 0, "unlink");
+    uint32_t at = (uint32_t)call(CALL_MMAP, 0, PAGE_BYTES, PROT_READ_WRITE, MAP_SHARED, number, 0);
+    program_store(at + IN_HOLE, &byte, 1);
+    expect(call(CALL_MUNMAP, at, PAGE_BYTES), 0, "munmap");
+    come_again(number);
+    number = open_file("/tmp/sparse", O_RDONLY);
+    check(number, 0, DATA, OLD);
+    check(number, DATA, IN_HOLE - DATA, 0);
+    check(number, IN_HOLE, 1, NEW);
+    end(number);
+}
+
 /* fsync: no memory to find out where a dirty page stands: that is no error of the disk */
 static void place_without_memory(const struct arguments *arguments)
 {
@@ -175,4 +252,6 @@ void test_cases(const struct arguments *arguments)
     longer_in_a_page(arguments);
     write_that_waits(arguments);
     place_without_memory(arguments);
+    source_that_goes(arguments);
+    shorter_without_room(arguments);
 }
