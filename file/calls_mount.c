@@ -4,6 +4,8 @@
  * makes a file in one that is mounted nowhere.
  * Source: Linux manual pages mount(2), umount(2), statfs(2), memfd_create(2).
  */
+#include <device/block.h>
+#include <kernel/printk.h>
 #include <kernel/string.h>
 
 #include "path.h"
@@ -46,14 +48,40 @@ static int32_t remount(struct inode *inode, uint32_t flags)
 {
     if (inode != inode->mount->root)
         return -EINVAL;
-    inode->mount->flags = flags & MS_CHANGEABLE;
+    enum kerr error = mount_change(inode->mount, flags & MS_CHANGEABLE);
+    return error == KERR_OK ? 0 : mount_failed(error);
+}
+
+/* The program's PATH names a disk, of whatever name: SOURCE, as file systems know it. */
+static int32_t find_source(struct process *self, uint32_t path, char *source, uint32_t room)
+{
+    struct inode *inode;
+    int32_t result = path_find_user(self, AT_FDCWD, path, LINKS_FOLLOW, &inode);
+    if (result != 0)
+        return result;
+    const struct block_device *device = disk_device(inode);
+    bool is_block = inode_type(inode) == S_IFBLK;
+    inode_put(inode);
+    if (device == NULL)
+        return is_block ? -ENXIO : -ENOTBLK;
+    format_text(source, room, "/dev/%s", device->name);
     return 0;
 }
 
-static int32_t mount_at(struct inode *inode, const char *type, const char *source,
-                        const char *options, uint32_t flags)
+static int32_t mount_new(struct process *self, struct inode *inode, const char *type,
+                         const char *options, uint32_t flags)
 {
+    enum { SOURCE_BYTES = 64 };
+    static char source[SOURCE_BYTES];
+    const struct file_system *system = file_system_find(type);
     struct mount *mount;
+    if (system == NULL || (system->flags & FILE_SYSTEM_OF_TESTS))
+        return -ENODEV;
+    int32_t result = system->flags & FILE_SYSTEM_NEEDS_SOURCE
+                         ? find_source(self, ARG1, source, sizeof(source))
+                         : read_text(ARG1, source, sizeof(source));
+    if (result != 0)
+        return result;
     if (!inode_is_directory(inode))
         return -ENOTDIR;
     enum kerr error = mount_add(type, source, options, flags & MS_CHANGEABLE, inode, &mount);
@@ -62,15 +90,13 @@ static int32_t mount_at(struct inode *inode, const char *type, const char *sourc
 
 SYSTEM_CALL(21, mount)
 {
-    enum { SOURCE_BYTES = 64, TYPE_BYTES = 32, OPTIONS_BYTES = 256 };
-    static char source[SOURCE_BYTES], type[TYPE_BYTES], options[OPTIONS_BYTES];
+    enum { TYPE_BYTES = 32, OPTIONS_BYTES = 256 };
+    static char type[TYPE_BYTES], options[OPTIONS_BYTES];
     uint32_t flags = ARG4;
     struct inode *inode;
     if ((flags & (uint32_t)MS_MAGIC_MASK) == (uint32_t)MS_MAGIC)
         flags &= ~(uint32_t)MS_MAGIC_MASK;
     int32_t result = read_text(ARG3, type, TYPE_BYTES);
-    if (result == 0)
-        result = read_text(ARG1, source, SOURCE_BYTES);
     if (result == 0)
         result = read_text(ARG5, options, OPTIONS_BYTES);
     if (result == 0)
@@ -82,7 +108,7 @@ SYSTEM_CALL(21, mount)
     else if (flags & MS_REMOUNT)
         result = remount(inode, flags);
     else
-        result = ARG3 == 0 ? -EINVAL : mount_at(inode, type, source, options, flags);
+        result = ARG3 == 0 ? -EINVAL : mount_new(self, inode, type, options, flags);
     inode_put(inode);
     return result;
 }

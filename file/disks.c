@@ -186,7 +186,7 @@ static uint32_t number_of(const char *name, uint32_t nth)
     return strcmp(name, "ram0") == 0 ? device_number(RAM, 0) : device_number(EXTENDED, nth);
 }
 
-static enum kerr add(struct block_device *device, uint32_t nth)
+enum kerr disk_file_add(struct block_device *device, uint32_t nth)
 {
     uint64_t pages = (device->sectors + PAGE_SECTORS - 1) / PAGE_SECTORS;
     void *block;
@@ -219,7 +219,7 @@ static enum kerr disks_init(const struct boot_info *boot)
     (void)boot;
     for (struct block_device *device = block_first(); device != NULL && error == KERR_OK;
          device = block_next(device))
-        error = add(device, nth++);
+        error = disk_file_add(device, nth++);
     return error;
 }
 

@@ -161,6 +161,7 @@ struct ext2 {
     uint16_t state_at_mount;
     bool has_meta; /* `meta` has pages of the right size */
     bool is_writable;
+    bool is_counted;           /* so does the superblock in the cache: mark() */
     bool is_marked;            /* the disk says that it is mounted */
     uint32_t mark_ticket;      /* for the flush behind that */
     bool is_finished;          /* the cache says that it is not, any more */
@@ -280,6 +281,9 @@ kerr_t ext2_begin_change(struct ext2 *fs);
  * what is in the core of metadata goes. */
 kerr_t ext2_read_super(struct ext2 *fs);
 kerr_t ext2_check_features(const struct ext2 *fs, struct mount *mount);
+
+/* FS's features allow that it is written to: KERR_OK, KERR_READ_ONLY. */
+kerr_t ext2_may_write(const struct ext2 *fs);
 kerr_t ext2_read_groups(struct ext2 *fs);
 kerr_t ext2_end_meta(struct ext2 *fs);
 

@@ -181,10 +181,13 @@ static enum kerr take_memory(struct ext2 *fs)
 static enum kerr mark(struct ext2 *fs)
 {
     struct ext2_super *super = &fs->super, before = *super;
+    if (fs->is_counted)
+        return KERR_OK;
     super->state &= (uint16_t)~EXT2_STATE_CLEAN;
     super->mounts++;
     super->mounted = (uint32_t)clock_real_coarse().seconds;
     enum kerr error = ext2_put_super(fs);
+    fs->is_counted = error == KERR_OK;
     if (error != KERR_OK)
         *super = before;
     else if (!(before.state & EXT2_STATE_CLEAN))
@@ -194,8 +197,10 @@ static enum kerr mark(struct ext2 *fs)
 
 static enum kerr open_for_writing(struct ext2 *fs)
 {
+    if (fs->is_writable)
+        return KERR_OK;
     enum kerr error = cache_know_device(fs->device);
-    if (error == KERR_OK && !fs->is_writable)
+    if (error == KERR_OK)
         error = block_open_for_writing(fs->device, "ext2");
     fs->is_writable = error == KERR_OK;
     return error;
@@ -289,6 +294,18 @@ static enum kerr finish(struct ext2 *fs)
     return error == KERR_OK ? cache_flush(fs->device, &fs->finishing.ticket) : error;
 }
 
+/* A first try to write to it may end halfway: then the device is open, and the next one goes on. */
+static enum kerr remount(struct mount *mount, bool is_read_only)
+{
+    struct ext2 *fs = mount->data;
+    if (is_read_only)
+        return fs->is_writable ? finish(fs) : KERR_OK;
+    enum kerr error = ext2_may_write(fs);
+    if (error == KERR_OK)
+        error = open_for_writing(fs);
+    return error == KERR_OK ? mark(fs) : error;
+}
+
 enum kerr ext2_unmount(struct mount *mount)
 {
     struct ext2 *fs = mount->data;
@@ -309,4 +326,5 @@ enum kerr ext2_unmount(struct mount *mount)
 }
 
 FILE_SYSTEM(ext2, .name = "ext2", .flags = FILE_SYSTEM_NEEDS_SOURCE | FILE_SYSTEM_KEEPS_NAMES,
-            .mount = ext2_mount, .unmount = ext2_unmount, .room = ext2_room, .sync = ext2_sync);
+            .mount = ext2_mount, .unmount = ext2_unmount, .remount = remount, .room = ext2_room,
+            .sync = ext2_sync);

@@ -147,6 +147,14 @@ enum kerr ext2_check_features(const struct ext2 *fs, struct mount *mount)
     return KERR_OK;
 }
 
+enum kerr ext2_may_write(const struct ext2 *fs)
+{
+    const struct ext2_super *super = &fs->super;
+    bool has_unknown = (super->read_only & ~(uint32_t)EXT2_READ_ONLY_KNOWN) != 0;
+    return has_unknown || (super->incompatible & EXT2_INCOMPATIBLE_RECOVERY) ? KERR_READ_ONLY
+                                                                             : KERR_OK;
+}
+
 /* The superblock was read. */
 static enum kerr take_super(struct ext2 *fs)
 {

@@ -30,7 +30,7 @@ struct mount *mount_before(const struct mount *mount)
     return before == &mounts ? NULL : container_of(before, struct mount, link);
 }
 
-static const struct file_system *find_file_system(const char *type)
+const struct file_system *file_system_find(const char *type)
 {
     for (const struct file_system *system = file_systems_first; system < file_systems_end; system++)
         if (strcmp(system->name, type) == 0)
@@ -41,7 +41,7 @@ static const struct file_system *find_file_system(const char *type)
 enum kerr mount_add(const char *type, const char *source, const char *options, uint32_t flags,
                     struct inode *directory, struct mount **mount)
 {
-    const struct file_system *system = find_file_system(type);
+    const struct file_system *system = file_system_find(type);
     void *block;
     if (system == NULL)
         return KERR_UNSUPPORTED;
@@ -95,6 +95,37 @@ enum kerr mount_remove(struct mount *mount)
     list_remove(&mount->link);
     kfree(mount);
     return KERR_OK;
+}
+
+/* ---- to be read only, and no more ---- */
+
+/* Somebody writes to MOUNT, or will: a file without links is to be taken away. */
+static bool is_written(const struct mount *mount)
+{
+    for (struct inode *inode = inode_next(NULL); inode != NULL; inode = inode_next(inode))
+        if (inode->mount == mount && (inode->writers > 0 || inode->status.links == 0))
+            return true;
+    return false;
+}
+
+enum kerr mount_change(struct mount *mount, uint32_t flags)
+{
+    const struct file_system *system = mount->file_system;
+    uint32_t before = mount->flags;
+    bool is_read_only = (flags & MOUNT_READ_ONLY) != 0;
+    enum kerr error = KERR_OK;
+    inode_evict_doomed();
+    if (is_read_only && is_written(mount))
+        return KERR_BUSY;
+    if (is_read_only) /* from here on nobody begins to */
+        mount->flags |= MOUNT_READ_ONLY;
+    if (system->remount != NULL)
+        error = system->remount(mount, is_read_only);
+    if (error == KERR_OK)
+        mount->flags = flags;
+    else if (error != KERR_MUST_WAIT && error != KERR_NO_MEMORY)
+        mount->flags = before;
+    return error;
 }
 
 /* ---- sync ---- */

@@ -408,6 +408,11 @@ const struct device_file *device_file_next(const struct device_file *device);
 /* FILE, if it is a disk: the inode, of no file system, that has its pages and its length; no reference. Else NULL. */
 struct inode *disk_pages(const struct file *file);
 
+struct block_device;
+
+/* DEVICE, the NTH of all, is a file in /dev from here on. KERR_OK, KERR_NO_MEMORY. */
+kerr_t disk_file_add(struct block_device *device, uint32_t nth);
+
 /* The device that NODE, a file in /dev, stands for; NULL: it is no disk's. */
 struct block_device *disk_device(const struct inode *node);
 

@@ -250,8 +250,9 @@ static enum kerr write_file_systems(struct proc_text *text, const struct process
 {
     (void)process;
     for (const struct file_system *system = file_systems_first; system < file_systems_end; system++)
-        proc_print(text, "%s\t%s\n", system->flags & FILE_SYSTEM_NEEDS_SOURCE ? "" : "nodev",
-                   system->name);
+        if (!(system->flags & FILE_SYSTEM_OF_TESTS))
+            proc_print(text, "%s\t%s\n", system->flags & FILE_SYSTEM_NEEDS_SOURCE ? "" : "nodev",
+                       system->name);
     return KERR_OK;
 }
 

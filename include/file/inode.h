@@ -420,6 +420,7 @@ enum file_system_flags {
     FILE_SYSTEM_FORGETS_INODES = 4, /* to make one is cheap: evicted when nobody uses it */
     FILE_SYSTEM_KEEPS_NAMES =
         8, /* a name stays what it is until it is changed by a call (names_forget()) */
+    FILE_SYSTEM_OF_TESTS = 16, /* programs know nothing of it */
 };
 
 struct file_system {
@@ -437,6 +438,12 @@ struct file_system {
      * KERR_MUST_WAIT: asked again. KERR_IO: told to who unmounts; it stays mounted. */
     enum kerr (*unmount)(struct mount *mount);
 
+    /* MOUNT is to be read only from now on, or no more, as IS_READ_ONLY says; its flags say so already in
+     * the first case, and nobody has a file open for writing. NULL: nothing to do. KERR_MUST_WAIT: asked
+     * again. KERR_READ_ONLY: it can't be written to; KERR_EXISTS: its device is written to by somebody else;
+     * KERR_IO. */
+    enum kerr (*remount)(struct mount *mount, bool is_read_only);
+
     enum kerr (*room)(struct mount *mount, struct mount_room *room);
 
     /* All of it is on the disk that was there when it was asked first: as flush(). What can't be
@@ -449,8 +456,18 @@ struct file_system {
     static const struct file_system file_system_##system_name                                      \
         __attribute__((section(".file_systems"), aligned(4), used)) = {__VA_ARGS__}
 
+/* Of TYPE; NULL: there is none. */
+const struct file_system *file_system_find(const char *type);
+
 /* The set; from linker.ld. */
 extern const struct file_system file_systems_first[], file_systems_end[];
+
+/*
+ * MOUNT gets FLAGS, of enum mount_flags.
+ *   returns as file_system.remount(); KERR_BUSY: it is to be read only, and somebody has a file open for
+ *   writing, or a file without links
+ */
+kerr_t mount_change(struct mount *mount, uint32_t flags);
 
 /* The root of the tree of names, from layer 9's start on: a tmpfs. One reference is the kernel's. */
 extern struct mount *mount_root;

@@ -157,8 +157,9 @@ static enum kerr sync(struct mount *synced, struct flushing *flushing)
     return must_wait() ? KERR_MUST_WAIT : KERR_OK;
 }
 
-FILE_SYSTEM(waiting, .name = "test-waiting", .flags = FILE_SYSTEM_NEEDS_SOURCE,
-            .mount = mount_waiting, .unmount = unmount, .sync = sync);
+FILE_SYSTEM(waiting, .name = "test-waiting",
+            .flags = FILE_SYSTEM_NEEDS_SOURCE | FILE_SYSTEM_OF_TESTS, .mount = mount_waiting,
+            .unmount = unmount, .sync = sync);
 
 static struct inode *cover; /* a directory of the root's that it is mounted on */
 static uint32_t used_before;

@@ -116,6 +116,11 @@ static void test_errors(void)
 {
     CHECK_ERROR(mount("none", "m", "nosuchfs", 0, NULL), ENODEV);
     CHECK_ERROR(mount("none", "none", "tmpfs", 0, NULL), ENOENT);
+    CHECK_ERROR(mount("none", "m", "ext2", 0, NULL), ENOENT);
+    CHECK_ERROR(mount("/dev/null", "m", "ext2", 0, NULL), ENOTBLK);
+    CHECK_ERROR(mount("m", "m", "ext2", 0, NULL), ENOTBLK);
+    CHECK_ERROR(mount("m/below/x", "m", "ext2", 0, NULL), ENOTDIR);
+    CHECK_ERROR(syscall(SYS_mount, 16, "m", "ext2", 0, NULL), EFAULT);
     CHECK_ERROR(mount("none", "m/below", "tmpfs", 0, NULL), ENOTDIR);
     CHECK_ERROR(mount("none", "m", "tmpfs", 0, "nonsense=1"), EINVAL);
     CHECK_ERROR(syscall(SYS_mount, "none", "m", 16, 0, NULL), EFAULT);

@@ -6,9 +6,11 @@
 #include "programs.h"
 #include "tests.h"
 
+#include "../ext2/disk.h"
 #include "../machine.h"
 
 #include <file/open_file.h>
+#include <process/errno.h>
 #include <store/cache.h>
 #include <string.h>
 
@@ -144,6 +146,39 @@ static void forget_clean_pages(void)
     }
 }
 
+static int32_t mount_with(uint32_t flags)
+{
+    return call(CALL_MOUNT, put_text(NAME, "/dev/hda"), put_text(NAME + 100, "/tmp"),
+                put_text(NAME + 200, "ext2"), flags, 0);
+}
+
+/* mount: from read only to writable and back: e2fsck is content with what was not unmounted */
+static void remounted(const struct arguments *arguments)
+{
+    enum { MS_RDONLY = 1, MS_REMOUNT = 32 };
+    const uint32_t create = O_RDWR | O_CREAT | O_LARGEFILE;
+    begin(arguments, "-b 1024");
+    expect(system_unmount(), 0, "umount");
+    expect(mount_with(MS_RDONLY), 0, "mount, read only");
+    uint32_t path = put_text(NAME + 300, "/tmp/file");
+    expect(call(CALL_OPEN, path, create, 0644), -EROFS, "open");
+    expect(mount_with(MS_REMOUNT), 0, "mount, writable");
+    uint32_t number = open_file("/tmp/file", create);
+    fill(number, 0, PAGE_BYTES, NEW);
+    expect(mount_with(MS_REMOUNT | MS_RDONLY), -EBUSY, "mount, read only, while a file is open");
+    expect(call(CALL_CLOSE, number), 0, "close");
+    expect(mount_with(MS_REMOUNT | MS_RDONLY), 0, "mount, read only");
+    disk_check(system_disk.image, system_disk.bytes);
+    expect(call(CALL_UNLINK, path), -EROFS, "unlink");
+    number = open_file("/tmp/file", O_RDONLY);
+    check(number, 0, PAGE_BYTES, NEW);
+    expect(call(CALL_CLOSE, number), 0, "close");
+    expect(mount_with(MS_REMOUNT), 0, "mount, writable");
+    expect(call(CALL_UNLINK, path), 0, "unlink");
+    expect(system_unmount(), 0, "umount");
+    disk_check(system_disk.image, system_disk.bytes);
+}
+
 static uint32_t writes_seen;
 
 /* Whenever something was written, memory is short, and what can be brought again goes. */
@@ -254,4 +289,5 @@ void test_cases(const struct arguments *arguments)
     place_without_memory(arguments);
     source_that_goes(arguments);
     shorter_without_room(arguments);
+    remounted(arguments);
 }

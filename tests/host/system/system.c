@@ -7,6 +7,7 @@
 #include "../ext2/disk.h"
 #include "../machine.h"
 
+#include <file/open_file.h>
 #include <kernel/printk.h>
 #include <mm/audit.h>
 #include <mm/heap.h>
@@ -32,6 +33,8 @@ void system_begin(uint32_t seed, uint32_t mib, uint32_t kib, const char *options
     tree_seed(seed);
     tree_begin();
     disk_begin(&system_disk, "hda", image, kib * 1024ull);
+    if (disk_file_add(&system_disk.device, 0) != KERR_OK)
+        wrong("the disk is no file");
     programs_begin();
     holders[0].lives = true;
     make_memory();
