@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Layer 2. Uses: layers 0, 1. Used by: layers 2-4; above, by what fills a frame at a temporary page
- * (file/, program/elf.c) and by what counts entries (process/victim.c).
+ * (device/, store/, file/, program/elf.c) and by what counts entries (process/victim.c).
  *
  * The recursive window: the only way to the entries of the current space, in two functions that
  * hold the shift and the mask. Reads and writes of entries go through the functions below them;

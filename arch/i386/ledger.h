@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 2. Uses: layers 0, 1. Used by: tlb.h, process/schedule.c, prompt, tests.
+ * Layer 2. Uses: layers 0, 1. Used by: tlb.h, process/schedule.c, prompt/, tests.
  *
  * The ledger of owed invalidations, in checked builds: a model of a TLB that caches all it may and
  * forgets nothing by itself. Writers of entries open debts, what the CPU is told pays them. It

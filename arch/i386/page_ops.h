@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: layers 1-4, process/process.c.
+ * Layer 0. Uses: types. Used by: layers 1-4, store/, process/process.c, file/tmpfs.c.
  *
  * Whole pages and tables, one REP string instruction each.
  */

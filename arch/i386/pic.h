@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: trap, drivers of layer 0, process/timer.c,
+ * Layer 0. Uses: types. Used by: trap, drivers of layers 0 and 6, process/timer.c,
  * prompt/attention.c.
  *
  * The two 8259A interrupt controllers: IRQ 0-15 arrive as vectors 32-47, all masked but what a

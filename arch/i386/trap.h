@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: panic, fault, process/, tests.
+ * Layer 0. Uses: types. Used by: panic, fault, layer 2, device/ (interrupts), process/, tests.
  *
  * Exceptions and interrupts, from the CPU to the function that answers. Every gate is an interrupt
  * gate: handlers run with interrupts off. A page fault has a stub of its own and goes straight to

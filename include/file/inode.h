@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 9. Uses: layers 0-8. Used by: file/ (each file system), prompt/.
+ * Layer 9. Uses: layers 0-8. Used by: file/ (each file system), program/init.c, prompt/.
  *
  * What is behind names: inodes, the file systems that they belong to, and where these are mounted.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types, kerr. Used by: main, layers 1 and 2, file/modules.c, program/init.c.
+ * Layer 0. Uses: types, kerr. Used by: main, layers 1, 2 and 6, file/modules.c, program/init.c.
  *
  * What the boot loader said, checked and copied into the kernel's own memory: nothing here points
  * into memory that the loader owns.

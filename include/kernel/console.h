@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: printk, main, file/terminal*.c, prompt/.
+ * Layer 0. Uses: types. Used by: printk, main, layer 2 (framebuffer), file/terminal*.c, prompt/.
  *
  * Output goes to every console that is there (serial COM1 and a screen, both at once); input comes
  * from any of them (serial and PS/2 keyboard). Consoles know no layer: a framebuffer is handed over

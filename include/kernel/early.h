@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types, memlayout. Used by: main, layer 1 (its table), layer 2 (takes it over).
+ * Layer 0. Uses: types, memlayout. Used by: main, layer 1 (its table), layer 2 (takes it over),
+ * prompt/ (`map`).
  *
  * The mappings that boot.asm made, and the two kinds that are added to them before layer 2 takes
  * over. What the TLB is owed is paid here.

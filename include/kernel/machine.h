@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: main, panic, prompt, tests.
+ * Layer 0. Uses: types. Used by: main, panic, process/ (reboot()), program/init.c, prompt/, tests.
  */
 #ifndef KERNEL_MACHINE_H
 #define KERNEL_MACHINE_H

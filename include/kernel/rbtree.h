@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: regions (layer 4), deadlines and alarms (layer 8), tests.
+ * Layer 0. Uses: types. Used by: regions (layer 4), deadlines and alarms (layer 8), names (layer 9), tests.
  *
  * An intrusive red-black tree whose nodes may carry a *value* that is computed from the node's own
  * data and its children's values, such as the largest gap below. The caller searches, allocates and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: panic (backtraces), the heap's check.
+ * Layer 0. Uses: types. Used by: panic (backtraces), layer 5 (the heap's check).
  *
  * The names of the kernel's own functions. tools/link makes the table after a first link, from
  * what `nm` says, and links it in behind everything else.

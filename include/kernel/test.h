@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 0. Uses: types. Used by: tests/kernel/, main.
+ * Layer 0. Uses: types. Used by: tests/kernel/, main, prompt/.
  *
  * Self-tests and measurements stand in linker sets, in the order of the link: layer order. Output
  * is KTAP version 1.

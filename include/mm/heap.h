@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 5. Uses: layers 0-4. Used by: layers 8-11.
+ * Layer 5. Uses: layers 0-4. Used by: layers 6-11.
  *
  * Kernel memory in any size. The room is a promise of 256 MiB: a block is made real before it is
  * handed out, and whole free pages become a promise again. Paging never calls the heap.

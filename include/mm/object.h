@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Uses: layers 0-3. Used by: vma.c, layers 7-11 (page cache, files, mmap, futexes).
+ * Layer 4. Uses: layers 0-3. Used by: layer 4 (regions), layers 7-11 (page cache, files, mmap,
+ * futexes).
  *
  * Objects: counted arrays of pages, the truth behind files and shared memory. Entries are not
  * present until touched, then point to the object's frame; never the zero frame.

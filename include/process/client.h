@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Layer 8. Uses: process. Used by: program/init.c, prompt/attention.c, which register themselves;
- * process/, file/terminal_calls.c, which ask.
+ * process/, file/ and prompt/, which ask.
  *
  * What layers above want to be asked for while processes run. process/ finds them in a linker set,
  * and calls them in the order of layers.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layer 0, process. Used by: process/.
+ * Layer 8. Uses: layer 0, process. Used by: process/, file/ (times).
  *
  * Clocks as programs see them, and calls that wait for a time at the most.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, memory. Used by: process/, program/, prompt/commands_memory.c.
+ * Layer 8. Uses: layers 0-5, memory. Used by: process/, file/, program/, prompt/commands_memory.c.
  *
  * Overcommit: `overcommit=0|1|2` on the command line, as in Linux; default 0. Charged are private
  * writable pages and shared anonymous ones, at mmap, mprotect, brk and growth, and the whole copy

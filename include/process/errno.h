@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: types. Used by: system calls.
+ * Layer 8. Uses: types. Used by: layers 8-11.
  *
  * Error numbers of the Linux i386 ABI. A system call answers with one of them, negated.
  * Source: Linux manual page errno(3).

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layer 0. Used by: schedule.c, timer.c.
+ * Layer 8. Uses: layer 0. Used by: process/, file/proc_process.c.
  *
  * How long the longest events are: the stretches from a way into the kernel, or from a point where
  * interrupts could come, to the next such point or to the return. With the option `events` each is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/, file/ (lengths).
  *
  * Resource limits (setrlimit), a part of each process (struct limits in process.h); who hands
  * something out asks there: mmap and brk (AS, DATA, MEMLOCK), growing stacks (STACK), fork (NPROC),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layer 0. Used by: process/ (getrandom), program/exec.c (AT_RANDOM).
+ * Layer 8. Uses: layer 0. Used by: process/ (getrandom), file/devices.c, program/exec.c (AT_RANDOM).
  *
  * Numbers that look like chance: seeded from the clocks of the machine, so not for secrets.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Uses: layers 0-6, cache. Used by: layers 8 (shortage), 9 (swapon(), /proc), 11 (`swap`).
+ * Layer 7. Uses: layers 0-6, cache. Used by: layers 8 (shortage), 9 (swapon(), /proc), 10 (the end), 11 (`swap`).
  *
  * Swap areas. Private pages that nobody used lately go to slots of a device, and come back when they
  * are touched. The entries of page tables say where a page is (mm/cow.h, "pages that are out"); what
