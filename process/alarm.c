@@ -5,7 +5,7 @@
  * Few programs set one: a block of the heap, which the record points at, in a red-black tree, the
  * earliest leftmost. So a tick looks at one, and an end at none but its own. An alarm keeps the
  * time that was asked for in microseconds, as it is told again; it goes off at the first tick that
- * is not before. The timers that count a program's own time (VIRTUAL, PROF) are not there.
+ * is not before, or at one of the next, if more are due than a tick has time for. The timers that count a program's own time (VIRTUAL, PROF) are not there.
  * Source: Linux manual pages alarm(2), getitimer(2).
  */
 #include <arch/i386/cpu.h>
@@ -78,7 +78,9 @@ void alarms_tick(uint64_t ticks)
 {
     uint64_t now = ticks * USECONDS_PER_TICK;
     struct rb_node *first;
-    while ((first = rb_first(&alarms)) != NULL && alarm_of(first)->due <= now)
+    for (uint32_t done = 0; (first = rb_first(&alarms)) != NULL && alarm_of(first)->due <= now &&
+                            !timer_tick_is_used_up(done, QUARTER_OF_ALARMS);
+         done++)
         go_off(alarm_of(first), now);
 }
 

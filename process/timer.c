@@ -47,6 +47,13 @@ static void measure_tick(uint32_t served)
         clocks_in_tick = clocks_in_tick - clocks_in_tick / TICKS_OF_MEAN + clocks / TICKS_OF_MEAN;
 }
 
+bool timer_tick_is_used_up(uint32_t done, enum quarter quarter)
+{
+    enum { LOOK_AFTER = 64, QUARTERS = 4 };
+    return done % LOOK_AFTER == 0 && done != 0 &&
+           timer_clock() - tick_clock > clocks_in_tick / QUARTERS * quarter;
+}
+
 static struct process *process_of(const struct rb_node *node)
 {
     return container_of(node, struct process, timer);
@@ -70,6 +77,16 @@ void timer_remove(struct process *process)
     process->deadline = 0;
 }
 
+static void end_sleeps(void)
+{
+    struct rb_node *first;
+    for (uint32_t done = 0;
+         (first = rb_first(&deadlines)) != NULL && process_of(first)->deadline <= ticks &&
+         !timer_tick_is_used_up(done, QUARTER_OF_SLEEPS);
+         done++)
+        process_end_sleep(process_of(first));
+}
+
 static void tick(struct trap_frame *frame)
 {
     (void)frame;
@@ -77,9 +94,7 @@ static void tick(struct trap_frame *frame)
     uint32_t served = pit_ticks_served();
     ticks += served;
     measure_tick(served);
-    struct rb_node *first;
-    while ((first = rb_first(&deadlines)) != NULL && process_of(first)->deadline <= ticks)
-        process_end_sleep(process_of(first));
+    end_sleeps();
     alarms_tick(ticks);
     if (process_current != NULL)
         process_tick();

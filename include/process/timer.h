@@ -28,6 +28,15 @@ static inline uint32_t timer_clock(void)
 }
 uint32_t timer_clocks_in_tick(void);
 
+/*
+ * In the middle of a tick, which has done DONE of what is due: so many QUARTERs of a tick's time
+ * are gone since it began, and the rest is left to the next one. So a tick is a short event,
+ * however many wait for one moment; and as many timers as there can be leave half of the time to
+ * the programs.
+ */
+enum quarter { QUARTER_OF_SLEEPS = 1, QUARTER_OF_ALARMS };
+bool timer_tick_is_used_up(uint32_t done, enum quarter quarter);
+
 /* Let it tick, if it does not. */
 void timer_start(void);
 
