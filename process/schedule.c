@@ -292,7 +292,7 @@ static void switch_to(struct process *next)
     process_current = next;
 }
 
-static inline void take_interrupts(void)
+void process_take_interrupts(void)
 {
     cpu_take_interrupts();
     event_is_cut();
@@ -329,7 +329,7 @@ static void switch_to_next(void)
 static void do_rare_work(void)
 {
     while (process_finish_exit() || memory_give_back())
-        take_interrupts();
+        process_take_interrupts();
     if (lacks_frame && process_current != NULL)
         victim_make_room(process_current);
     lacks_frame = false;
@@ -388,10 +388,11 @@ static struct trap_frame *leave(struct trap_frame *frame)
             signal_deliver(self); /* may end or stop it: round again */
             if (likely((trap_leave_work & WORK) == 0 && !call_is_repeated(self) &&
                        !signal_is_pending(self)))
-                break; /* in a handler */
+                break;                 /* in a handler */
+            process_take_interrupts(); /* thousands may be stopped at once, one after another */
         } else if (call_is_repeated(self)) {
             call_repeat(self);
-            take_interrupts();
+            process_take_interrupts();
             if (likely((trap_leave_work & WORK) == 0))
                 break; /* it has ended: who sleeps, goes on or ends has work for us */
         } else if (likely((trap_leave_work & WORK) == 0)) {

@@ -294,8 +294,9 @@ enum { GROUP_ALL = 0 };
 /* To all of GROUP; GROUP_ALL: to everybody but process 1 and SELF. Returns 0 or -ESRCH. */
 static int32_t send_to_group(struct process *self, uint32_t group, uint32_t signal)
 {
+    enum { PROCESSES_OF_PIECE = 4096 };
+    uint32_t pid = self->pid, left = PROCESSES_OF_PIECE;
     bool found = false;
-    uint32_t pid = self->pid;
     for (struct process *target = process_next(NULL), *next; target != NULL; target = next) {
         next = process_next(target);
         bool is_meant = group == GROUP_ALL ? target != process_reaper() && target->pid != pid
@@ -304,6 +305,10 @@ static int32_t send_to_group(struct process *self, uint32_t group, uint32_t sign
             continue;
         found = true;
         send(target, signal, pid);
+        if (--left == 0) {
+            process_take_interrupts(); /* a fork in between would escape: nobody else runs */
+            left = PROCESSES_OF_PIECE;
+        }
     }
     return found ? 0 : -ESRCH;
 }

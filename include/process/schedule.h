@@ -45,6 +45,13 @@ void process_reap_orphans(void);
 void process_request_leave(void);
 void process_request_rare_work(void);
 
+/*
+ * Interrupts that have waited come here, inside of long work that programs must see as a whole. A
+ * tick or a device may wake and mark processes, and leave work for the way out; no record ends, and
+ * no program runs.
+ */
+void process_take_interrupts(void);
+
 /* No process is current: what it holds stays in its record; the boot space is loaded. */
 void process_put_aside(void);
 
