@@ -9,8 +9,9 @@
 
 #include "bench.h"
 
-enum { RW = PROT_READ | PROT_WRITE, MANY_REGIONS = 65000, MANY_PROCESSES = 10000, FILES = 4096 };
+enum { RW = PROT_READ | PROT_WRITE, MANY_REGIONS = 65000, MANY_PROCESSES = 60000, FILES = 4096 };
 enum { VECTORS = 1024, VECTOR_BYTES = 64 * KIB, CLOCK_MONOTONIC = 1, TIMER_ABSTIME = 1 };
+enum { SECONDS_TO_FORK = 60 };
 static const uint32_t BIG_BYTES = 2688u * MIB;
 
 struct vector {
@@ -166,25 +167,49 @@ static void use_all_files(void)
 
 /* ---- processes ---- */
 
-static void fork_many(uint64_t until_nanoseconds)
+struct time {
+    uint32_t seconds, nanoseconds;
+};
+
+static struct time seconds_from_now(uint32_t seconds)
 {
-    const uint32_t until[2] = {(uint32_t)(until_nanoseconds / 1000000000u),
-                               (uint32_t)(until_nanoseconds % 1000000000u)};
+    struct time time;
+    call_3(CALL_CLOCK_GETTIME, CLOCK_MONOTONIC, address_of(&time), 0);
+    time.seconds += seconds;
+    return time;
+}
+
+static void fork_many(void (*run)(struct time), struct time time)
+{
     for (uint32_t i = 0; i < MANY_PROCESSES; i++) {
         int32_t child = fork_process();
         if (child == 0) {
-            call(CALL_CLOCK_NANOSLEEP, CLOCK_MONOTONIC, TIMER_ABSTIME, address_of(until), 0);
+            run(time);
             exit_process(0);
         }
         expect("events_fork", child);
     }
 }
 
-static uint64_t seconds_from_now(uint32_t seconds)
+static void sleep_until(struct time time)
 {
-    uint32_t now[2];
-    call_3(CALL_CLOCK_GETTIME, CLOCK_MONOTONIC, address_of(now), 0);
-    return (uint64_t)(now[0] + seconds) * 1000000000u + now[1];
+    call(CALL_CLOCK_NANOSLEEP, CLOCK_MONOTONIC, TIMER_ABSTIME, address_of(&time), 0);
+}
+
+/* An alarm at TIME, which ends the process. */
+static void be_ended_at(struct time time)
+{
+    struct time now = seconds_from_now(0);
+    int32_t seconds = (int32_t)(time.seconds - now.seconds);
+    int32_t useconds = (int32_t)(time.nanoseconds - now.nanoseconds) / 1000;
+    if (useconds < 0) {
+        useconds += 1000000;
+        seconds--;
+    }
+    const int32_t timer[4] = {0, 0, seconds, useconds};
+    expect("events_setitimer", call_3(CALL_SETITIMER, 0, address_of(timer), 0));
+    while (seconds >= 0)
+        call_3(CALL_PAUSE, 0, 0, 0);
 }
 
 static void wait_for_many(void)
@@ -195,20 +220,31 @@ static void wait_for_many(void)
 
 static void wake_many_at_once(void)
 {
-    fork_many(seconds_from_now(2));
+    fork_many(sleep_until, seconds_from_now(SECONDS_TO_FORK));
+    wait_for_many();
+}
+
+static void alarm_many_at_once(void)
+{
+    fork_many(be_ended_at, seconds_from_now(SECONDS_TO_FORK));
     wait_for_many();
 }
 
 static void end_many_at_once(void)
 {
-    fork_many(seconds_from_now(1000));
+    const uint32_t second[2] = {1, 0};
+    fork_many(sleep_until, seconds_from_now(100000));
+    expect("events_kill", call_3(CALL_KILL, (uint32_t)-1, SIGSTOP, 0));
+    call_3(CALL_NANOSLEEP, address_of(second), 0, 0);
+    expect("events_kill", call_3(CALL_KILL, (uint32_t)-1, SIGCONT, 0));
+    call_3(CALL_NANOSLEEP, address_of(second), 0, 0);
     expect("events_kill", call_3(CALL_KILL, (uint32_t)-1, SIGKILL, 0));
     wait_for_many();
 }
 
 static void leave_many_behind(void)
 {
-    fork_many(0);
+    fork_many(sleep_until, seconds_from_now(0));
     const uint32_t second[2] = {1, 0};
     call_3(CALL_NANOSLEEP, address_of(second), 0, 0);
 }
@@ -223,6 +259,7 @@ void bench_events(void)
     in_child(copy_bytes);
     in_child(use_all_files);
     in_child(wake_many_at_once);
+    in_child(alarm_many_at_once);
     in_child(leave_many_behind);
     end_many_at_once();
 }

@@ -23,6 +23,7 @@ enum call_number {
     CALL_EXECVE = 11,
     CALL_GETPID = 20,
     CALL_MOUNT = 21,
+    CALL_PAUSE = 29,
     CALL_KILL = 37,
     CALL_MKDIR = 39,
     CALL_DUP = 41,
@@ -31,6 +32,7 @@ enum call_number {
     CALL_GETPPID = 64,
     CALL_REBOOT = 88,
     CALL_MUNMAP = 91,
+    CALL_SETITIMER = 104,
     CALL_WAIT4 = 114,
     CALL_SYSINFO = 116,
     CALL_SIGRETURN = 119,
@@ -60,7 +62,8 @@ enum map_flags {
     MAP_NORESERVE = 0x4000,
     MAP_POPULATE = 0x8000
 };
-enum { MADV_DONTNEED = 4, SA_RESTORER = 0x04000000, SIGKILL = 9, SIGUSR1 = 10, SIGSEGV = 11 };
+enum { MADV_DONTNEED = 4, SA_RESTORER = 0x04000000 };
+enum { SIGKILL = 9, SIGUSR1 = 10, SIGSEGV = 11, SIGCONT = 18, SIGSTOP = 19 };
 enum { PAGE_BYTES = 4096, KIB = 1024, MIB = 1024 * 1024 };
 
 struct signal_action {
