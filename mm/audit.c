@@ -70,17 +70,8 @@ static inline void count_reference(frame_t frame, enum direction direction)
 /* What the entries of a table hold. */
 enum holding { HOLDS_NOTHING, HOLDS_REFERENCES };
 
-/* The references that TABLE's entries hold, once in each direction. */
-static void count_table(struct audit *audit, frame_t table, enum holding holding,
-                        enum direction direction)
+static void count_entries(struct audit *audit, frame_t table, enum direction direction)
 {
-    struct frame_record *record = frame_record(&frame_pool, table);
-    if (!frame_visit(record, direction == TAKE_OUT))
-        return;
-    audit->tables += direction == TAKE_OUT;
-    if (holding == HOLDS_NOTHING)
-        return;
-
     const uint32_t *entries = temp_map(TEMP_FRAME, table);
     for (uint32_t i = 0; i < SLOT_PAGES; i++) {
         pte_t entry = {entries[i]};
@@ -90,6 +81,18 @@ static void count_table(struct audit *audit, frame_t table, enum holding holding
         audit->references += direction == TAKE_OUT;
     }
     temp_unmap(TEMP_FRAME);
+}
+
+/* The references that TABLE's entries hold, once in each direction. */
+static void count_table(struct audit *audit, frame_t table, enum holding holding,
+                        enum direction direction)
+{
+    struct frame_record *record = frame_record(&frame_pool, table);
+    if (!frame_visit(record, direction == TAKE_OUT))
+        return;
+    audit->tables += direction == TAKE_OUT;
+    if (holding == HOLDS_REFERENCES)
+        count_entries(audit, table, direction);
 }
 
 /* Entries of the temporary slot and of fixed regions, which cover their slots whole, hold none. */
@@ -103,6 +106,10 @@ static enum holding holding_of(const struct directory_entry *at)
 static void count_directory_entry(struct audit *audit, const struct directory_entry *at,
                                   enum direction direction)
 {
+    if (pde_is_swapped(at->pde)) {
+        count_reference(pde_frame(at->pde), direction);
+        audit->references += direction == TAKE_OUT;
+    }
     if (!pde_is_table(at->pde))
         return;
     count_reference(pde_frame(at->pde), direction);
@@ -135,15 +142,31 @@ static void put_back_frame(void *context, uint32_t page, frame_t frame)
     count_reference(frame, PUT_BACK);
 }
 
-/* A slot whose page is here has a reference for that. */
+/*
+ * A slot whose page is here has a reference for that. If it keeps a table, what the entries of this hold
+ * is counted where they can be seen; those of other tables that are out are left over in the end.
+ */
 static void count_slots(struct audit *audit, const struct object *object, enum direction direction)
 {
     uint32_t word;
     for (uint32_t page = 0; object_next_page(object, &page, object->pages, PAGE_HERE, &word);
          page++) {
-        count_reference(FRAME(object->first_slot + page), direction);
+        frame_t slot = FRAME(object->first_slot + page);
+        uint32_t used = frame_record(&frame_pool, slot)->used_entries;
+        count_reference(slot, direction);
         audit->references += direction == TAKE_OUT;
+        if (used == 0 || (word & PAGE_FILLING))
+            continue;
+        count_entries(audit, page_word_frame(word), direction);
+        audit->hidden += direction == TAKE_OUT ? 0u - used : used;
     }
+}
+
+/* What the tables in slots of POOL hold, for a start: those that can be seen come off again. */
+static void count_hidden(struct audit *audit, const struct frame_pool *pool)
+{
+    for (uint32_t n = pool->first; n < pool->frames; n++)
+        audit->hidden += pool->records[n].used_entries;
 }
 
 static void count_objects(struct audit *audit, enum direction direction)
@@ -158,6 +181,10 @@ static void count_objects(struct audit *audit, enum direction direction)
 
 static void count_everything(struct audit *audit, enum direction direction)
 {
+    audit->hidden = 0;
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++)
+        if (frame_slots_pool(i) != NULL)
+            count_hidden(audit, frame_slots_pool(i));
     for (unsigned i = 0; i < ZERO_TABLES; i++)
         count_table(audit, zero_tables[i], HOLDS_REFERENCES, direction);
     audit_each_directory_entry(audit, direction == TAKE_OUT ? take_out : put_back);
@@ -170,6 +197,18 @@ static const uint8_t owners_outside[FRAME_KINDS] = {
     [FRAME_ZERO] = 1,
 };
 
+/* What entries that nobody can see may refer to; of a slot that is marked one reference is its own. */
+static bool may_be_hidden(frame_t number, enum frame_kind kind)
+{
+    return kind == FRAME_SLOT || number.n == zero_frame.n;
+}
+
+static uint32_t owners_of(const struct frame_record *record)
+{
+    bool is_marked = record->kind == FRAME_SLOT && record->mark != 0;
+    return owners_outside[record->kind] + (is_marked ? 1u : 0u);
+}
+
 /* FRAME, of KIND, is one that boot claimed for good, or a module of which nobody made a file. */
 static bool is_claimed(frame_t frame, enum frame_kind kind)
 {
@@ -181,31 +220,40 @@ static bool is_claimed(frame_t frame, enum frame_kind kind)
     return false;
 }
 
-/* With all entries' references taken out, those of the owners outside are left. */
-static bool is_counted(frame_t frame)
+/*
+ * With all entries' references taken out, those of the owners outside are left, and those of *HIDDEN
+ * entries.
+ */
+static bool is_counted(frame_t frame, uint32_t *hidden)
 {
     const struct frame_record *record = frame_record(&frame_pool, frame);
-    if (record->references == owners_outside[record->kind])
+    uint32_t rest = record->references - owners_of(record);
+    if (rest == 0)
         return true;
+    if (rest <= *hidden && may_be_hidden(frame, record->kind)) {
+        *hidden -= rest;
+        return true;
+    }
     return record->kind == FRAME_FILE && record->references == 1 && is_claimed(frame, FRAME_FILE);
 }
 
 /* With all entries' references taken out: a frame, or slot, of POOL whose rest is wrong. */
-static bool find_miscounted_of(const struct frame_pool *pool, frame_t *frame)
+static bool find_miscounted_of(const struct frame_pool *pool, uint32_t *hidden, frame_t *frame)
 {
     for (uint32_t n = pool->first; n < pool->frames; n++)
-        if (!is_counted(FRAME(n))) {
+        if (!is_counted(FRAME(n), hidden)) {
             *frame = FRAME(n);
             return true;
         }
     return false;
 }
 
-static bool find_miscounted(frame_t *frame)
+static bool find_miscounted(uint32_t *hidden, frame_t *frame)
 {
-    bool is_found = find_miscounted_of(&frame_pool, frame);
+    bool is_found = find_miscounted_of(&frame_pool, hidden, frame);
     for (uint32_t i = 0; i < SLOT_POOLS_MAX && !is_found; i++)
-        is_found = frame_slots_pool(i) != NULL && find_miscounted_of(frame_slots_pool(i), frame);
+        is_found =
+            frame_slots_pool(i) != NULL && find_miscounted_of(frame_slots_pool(i), hidden, frame);
     return is_found;
 }
 
@@ -213,16 +261,20 @@ static void check_references(struct audit *audit)
 {
     count_everything(audit, TAKE_OUT);
     frame_t frame;
-    bool is_found = find_miscounted(&frame);
+    uint32_t hidden = audit->hidden;
+    bool is_found = find_miscounted(&hidden, &frame);
     uint32_t rest = is_found ? frame_references(&frame_pool, frame) : 0;
     count_everything(audit, PUT_BACK);
     audit->frames = frame_pool.frames;
+    if (!is_found && hidden != 0)
+        audit_broken(audit, "the entries of tables that are out hold references", "%u do not",
+                     (unsigned)hidden);
     if (!is_found)
         return;
 
     enum frame_kind kind = frame_kind(&frame_pool, frame);
     uint32_t references = frame_references(&frame_pool, frame);
-    uint32_t found = references - rest + owners_outside[kind];
+    uint32_t found = references - rest + owners_of(frame_record(&frame_pool, frame));
     audit_broken(audit,
                  found == 0 ? "a frame in use has an owner"
                             : "a frame has as many references as entries and owners",

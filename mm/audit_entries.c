@@ -10,9 +10,38 @@
 
 /* ---- directory entries ---- */
 
-static bool pde_is_present_or_empty(const struct directory_entry *at)
+/* A table goes to a slot in the lower half, and from a sole owner. */
+static bool pde_is_present_or_out(const struct directory_entry *at)
 {
-    return pde_is_present(at->pde);
+    return pde_is_present(at->pde) ||
+           (at->space != &kernel_space &&
+            (at->pde.bits & ENTRY_FLAGS_MASK & ~(uint32_t)ENTRY_USER) == PDE_SWAPPED);
+}
+
+static bool is_slot(frame_t number)
+{
+    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++) {
+        const struct frame_pool *slots = frame_slots_pool(i);
+        if (slots != NULL && number.n >= slots->first && number.n < slots->frames)
+            return true;
+    }
+    return false;
+}
+
+/* NUMBER is a slot that keeps a table, or one that keeps a page. */
+static bool is_slot_of_table(frame_t number)
+{
+    return is_slot(number) && frame_record(&frame_pool, number)->used_entries != 0;
+}
+
+static bool is_slot_of_page(frame_t number)
+{
+    return is_slot(number) && frame_record(&frame_pool, number)->used_entries == 0;
+}
+
+static bool pde_out_names_a_table(const struct directory_entry *at)
+{
+    return !pde_is_swapped(at->pde) || is_slot_of_table(pde_frame(at->pde));
 }
 
 static bool pde_large_is_fixed(const struct directory_entry *at)
@@ -22,7 +51,7 @@ static bool pde_large_is_fixed(const struct directory_entry *at)
 
 static bool pde_leads_to_table(const struct directory_entry *at)
 {
-    if (pde_is_large(at->pde))
+    if (pde_is_large(at->pde) || pde_is_swapped(at->pde))
         return true;
     if (!is_ram(pde_frame(at->pde)))
         return false;
@@ -32,12 +61,12 @@ static bool pde_leads_to_table(const struct directory_entry *at)
 
 static bool pde_is_not_global(const struct directory_entry *at)
 {
-    return pde_is_large(at->pde) || !(at->pde.bits & ENTRY_GLOBAL);
+    return !pde_is_table(at->pde) || !(at->pde.bits & ENTRY_GLOBAL);
 }
 
 static bool pde_is_own_or_shared(const struct directory_entry *at)
 {
-    return pde_is_large(at->pde) ||
+    return !pde_is_table(at->pde) ||
            pde_is_shared(at->pde) == ((at->pde.bits & ENTRY_WRITABLE) == 0);
 }
 
@@ -90,7 +119,8 @@ static const struct {
     const char *sentence;
     bool (*holds)(const struct directory_entry *at);
 } directory_rules[] = {
-    {"a directory entry is present or empty", pde_is_present_or_empty},
+    {"a directory entry is present or empty, or its table is out", pde_is_present_or_out},
+    {"a directory entry whose table is out names a slot with a table", pde_out_names_a_table},
     {"a large page lies in a fixed region", pde_large_is_fixed},
     {"a directory entry leads to a table", pde_leads_to_table},
     {"no directory entry of a table is global", pde_is_not_global},
@@ -136,20 +166,10 @@ static bool pte_fixed_is_present(const struct table_entry *at)
     return !is_fixed(at->region) || (pte_is_present(at->pte) && !pte_is_cow(at->pte));
 }
 
-static bool is_slot(frame_t number)
-{
-    for (uint32_t i = 0; i < SLOT_POOLS_MAX; i++) {
-        const struct frame_pool *slots = frame_slots_pool(i);
-        if (slots != NULL && number.n >= slots->first && number.n < slots->frames)
-            return true;
-    }
-    return false;
-}
-
 static bool pte_promise_leads_to_ram(const struct table_entry *at)
 {
     if (pte_is_swapped(at->pte))
-        return is_slot(pte_frame(at->pte));
+        return is_slot_of_page(pte_frame(at->pte));
     return is_fixed(at->region) || is_ram(pte_frame(at->pte));
 }
 

@@ -260,13 +260,23 @@ enum kerr cow_make_real(vaddr_t first, uint32_t pages)
 
 /* ---- sharing ---- */
 
+/* The table of SLOT is out: its slot has one entry more, and each gets a table of its own from it. */
+static __attribute__((noinline)) void share_swapped(uint32_t slot, pde_t pde, uint32_t id)
+{
+    frame_get(&frame_pool, pde_frame(pde));
+    directory_pde_write(id, slot, pde);
+}
+
 void cow_share(uint32_t slot, uint32_t count, uint32_t id)
 {
     struct tlb_batch batch = {{{0}, 0, 0}};
     for (uint32_t end = slot + count; slot < end; slot++) {
         pde_t pde = pde_read(slot);
         if (!pde_is_present(pde)) {
-            slot += pde_run(slot, end - slot) - 1;
+            if (pde_is_swapped(pde))
+                share_swapped(slot, pde, id);
+            else
+                slot += pde_run(slot, end - slot) - 1;
             continue;
         }
         ASSERT(slot < KERNEL_FIRST_SLOT && pde_is_table(pde), "slot %u can't be shared", slot);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 3. Private. Uses: layers 0-2. Used by: mm/cow.c, mm/cow_range.c, mm/cow_map.c.
+ * Layer 3. Private. Uses: layers 0-2. Used by: mm/cow*.c.
  *
  * What the units of copy-on-write know in common of entries and of tables full of them.
  */
@@ -32,11 +32,16 @@ static inline enum kerr own_table(uint32_t slot, enum rights rights)
     pde_t pde = pde_read(slot);
     if (likely(pde_is_own_table(pde)))
         return KERR_OK;
-    return pde_is_present(pde) ? cow_unshare(slot) : table_create(slot, rights, TEMP_FAULT_TABLE);
+    if (pde_is_present(pde))
+        return cow_unshare(slot);
+    return pde_is_empty(pde) ? table_create(slot, rights, TEMP_FAULT_TABLE) : cow_bring_table(slot);
 }
 
 /* Who keeps the pages of slots; NULL: nobody, there is no swapped entry. */
 extern const struct swapper *cow_swapper;
+
+/* Nothing leads to TABLE any more: what its entries hold is given back, and then the table. */
+void cow_free_table(frame_t table);
 
 /* FRAME is a slot's page as well, and one entry shows it: true if the slot's page is no more. */
 static inline bool cow_lets_go(frame_t frame)

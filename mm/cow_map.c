@@ -97,9 +97,9 @@ static enum kerr prepare_stride(const struct stride *stride)
 {
     uint32_t slot = vaddr_to_slot(stride->from);
     pde_t pde = pde_read(slot);
-    if (is_whole(stride) || !pde_is_present(pde) || zero_slot_is_untouched(slot))
+    if (is_whole(stride) || pde_is_empty(pde) || zero_slot_is_untouched(slot))
         return KERR_OK;
-    enum kerr error = cow_unshare(slot);
+    enum kerr error = pde_is_swapped(pde) ? cow_bring_table(slot) : cow_unshare(slot);
     if (error != KERR_OK)
         return error;
     return own_table(vaddr_to_slot(stride->to), pde.bits & ENTRY_USER ? RIGHTS_USER : RIGHTS_NONE);
@@ -108,7 +108,7 @@ static enum kerr prepare_stride(const struct stride *stride)
 static void move_slot(const struct stride *stride, struct tlb_batch *batch)
 {
     pde_t pde = pde_read(vaddr_to_slot(stride->from));
-    if (!pde_is_present(pde))
+    if (pde_is_empty(pde))
         return;
     tlb_unneeded(pde_write(vaddr_to_slot(stride->to), pde), TLB_WAS_NOT_PRESENT);
     tlb_batch_add(batch, pde_write(vaddr_to_slot(stride->from), PDE_EMPTY));

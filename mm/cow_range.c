@@ -57,7 +57,7 @@ static inline enum simple simple_part(vaddr_t first, uint32_t pages, struct part
     if (vaddr_to_pte_idx(first) + pages > SLOT_PAGES || pages == SLOT_PAGES)
         return NOT_SIMPLE;
     pde_t pde = pde_read(part->slot);
-    if (!pde_is_present(pde))
+    if (pde_is_empty(pde))
         return NO_TABLE;
     return pde_is_own_table(pde) ? OWN_TABLE : NOT_SIMPLE;
 }
@@ -68,10 +68,12 @@ static inline enum simple simple_part(vaddr_t first, uint32_t pages, struct part
  */
 static inline enum kerr prepare_part(const struct part *part)
 {
-    if (part->pages == 0 || !pde_is_shared(pde_read(part->slot)) ||
-        zero_slot_is_untouched(part->slot))
+    if (part->pages == 0)
         return KERR_OK;
-    return cow_unshare(part->slot);
+    pde_t pde = pde_read(part->slot);
+    if (pde_is_own_table(pde) || pde_is_empty(pde) || zero_slot_is_untouched(part->slot))
+        return KERR_OK;
+    return pde_is_swapped(pde) ? cow_bring_table(part->slot) : cow_unshare(part->slot);
 }
 
 static inline enum kerr prepare_ends(const struct parts *parts)
@@ -87,14 +89,14 @@ enum kerr cow_prepare(vaddr_t first, uint32_t pages)
     return prepare_ends(&parts);
 }
 
-/* PART is not empty, and its slot has a table. */
+/* PART is not empty, and its slot has a table. (One that is out is a whole slot's.) */
 static inline bool part_has_table(const struct part *part)
 {
     if (part->pages == 0)
         return false;
     pde_t pde = pde_read(part->slot);
     ASSERT(!pde_is_large(pde), "slot %u, a large page, is changed in part", (unsigned)part->slot);
-    return pde_is_present(pde);
+    return !pde_is_empty(pde);
 }
 
 static inline struct part whole_part(uint32_t slot)
@@ -104,24 +106,27 @@ static inline struct part whole_part(uint32_t slot)
 
 /* ---- release ---- */
 
-/* The last PDE of TABLE is gone: drop what its entries hold, then the table. */
-static void free_table(frame_t table)
+void cow_drop_entries(frame_t frame, uint32_t used)
 {
-    const uint32_t *entries = temp_map(TEMP_TABLE, table);
-    uint32_t used = frame_record(&frame_pool, table)->used_entries;
+    const uint32_t *entries = temp_map(TEMP_TABLE, frame);
     for (uint32_t i = 0; used > 0 && i < SLOT_PAGES; i++, used--) {
         i = next_used_entry(entries, i);
-        frame_t frame = pte_frame((pte_t){entries[i]});
-        if (frame.n == zero_frame.n) { /* promises come in rows */
+        frame_t held = pte_frame((pte_t){entries[i]});
+        if (held.n == zero_frame.n) { /* promises come in rows */
             uint32_t run = words_run(entries + i, entries[i], SLOT_PAGES - i);
-            frame_put_many(&frame_pool, frame, run);
+            frame_put_many(&frame_pool, held, run);
             used -= run - 1;
             i += run - 1;
         } else if (i < SLOT_PAGES) {
-            frame_put(&frame_pool, frame);
+            frame_put(&frame_pool, held);
         }
     }
     temp_unmap(TEMP_TABLE);
+}
+
+void cow_free_table(frame_t table)
+{
+    cow_drop_entries(table, frame_record(&frame_pool, table)->used_entries);
     frame_free(&frame_pool, table);
 }
 
@@ -130,9 +135,19 @@ static void drop_table(frame_t table, uint32_t count)
 {
     if (frame_references(&frame_pool, table) == count) {
         frame_put_many(&frame_pool, table, count - 1);
-        free_table(table);
+        cow_free_table(table);
     } else {
         frame_put_many(&frame_pool, table, count);
+    }
+}
+
+/* The tables of COUNT slots, all alike, are out: nobody will ask for them here any more. */
+static __attribute__((noinline)) void forget_slots(uint32_t slot, uint32_t count)
+{
+    for (uint32_t end = slot + count; slot < end; slot++) {
+        pde_t pde = pde_read(slot);
+        tlb_unneeded(pde_write(slot, PDE_EMPTY), TLB_WAS_NOT_PRESENT);
+        cow_swapper->forget(pde_frame(pde));
     }
 }
 
@@ -146,6 +161,8 @@ static void release_slots(uint32_t slot, uint32_t count)
         if (pde_is_present(pde)) {
             pde_clear_run(slot, run);
             drop_table(pde_frame(pde), run);
+        } else if (pde_is_swapped(pde)) {
+            forget_slots(slot, run);
         }
         slot += run;
         count -= run;
@@ -205,12 +222,15 @@ bool cow_drop_tables(uint32_t id, uint32_t most)
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
         pde_t pde = directory_pde_read(id, slot);
         uint32_t run = directory_pde_run(id, slot, KERNEL_FIRST_SLOT - slot);
-        if (pde_is_present(pde)) {
+        if (!pde_is_empty(pde)) {
             if (most-- == 0)
                 return false;
             for (uint32_t i = 0; i < run; i++)
                 directory_pde_write(id, slot + i, PDE_EMPTY);
-            drop_table(pde_frame(pde), run);
+            if (pde_is_present(pde))
+                drop_table(pde_frame(pde), run);
+            for (uint32_t i = 0; pde_is_swapped(pde) && i < run; i++)
+                cow_swapper->forget(pde_frame(pde));
         }
         slot += run;
     }

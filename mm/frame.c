@@ -334,6 +334,8 @@ static __attribute__((noinline)) void put_unusual(struct frame_record *record, f
 {
     ASSERT(record->references == count, "%u references of frame %u (%s) dropped, it has %u", count,
            frame.n, frame_kind_text((enum frame_kind)record->kind), record->references);
+    ASSERT(record->kind != FRAME_SLOT || record->used_entries == 0,
+           "slot %u, which keeps a table, loses its last reference", frame.n);
     if (record->kind == FRAME_SLOT)
         release(pool_of_slot(frame), record, frame);
     else

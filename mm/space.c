@@ -5,11 +5,12 @@
  * A directory lives in its page of the directories area, which is a promise like any other: its
  * page is made real when a space is created, and given back (to read as zero) when it ends.
  */
+#include "space_parts.h"
+
 #include <kernel/layer.h>
 #include <mm/cow.h>
 #include <mm/frame.h>
 #include <mm/kernel_pages.h>
-#include <mm/space.h>
 
 struct space kernel_space;
 struct space boot_space;
@@ -39,6 +40,7 @@ static void list_add(struct space *space)
 
 static void list_remove(struct space *space)
 {
+    space_leaves_hand(space);
     if (space->previous != NULL)
         space->previous->next = space->next;
     else

@@ -6,6 +6,7 @@
  *   without the right        refused
  *   a promise                its part of the slot is built, or the whole slot promised
  *   a page that is out       its slot's page, for all who share the table
+ *   a table that is out      the table first; then its entry decides
  *   an object, private       the object's frames, some around the page, read-only or COW
  *   an object, shared        the object's frame, made if there is none yet
  *   behind the object's end  refused, in a way of its own
@@ -261,6 +262,12 @@ static enum fault_result vma_fault(const struct page_fault *fault)
         return FAULT_BAD_ACCESS;
 
     pde_t pde = pde_read(vaddr_to_slot(address));
+    if (unlikely(pde_is_swapped(pde))) {
+        enum kerr error = cow_bring_table(vaddr_to_slot(address));
+        if (error != KERR_OK)
+            return fault_of(error);
+        pde = pde_read(vaddr_to_slot(address));
+    }
     if (pde_is_table(pde)) {
         pte_t pte = pte_read(address);
         if (!pte_is_empty(pte))

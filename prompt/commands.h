@@ -48,6 +48,7 @@ enum page_use {
     PAGE_SHARED,  /* a frame that others have, or a table that others have, until one writes */
     PAGE_PRIVATE, /* a frame that nobody else has */
     PAGE_MAPPING, /* a file's own frame, or that of shared memory */
+    PAGE_OUT,     /* in a swap slot */
     PAGE_USES
 };
 enum page_use page_use_of(pde_t pde, pte_t pte);
@@ -55,7 +56,7 @@ enum page_use page_use_of(pde_t pde, pte_t pte);
 /* What a space holds, by pages and by tables; the zero tables are in `pages` alone. */
 struct space_use {
     uint32_t pages[PAGE_USES];
-    uint32_t sole_tables, shared_tables;
+    uint32_t sole_tables, shared_tables, tables_out;
 };
 
 /*

@@ -86,5 +86,8 @@ COMMAND("swap", "", "swap areas, and the pages that went out and came back")
            (unsigned)swap_counts.zero);
     printk("  pages back: %u; slots given up for a write: %u; tables looked at: %u\n",
            (unsigned)swap_counts.in, (unsigned)swap_counts.let_go, (unsigned)swap_counts.scanned);
+    printk("  tables given up: %u, of these to slots: %u; tables back: %u\n",
+           (unsigned)swap_counts.tables_gone, (unsigned)swap_counts.tables_out,
+           (unsigned)swap_counts.tables_in);
     return true;
 }

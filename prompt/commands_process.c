@@ -22,7 +22,7 @@ enum { PROCESSES_SHOWN = 40 };
 
 /* Sums over all processes; 60,000 of them can have reserved more than 32 bits of KiB. */
 struct totals {
-    uint64_t reserved_pages, private_pages, shared_pages;
+    uint64_t reserved_pages, private_pages, shared_pages, out_pages;
     uint32_t sole_tables, shared_tables, faults, processes, zombies;
 };
 
@@ -47,6 +47,12 @@ static char state_letter(const struct process *process)
     return '-';
 }
 
+/* What is in swap slots: pages, and tables. */
+static uint32_t out_pages(const struct space_use *use)
+{
+    return use->pages[PAGE_OUT] + use->tables_out;
+}
+
 static void add_to_totals(struct totals *totals, const struct process *process,
                           const struct space_use *use)
 {
@@ -60,6 +66,7 @@ static void add_to_totals(struct totals *totals, const struct process *process,
     totals->shared_pages += use->pages[PAGE_SHARED] + use->pages[PAGE_MAPPING];
     totals->sole_tables += use->sole_tables;
     totals->shared_tables += use->shared_tables;
+    totals->out_pages += out_pages(use);
 }
 
 static void print_process(const struct process *process, const struct space_use *use)
@@ -67,11 +74,12 @@ static void print_process(const struct process *process, const struct space_use 
     const struct memory *memory = process->memory;
     uint32_t reserved = memory != NULL ? memory->space.reserved_pages : 0;
 
-    printk("%5u %5u %c %9u %8u %8u %4u/%-4u %8u  ", (unsigned)process->pid,
+    printk("%5u %5u %c %9u %8u %8u %8u %4u/%-4u %8u  ", (unsigned)process->pid,
            (unsigned)(process->parent != NULL ? process->parent->pid : 0), state_letter(process),
            (unsigned)(reserved * KIB_PER_PAGE), (unsigned)(use->pages[PAGE_PRIVATE] * KIB_PER_PAGE),
            (unsigned)((use->pages[PAGE_SHARED] + use->pages[PAGE_MAPPING]) * KIB_PER_PAGE),
-           (unsigned)use->sole_tables, (unsigned)use->shared_tables, (unsigned)process->faults);
+           (unsigned)(out_pages(use) * KIB_PER_PAGE), (unsigned)use->sole_tables,
+           (unsigned)use->shared_tables, (unsigned)process->faults);
     printk("%.*s\n", (int)sizeof(process->name), process->name);
 }
 
@@ -84,7 +92,7 @@ COMMAND("ps", "[N]", "the processes: state, memory, page faults")
         printk("'%s' is no number of processes\n", arguments->word[0]);
         return false;
     }
-    printk("  PID  PPID S  RESERVED     REAL   SHARED  TABLES     FAULTS  NAME\n");
+    printk("  PID  PPID S  RESERVED     REAL   SHARED      OUT  TABLES     FAULTS  NAME\n");
     count_space_anew();
     for (const struct process *process = process_next(NULL); process != NULL;
          process = process_next(process)) {
@@ -99,12 +107,14 @@ COMMAND("ps", "[N]", "the processes: state, memory, page faults")
     if (totals.processes > shown)
         printk("      ... and %u more (ps %u shows all)\n", (unsigned)(totals.processes - shown),
                (unsigned)totals.processes);
-    printk("    = %5u   %9llu %8llu %8llu %4u/%-4u %8u  (zombies: %u)\n",
+    printk("    = %5u   %9llu %8llu %8llu %8llu %4u/%-4u %8u  (zombies: %u)\n",
            (unsigned)totals.processes, (unsigned long long)totals.reserved_pages * KIB_PER_PAGE,
            (unsigned long long)totals.private_pages * KIB_PER_PAGE,
-           (unsigned long long)totals.shared_pages * KIB_PER_PAGE, (unsigned)totals.sole_tables,
+           (unsigned long long)totals.shared_pages * KIB_PER_PAGE,
+           (unsigned long long)totals.out_pages * KIB_PER_PAGE, (unsigned)totals.sole_tables,
            (unsigned)totals.shared_tables, (unsigned)totals.faults, (unsigned)totals.zombies);
-    printk("sizes in KiB; real: in frames that nobody else has; tables: sole/shared\n");
+    printk("sizes in KiB; real: in frames that nobody else has; out: in swap slots; tables: "
+           "sole/shared\n");
     return true;
 }
 

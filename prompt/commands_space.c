@@ -72,6 +72,8 @@ enum page_use page_use_of(pde_t pde, pte_t pte)
 
     if (!pte_holds_frame(pte))
         return PAGE_NONE;
+    if (pte_is_swapped(pte))
+        return PAGE_OUT;
     switch (kind_of(frame)) {
     case FRAME_ZERO:
         return PAGE_ZERO;
@@ -148,6 +150,8 @@ void count_space(const struct space *space, struct space_use *use)
         else if (pde_is_present(pde))
             for (uint32_t i = 0; i < run; i++)
                 count_slot(slot + i, use);
+        else if (pde_is_swapped(pde))
+            use->tables_out += run;
         slot += run;
     }
     alternate_close();
@@ -182,6 +186,8 @@ void count_range(vaddr_t first, uint32_t pages, struct space_use *use)
 
 static char slot_letter(pde_t pde)
 {
+    if (pde_is_swapped(pde))
+        return 'w';
     if (!pde_is_present(pde))
         return '.';
     if (pde_is_large(pde))
@@ -193,13 +199,11 @@ static char slot_letter(pde_t pde)
 
 static char page_letter(pde_t pde, pte_t pte)
 {
-    static const char letters[PAGE_USES] = {[PAGE_NONE] = '.',
-                                            [PAGE_ZERO] = 'z',
-                                            [PAGE_SHARED] = 's',
-                                            [PAGE_PRIVATE] = 'p',
-                                            [PAGE_MAPPING] = 'f'};
+    static const char letters[PAGE_USES] = {
+        [PAGE_NONE] = '.',    [PAGE_ZERO] = 'z',    [PAGE_SHARED] = 's',
+        [PAGE_PRIVATE] = 'p', [PAGE_MAPPING] = 'f', [PAGE_OUT] = 'w'};
 
-    return pte_is_kept(pte) ? 'k' : letters[page_use_of(pde, pte)];
+    return pte_is_kept(pte) && !pte_is_swapped(pte) ? 'k' : letters[page_use_of(pde, pte)];
 }
 
 static void draw_slots(const struct space *space)
@@ -211,7 +215,8 @@ static void draw_slots(const struct space *space)
         if (slot % CELLS_PER_LINE == CELLS_PER_LINE - 1)
             printk("\n");
     }
-    printk("  4 MiB each: . nothing  z zero table  s shared table  o one owner  L large page\n");
+    printk("  4 MiB each: . nothing  z zero table  s shared table  o one owner  L large page\n"
+           "              w table in a swap slot\n");
 }
 
 static void draw_pages(const struct space *space, uint32_t slot)
@@ -231,10 +236,13 @@ static void draw_pages(const struct space *space, uint32_t slot)
     alternate_close();
     if (entries == NULL)
         printk("  slot %u: %s\n", (unsigned)slot,
-               pde_is_large(pde) ? "one page of 4 MiB" : "nothing is present");
+               pde_is_large(pde)     ? "one page of 4 MiB"
+               : pde_is_swapped(pde) ? "the table is in a swap slot"
+                                     : "nothing is present");
     else
         printk("  4 KiB each: . nothing  z zero frame  s shared frame  p private frame\n"
                "              f file or shared memory  k kept without rights\n"
+               "              w in a swap slot\n"
                "  the table, in frame 0x%05x, is %s: references: %u\n",
                (unsigned)pde_frame(pde).n,
                is_zero_table(pde) ? "a zero table"

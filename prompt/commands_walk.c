@@ -12,6 +12,7 @@
 #include <mm/space.h>
 #include <mm/zero.h>
 #include <prompt/prompt.h>
+#include <store/swap.h>
 
 /* "11 0000 0000": WIDTH bits of VALUE from bit LOWEST on, in fours from the right. */
 static void print_binary(uint32_t value, unsigned lowest, unsigned width)
@@ -64,6 +65,20 @@ static void print_frame(const char *what, frame_t frame)
     printk(")\n");
 }
 
+/* Where WHAT is that is out; one reference more is that of its page in RAM, if it is here too. */
+static void print_slot(const char *what, frame_t slot)
+{
+    for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area)) {
+        if (slot.n < area->slots.first || slot.n >= area->slots.frames)
+            continue;
+        uint32_t page = slot.n - area->slots.first;
+        bool is_here = (object_page_word(area->cache.object, page) & PAGE_HERE) != 0;
+        printk("      the %s is on %s, slot %u%s (entries that name it: %u)\n", what,
+               area->cache.device->name, (unsigned)page, is_here ? ", and still in RAM" : "",
+               (unsigned)(frame_references(&frame_pool, slot) - is_here));
+    }
+}
+
 /* Whose entries are walked, and where they are seen. */
 struct view {
     const struct space *space; /* that of the regions, too */
@@ -106,6 +121,8 @@ static void print_pde(const struct view *view, vaddr_t address, pde_t pde)
 
     print_entry("directory entry", slot, vaddr_add(view->directory, slot * (uint32_t)sizeof(pde_t)),
                 pde.bits);
+    if (pde_is_swapped(pde))
+        print_slot("table", pde_frame(pde));
     if (!pde_is_present(pde))
         return;
     print_frame(pde_is_large(pde) ? "page" : "table", pde_frame(pde));
@@ -118,11 +135,13 @@ static void print_pte(const struct view *view, vaddr_t address, pte_t pte)
 
     print_entry("table entry", vaddr_to_pte_idx(address),
                 vaddr_add(view->tables, page * (uint32_t)sizeof(pte_t)), pte.bits);
-    if (pte_holds_frame(pte))
+    if (pte_is_swapped(pte))
+        print_slot("page", pte_frame(pte));
+    else if (pte_holds_frame(pte))
         print_frame("page", pte_frame(pte));
     if (pte_is_present(pte))
         print_bits(pte.bits, false);
-    else if (pte_is_kept(pte))
+    else if (pte_is_kept(pte) && !pte_is_swapped(pte))
         printk("      kept for the time when it gets rights again\n");
 }
 
@@ -177,10 +196,22 @@ static const char *missing_verdict(const struct vma *region, enum rights wanted)
                                   : "answered: zeros, entries are built from the region";
 }
 
+static const char table_is_out[] = "answered: the table is brought back, then its entry decides";
+
+/* The page is out, and it has rights: else nobody who touches it gets it. */
+static bool is_out(pte_t pte)
+{
+    return pte_is_swapped(pte) && (pte.bits & ENTRY_ACCESSED) != 0;
+}
+
 static const char *read_verdict(const struct translation *t, const struct vma *region)
 {
     if (pde_is_large(t->pde))
         return "goes through";
+    if (pde_is_swapped(t->pde))
+        return table_is_out;
+    if (is_out(t->pte))
+        return "answered: the page is brought back, for all who share the table";
     if (pte_is_kept(t->pte))
         return "refused: no rights";
     if (!pde_is_present(t->pde) || !pte_is_present(t->pte))
@@ -198,6 +229,10 @@ static const char *write_verdict(const struct translation *t, const struct vma *
 {
     if (pde_is_large(t->pde))
         return t->pde.bits & ENTRY_WRITABLE ? "goes through" : "refused";
+    if (pde_is_swapped(t->pde))
+        return table_is_out;
+    if (is_out(t->pte))
+        return "answered: the page is brought back, then as below COW";
     if (pte_is_kept(t->pte))
         return "refused: no rights";
     if (!pde_is_present(t->pde) || !pte_is_present(t->pte))

@@ -92,7 +92,8 @@ static bool files_are_few(void)
     enum { FEW_SHARE = 8 };
     const uint32_t *totals = frame_pool.totals;
     return swap_next(NULL) != NULL &&
-           totals[FRAME_FILE] < (totals[FRAME_ANONYMOUS] + totals[FRAME_SWAPPED]) / FEW_SHARE;
+           totals[FRAME_FILE] <
+               (totals[FRAME_ANONYMOUS] + totals[FRAME_SWAPPED] + totals[FRAME_TABLE]) / FEW_SHARE;
 }
 
 /* The hands go round, over the caches of swap alone or over all, with LOOKS looks at a page at most.

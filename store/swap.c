@@ -21,7 +21,7 @@ enum { PAGE_SECTORS = PAGE_BYTES / BLOCK_SECTOR_BYTES };
 struct swap_counts swap_counts;
 uint32_t *swap_slot_of_frame;
 
-static struct swap_area *area_of(frame_t slot)
+struct swap_area *swap_area_of(frame_t slot)
 {
     for (uint32_t i = 0; i < swap_area_count; i++)
         if (slot.n >= swap_areas[i]->slots.first && slot.n < swap_areas[i]->slots.frames)
@@ -29,7 +29,7 @@ static struct swap_area *area_of(frame_t slot)
     panic("slot %u is of no swap area", slot.n);
 }
 
-static uint32_t page_of(const struct swap_area *area, frame_t slot)
+uint32_t swap_page_of(const struct swap_area *area, frame_t slot)
 {
     return slot.n - area->slots.first;
 }
@@ -100,9 +100,9 @@ const struct cache_operations swap_cache_operations = {.locate = locate,
 
 static enum kerr bring(frame_t slot, frame_t *frame)
 {
-    struct swap_area *area = area_of(slot);
-    enum kerr error = cache_page(&area->cache, page_of(area, slot), frame);
-    swap_counts.in += error == KERR_OK;
+    struct swap_area *area = swap_area_of(slot);
+    enum kerr error = cache_page(&area->cache, swap_page_of(area, slot), frame);
+    swap_counts.in += error == KERR_OK && frame_record(&frame_pool, slot)->used_entries == 0;
     return error;
 }
 
@@ -140,8 +140,8 @@ enum kerr swap_trim(void)
 static bool let_go(frame_t frame)
 {
     frame_t slot = FRAME(swap_slot_of_frame[frame.n]);
-    struct swap_area *area = area_of(slot);
-    bool is_gone = forget_copy(area, page_of(area, slot));
+    struct swap_area *area = swap_area_of(slot);
+    bool is_gone = forget_copy(area, swap_page_of(area, slot));
     swap_counts.let_go += is_gone;
     return is_gone;
 }
@@ -198,7 +198,8 @@ static frame_t put_out(frame_t frame)
         swap_counts.again++;
         return slot;
     }
-    if (is_full_of_zeros(frame)) {
+    bool is_table = frame_kind(&frame_pool, frame) == FRAME_TABLE;
+    if (!is_table && is_full_of_zeros(frame)) {
         frame_get(&frame_pool, zero_frame);
         swap_counts.zero++;
         return zero_frame;
@@ -207,30 +208,36 @@ static frame_t put_out(frame_t frame)
     if (is_full)
         return NO_FRAME;
     frame_get(&frame_pool, frame);
-    object_enter_page(area->cache.object, page_of(area, slot), frame, 0);
-    entered(&area->cache, page_of(area, slot), frame);
-    cache_mark_dirty(&area->cache, page_of(area, slot));
-    swap_counts.out++;
+    object_enter_page(area->cache.object, swap_page_of(area, slot), frame, 0);
+    entered(&area->cache, swap_page_of(area, slot), frame);
+    cache_mark_dirty(&area->cache, swap_page_of(area, slot));
+    swap_counts.out += !is_table;
+    swap_counts.tables_out += is_table;
     return slot;
 }
 
 static void left(frame_t frame)
 {
     frame_t slot = FRAME(swap_slot_of_frame[frame.n]);
-    struct swap_area *area = area_of(slot);
-    uint32_t page = page_of(area, slot), word = object_page_word(area->cache.object, page);
+    struct swap_area *area = swap_area_of(slot);
+    uint32_t page = swap_page_of(area, slot), word = object_page_word(area->cache.object, page);
     if (!(word & (PAGE_DIRTY | PAGE_WRITING)))
         written(&area->cache, page);
 }
 
-const struct swapper swap_pager = {
-    .bring = bring, .let_go = let_go, .put_out = put_out, .left = left};
+const struct swapper swap_pager = {.bring = bring,
+                                   .let_go = let_go,
+                                   .put_out = put_out,
+                                   .left = left,
+                                   .take = swap_take_table,
+                                   .forget = swap_forget_table};
 
 /* ---- which pages go ---- */
 
-/* Where the hand stands: a table, and an entry of it. */
+/* Where the hand stands: a table, and an entry of it; or with tables that go themselves. */
 static struct {
     uint32_t frame, entry;
+    bool is_at_spaces;
 } hand;
 
 /* The hand goes on to the next frame that is a table. False: it has come to the end of RAM. */
@@ -266,25 +273,48 @@ static uint32_t put_out_of_table(uint32_t count)
     return gone;
 }
 
+/* The hand goes on over pages. Returns how many went. True in *ENDS: it came to the end of RAM. */
+static uint32_t put_pages_out(uint32_t count, bool *ends)
+{
+    *ends = !next_table();
+    if (*ends) {
+        hand.frame = hand.entry = 0;
+        return 0;
+    }
+    swap_counts.scanned += hand.entry == 0;
+    uint32_t gone = put_out_of_table(count);
+    if (hand.entry == SLOT_PAGES) {
+        hand.entry = 0;
+        hand.frame++;
+    }
+    return gone;
+}
+
+/* The same over tables of spaces. */
+static uint32_t put_tables_out(uint32_t count, bool *ends)
+{
+    uint32_t gone;
+    *ends = space_put_tables_out(count, !is_full && !swap_is_closing(), &gone);
+    swap_counts.tables_gone += gone;
+    return gone;
+}
+
 uint32_t swap_put_out(uint32_t count)
 {
     uint32_t gone = 0;
     if (swap_area_count == 0)
         return 0;
     is_full = false;
-    /* Twice round: the first visit takes the marks away, the second finds who has none. */
-    for (uint32_t ends = 0; ends < 3 && gone < count;) {
-        if (!next_table()) {
-            hand.frame = hand.entry = 0;
-            ends++;
-            continue;
-        }
-        swap_counts.scanned += hand.entry == 0;
-        gone += put_out_of_table(count - gone);
-        if (hand.entry == SLOT_PAGES) {
-            hand.entry = 0;
-            hand.frame++;
-        }
+    /*
+     * Twice round each, in turn: the first visit takes the marks away, the second finds who has none.
+     * Tables come when their pages have gone.
+     */
+    for (uint32_t ends = 0; ends < 6 && gone < count;) {
+        bool is_end;
+        gone += hand.is_at_spaces ? put_tables_out(count - gone, &is_end)
+                                  : put_pages_out(count - gone, &is_end);
+        hand.is_at_spaces ^= is_end;
+        ends += is_end;
     }
     for (uint32_t i = 0; i < swap_area_count; i++)
         if (swap_areas[i]->cache.dirty_pages > 0)

@@ -11,6 +11,7 @@
 #include <kernel/string.h>
 #include <mm/cow.h>
 #include <mm/heap.h>
+#include <mm/space.h>
 
 enum { SLOTS_STEP = 1024, RECORDS_PAGE = PAGE_BYTES / sizeof(struct frame_record) };
 
@@ -277,6 +278,26 @@ enum kerr swap_on(struct block_device *device, int32_t priority)
 
 /* ---- off ---- */
 
+bool swap_is_closing(void)
+{
+    for (uint32_t i = 0; i < swap_area_count; i++)
+        if (swap_areas[i]->is_closing)
+            return true;
+    return false;
+}
+
+/* All tables come back: what is in others' areas may name AREA's slots. */
+static enum kerr bring_tables_back(void)
+{
+    enum kerr error = swap_give_back_tables();
+    for (const struct space *space = space_first(); space != NULL && error == KERR_OK;
+         space = space_next(space))
+        for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && error == KERR_OK; slot++)
+            if (pde_is_swapped(directory_pde_read(space->directory, slot)))
+                error = cow_bring_table_of(space->directory, slot);
+    return error;
+}
+
 /* All pages of AREA come back to the entries that name its slots. */
 static enum kerr bring_all_back(const struct swap_area *area)
 {
@@ -312,10 +333,12 @@ enum kerr swap_off(struct block_device *device)
         swap_used_pages(area) > area->cache.object->real_pages + frame_available(&frame_pool))
         return KERR_NO_MEMORY;
     area->is_closing = true;
-    enum kerr error = bring_all_back(area);
+    enum kerr error = bring_tables_back();
+    if (error == KERR_OK)
+        error = bring_all_back(area);
     if (error == KERR_OK)
         error = empty_cache(area);
-    if (error == KERR_MUST_WAIT)
+    if (error == KERR_MUST_WAIT || error == KERR_AGAIN)
         return error;
     area->is_closing = false;
     if (error == KERR_OK) {

@@ -18,6 +18,22 @@ extern uint32_t swap_area_count;
 /* [frames]: the slot whose page a frame of kind SWAPPED is. There while there is an area. */
 extern uint32_t *swap_slot_of_frame;
 
+struct swap_area *swap_area_of(frame_t slot);
+uint32_t swap_page_of(const struct swap_area *area, frame_t slot);
+
+/* Some area is to end, and everything comes back. */
+bool swap_is_closing(void);
+
+/* Tables in slots (swap_tables.c): as struct swapper has it. */
+kerr_t swap_take_table(frame_t slot, frame_t frame);
+void swap_forget_table(frame_t slot);
+
+/*
+ * A step of giving back what tables of nobody refer to. KERR_OK: there are none; KERR_MUST_WAIT: some
+ * are being read, ask again; KERR_IO: one can't be read.
+ */
+kerr_t swap_give_back_tables(void);
+
 extern const struct cache_operations swap_cache_operations;
 extern const struct swapper swap_pager;
 

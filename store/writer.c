@@ -8,6 +8,7 @@
 
 #include <kernel/panic.h>
 #include <mm/frame.h>
+#include <store/swap.h>
 
 enum {
     MANY_SHARE = 8,     /* so much of RAM may be dirty before writing begins, */
@@ -194,6 +195,7 @@ void store_tick(uint32_t seconds)
 {
     store_seconds = seconds;
     reclaim_below_low_mark();
+    swap_tick();
     struct cache *cache = oldest();
     if (cache == NULL || !requests_are_there())
         return;

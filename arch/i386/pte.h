@@ -25,6 +25,7 @@
  *   PDE own        P RW
  *   PDE shared     P    SHARED     a write below is answered with a private table
  *   PDE large      P x  PS
+ *   PDE swapped        bits 1, 8   the table is out: bits 12-31 are a swap slot. U as it was
  *
  * A is set from the start. Entries that show an object lose it, to see who is used (mm/cow_lose.c);
  * D means nothing: a write to an object is asked for before it happens.
@@ -58,8 +59,9 @@ enum entry_flags {
     PTE_COW = 1u << 9,
     PDE_SHARED = 1u << 10,
     PTE_SHARED_MAPPING = 1u << 11,
-    PTE_KEPT = 1u << 1,    /* the tag of a not-present PTE that keeps its frame, */
-    PTE_SWAPPED = 1u << 8, /* and of one that keeps a slot instead */
+    PTE_KEPT = 1u << 1,                   /* the tag of a not-present PTE that keeps its frame, */
+    PTE_SWAPPED = 1u << 8,                /* and of one that keeps a slot instead; */
+    PDE_SWAPPED = PTE_KEPT | PTE_SWAPPED, /* both of a not-present PDE whose table is in a slot */
 };
 
 #define ENTRY_FLAGS_MASK 0xFFFu
@@ -134,6 +136,17 @@ static inline bool pte_holds_frame(pte_t pte)
 static inline bool pde_is_present(pde_t pde)
 {
     return (pde.bits & ENTRY_PRESENT) != 0;
+}
+
+static inline bool pde_is_empty(pde_t pde)
+{
+    return pde.bits == 0;
+}
+
+/* The table is out: the entry names a swap slot, and holds a reference to it. */
+static inline bool pde_is_swapped(pde_t pde)
+{
+    return (pde.bits & (ENTRY_PRESENT | PDE_SWAPPED)) == PDE_SWAPPED;
 }
 
 static inline bool pde_is_large(pde_t pde)

@@ -17,6 +17,7 @@
  *                                                   in use looks unused
  *   PTE  anything else                              INVLPG of the page  tlb_invalidate_page
  *   PDE  not present -> present                     nothing             TLB_WAS_NOT_PRESENT
+ *   PDE  A is cleared, and nothing else             nothing: as a PTE   TLB_MORE_RIGHTS
  *   PDE  other table, same translations below       INVLPG of the       tlb_invalidate_table
  *        (unsharing, own -> sole)                   window page of the slot
  *   PDE  translations below change or lose rights   all pages below,    tlb_invalidate_slot

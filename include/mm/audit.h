@@ -22,6 +22,7 @@ struct audit {
     uint32_t tables;            /* different ones */
     uint32_t references;        /* that entries and objects hold, of the frames below */
     uint32_t frames;
+    uint32_t hidden; /* while it runs: entries of tables that are out and can't be seen */
 };
 
 /*

@@ -6,7 +6,8 @@
  * below them is answered with a private copy, and who is the last to share takes what is there.
  * All functions work on the current space; none looks up a region.
  *
- * Ranges are pages [first, first + pages), may span any number of slots, and don't wrap.
+ * Ranges are pages [first, first + pages), may span any number of slots, and don't wrap. What changes
+ * one may return KERR_MUST_WAIT, nothing changed: a table is out, and has been asked for.
  * A `page` is the address of its first byte, a vaddr_t; from layer 4 on it is a number (mm/vma.h).
  */
 #ifndef MM_COW_H
@@ -147,6 +148,14 @@ struct swapper {
     /* No entry shows FRAME any more, which is of kind FRAME_SWAPPED: it can be free as soon as its slot
      * holds the same. */
     void (*left)(frame_t frame);
+    /*
+     * FRAME, which bring() gave for SLOT, is to be a table again, and only one entry names SLOT: it is
+     * the caller's, with one reference, and the slot is free.
+     *   returns KERR_OK; KERR_MUST_WAIT: it is being written, and a channel was left
+     */
+    kerr_t (*take)(frame_t slot, frame_t frame);
+    /* A directory entry that named SLOT is gone, and its reference is nobody's (cow_drop_entries()). */
+    void (*forget)(frame_t slot);
 };
 void cow_set_swapper(const struct swapper *swapper);
 
@@ -170,6 +179,45 @@ kerr_t cow_bring_table_back(frame_t table, frame_t first, frame_t end);
  */
 enum { COW_OUT_MOST = 16 };
 uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most);
+
+/* ---- tables that are out (mm/cow_table.c) ---- */
+
+/*
+ * A table that only one directory entry leads to, and that holds nothing but zeros and pages that are
+ * out, goes itself to a slot; the entry names it (PDE_SWAPPED). The slot's record has the number of the
+ * table's entries in use, which keep what they refer to. Whoever touches something below, or changes a
+ * part of the slot, brings the table back first. fork gives the slot a reference more; who comes back
+ * while there are others gets a copy.
+ */
+struct cow_table_use {
+    uint32_t zeros, swapped; /* entries of the zero frame, and of slots */
+    uint32_t objects;        /* that their regions can say again, and that nobody used lately */
+    uint32_t others;         /* and those that keep the table where it is */
+};
+
+/* What TABLE's entries are. Entries of objects that were used lose the mark, as in cow_forget_use(). */
+void cow_look_at_table(frame_t table, struct cow_table_use *use);
+
+/*
+ * SLOT (lower half) of directory ID, loaded or not, has a table that no other entry leads to, and that
+ * has no `others`.
+ *   cow_remove_table     ZEROS: the slot shows the zero table for them, if it is full of one kind; else
+ *                        it is empty: its regions say the rest again
+ *   cow_put_table_out    the table goes to a slot; false: there is none. Takes no memory
+ *   TLB: paid
+ */
+void cow_remove_table(uint32_t id, uint32_t slot);
+bool must_check cow_put_table_out(uint32_t id, uint32_t slot);
+
+/*
+ * SLOT's entry, of the current space or of directory ID, is swapped: its table is there again, its own.
+ *   returns KERR_OK; and as the swapper's bring() and take()       TLB: nothing to do
+ */
+kerr_t cow_bring_table(uint32_t slot);
+kerr_t cow_bring_table_of(uint32_t id, uint32_t slot);
+
+/* FRAME holds what was a table with USED entries in use: the references of these are given back. */
+void cow_drop_entries(frame_t frame, uint32_t used);
 
 /*
  * Move what the range holds to the PAGES pages from TO on, which are all empty; the ranges don't

@@ -59,4 +59,13 @@ bool must_check space_destroy_piece(struct space *space);
 /* TABLE lies below a locked region of some space. */
 bool space_locks_table(frame_t table);
 
+/*
+ * Tables that nobody shares and that show no page in RAM go (mm/cow.h, "tables that are out"): a hand
+ * goes on from space to space until WANTED have gone. Those that were used since it came by last stay.
+ *   may_write  they may go to slots; else only those that hold nothing go
+ *   => *GONE have gone; takes no memory       TLB: paid
+ *   returns true if the hand has come to the end of all spaces; it begins anew with the next call
+ */
+bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *gone);
+
 #endif

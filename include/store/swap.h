@@ -66,11 +66,13 @@ struct swap_sum {
 struct swap_sum swap_sum(void);
 
 struct swap_counts {
-    uint32_t out, in; /* pages that left their entries, and that came back to one */
-    uint32_t zero;    /* pages that were full of zeros: no slot was needed */
-    uint32_t again;   /* pages that left, and were still in their slot */
-    uint32_t let_go;  /* pages whose slot was given up, since they are written */
-    uint32_t scanned; /* tables looked at */
+    uint32_t out, in;               /* pages that left their entries, and that came back to one */
+    uint32_t zero;                  /* pages that were full of zeros: no slot was needed */
+    uint32_t again;                 /* pages that left, and were still in their slot */
+    uint32_t let_go;                /* pages whose slot was given up, since they are written */
+    uint32_t scanned;               /* tables looked at */
+    uint32_t tables_gone;           /* that held nothing, or went to a slot */
+    uint32_t tables_out, tables_in; /* of these, to a slot; and back */
 };
 extern struct swap_counts swap_counts;
 
@@ -80,9 +82,12 @@ extern struct swap_counts swap_counts;
  */
 kerr_t swap_trim(void);
 
+/* A step of what need not be done at once: slots of tables that nobody has any more become free. */
+void swap_tick(void);
+
 /*
  * Private pages go out, COUNT at least if there are so many: tables are looked at in turn, each once
- * however many share it. Takes no memory.
+ * however many share it; then tables themselves that show nothing any more. Takes no memory.
  *   returns how many left their entries; their frames are free when they have been written
  */
 uint32_t swap_put_out(uint32_t count);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layer 7. Slots that keep a table: how it becomes one again, and what is done when nobody wants it.
+ *
+ * The entries of a table hold references, also while it is out. So a slot whose last entry has gone
+ * can't just be free: its table is read once more, and what it refers to given back. Who ends does not
+ * wait for that: the slot is marked, and steps of later events do it.
+ */
+#include "requests.h"
+#include "swap_area.h"
+
+#include <mm/cow.h>
+
+/* Slots that are marked; and where they are looked for next. */
+static uint32_t marked_count;
+static frame_t marked_hand;
+
+/* PAGE of AREA, with WORD, is in RAM anyway: it need not be written, nor kept. */
+static frame_t take_page(struct swap_area *area, uint32_t page, uint32_t word)
+{
+    if (word & PAGE_DIRTY)
+        cache_mark_clean(&area->cache, page, 0);
+    return cache_remove_page(&area->cache, page);
+}
+
+enum kerr swap_take_table(frame_t slot, frame_t frame)
+{
+    struct swap_area *area = swap_area_of(slot);
+    uint32_t page = swap_page_of(area, slot), word = object_page_word(area->cache.object, page);
+    ASSERT(page_word_frame(word).n == frame.n, "the table of slot %u is in RAM", slot.n);
+    if (word & PAGE_WRITING)
+        return request_wait(&area->cache, page);
+    frame_record(&frame_pool, slot)->used_entries = 0;
+    (void)take_page(area, page, word);
+    frame_put(&frame_pool, slot);
+    swap_counts.tables_in++;
+    return KERR_OK;
+}
+
+/* ---- tables of nobody ---- */
+
+/* FRAME shows the table of SLOT, whose last reference but the cache's goes with all that it held. */
+static void give_back(frame_t slot, frame_t frame)
+{
+    struct frame_record *record = frame_record(&frame_pool, slot);
+    uint32_t used = record->used_entries;
+    record->used_entries = 0;
+    cow_drop_entries(frame, used);
+    frame_put(&frame_pool, slot);
+}
+
+void swap_forget_table(frame_t slot)
+{
+    const struct swap_area *area = swap_area_of(slot);
+    struct frame_record *record = frame_record(&frame_pool, slot);
+    uint32_t word = object_page_word(area->cache.object, swap_page_of(area, slot));
+    bool is_here = (word & PAGE_HERE) != 0;
+    if (record->references > (is_here ? 2u : 1u)) {
+        frame_put(&frame_pool, slot);
+    } else if (is_here && !(word & PAGE_FILLING)) {
+        give_back(slot, page_word_frame(word));
+    } else {
+        record->mark = 1;
+        marked_count++;
+    }
+}
+
+/* The next slot that is marked, from the hand on; there is one. */
+static frame_t next_marked(void)
+{
+    for (;; marked_hand.n++) {
+        if (marked_hand.n >= frame_pool.numbers)
+            marked_hand.n = frame_pool.frames;
+        for (uint32_t i = 0; i < swap_area_count; i++)
+            if (marked_hand.n >= swap_areas[i]->slots.first &&
+                marked_hand.n < swap_areas[i]->slots.frames &&
+                frame_record(&frame_pool, marked_hand)->mark != 0)
+                return marked_hand;
+    }
+}
+
+enum kerr swap_give_back_tables(void)
+{
+    enum { AT_ONCE = 16 };
+    enum kerr error = KERR_OK;
+    for (uint32_t left = AT_ONCE; marked_count > 0 && left > 0; left--) {
+        frame_t frame, slot = next_marked();
+        struct swap_area *area = swap_area_of(slot);
+        marked_hand.n++;
+        enum kerr result = cache_page(&area->cache, swap_page_of(area, slot), &frame);
+        if (result != KERR_OK) {
+            error = error == KERR_OK || result == KERR_MUST_WAIT ? result : error;
+            continue;
+        }
+        frame_record(&frame_pool, slot)->mark = 0;
+        marked_count--;
+        give_back(slot, frame);
+    }
+    return error == KERR_OK && marked_count > 0 ? KERR_AGAIN : error;
+}
+
+void swap_tick(void)
+{
+    if (marked_count == 0)
+        return;
+    enum kerr error = swap_give_back_tables();
+    (void)error; /* what can't be read now may be later */
+}
