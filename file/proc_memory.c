@@ -4,7 +4,6 @@
  * environment.
  * Source: Linux manual pages proc_pid_maps(5), proc_pid_smaps(5), proc_pid_environ(5).
  */
-#include <arch/i386/alternate.h>
 #include <arch/i386/entry.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
@@ -64,14 +63,14 @@ static void count_resident(const struct space *space, uint32_t first, uint32_t l
                            struct resident *found)
 {
     uint32_t last_slot = last / SLOT_PAGES;
-    alternate_open(space->directory);
+    space_view_open(space);
     for (uint32_t slot = first / SLOT_PAGES; slot <= last_slot;) {
-        pde_t pde = directory_pde_read(space->directory, slot);
-        uint32_t run = directory_pde_run(space->directory, slot, last_slot + 1 - slot);
+        pde_t pde = space_pde_read(space, slot);
+        uint32_t run = space_pde_run(space, slot, last_slot + 1 - slot);
         bool has_frames =
             pde_is_present(pde) && !(pde_is_table(pde) && kind_of(pde_frame(pde)) == FRAME_ZERO);
         for (uint32_t i = slot; has_frames && i < slot + run; i++) {
-            const volatile uint32_t *entries = alternate_table(i, &pde);
+            const volatile uint32_t *entries = space_view_table(i, &pde);
             if (entries == NULL)
                 continue;
             found->tables++;
@@ -81,7 +80,7 @@ static void count_resident(const struct space *space, uint32_t first, uint32_t l
         }
         slot += run;
     }
-    alternate_close();
+    space_view_close();
 }
 
 static void count_regions(const struct space *space, struct proc_memory_use *use)
@@ -256,9 +255,9 @@ static bool add_memory(struct proc_text *text, const struct space *space, uint32
                        uint32_t bytes)
 {
     struct translation found;
-    alternate_open(space->directory);
-    alternate_query(VADDR(address), &found);
-    alternate_close();
+    space_view_open(space);
+    space_view_query(VADDR(address), &found);
+    space_view_close();
     if (!found.has_pte || !pte_holds_frame(found.pte) ||
         kind_of(pte_frame(found.pte)) == FRAME_RESERVED)
         return false;

@@ -36,22 +36,23 @@ static void check_sentence(struct audit *audit, const char *sentence, const stru
 
 /* ---- all directory entries ---- */
 
-static void visit_slot(struct audit *audit, audit_visit_t *visit, const struct space *space,
-                       uint32_t slot)
+static void visit_slots(struct audit *audit, audit_visit_t *visit, const struct space *space,
+                        uint32_t slot, uint32_t end)
 {
-    /* The kernel half is the same in all directories: directory 0's will do. */
-    const struct directory_entry at = {space, slot, directory_pde_read(space->directory, slot)};
-    if (at.pde.bits != 0)
-        visit(audit, &at);
+    while (slot < end) {
+        /* The kernel half is the same in all directories: directory 0's will do. */
+        const struct directory_entry at = {space, slot, space_pde_read(space, slot)};
+        if (at.pde.bits != 0)
+            visit(audit, &at);
+        slot += at.pde.bits != 0 ? 1 : space_pde_run(space, slot, end - slot);
+    }
 }
 
 void audit_each_directory_entry(struct audit *audit, audit_visit_t *visit)
 {
-    for (uint32_t slot = KERNEL_FIRST_SLOT; slot <= KERNEL_LAST_SHARED_SLOT; slot++)
-        visit_slot(audit, visit, &kernel_space, slot);
+    visit_slots(audit, visit, &kernel_space, KERNEL_FIRST_SLOT, KERNEL_LAST_SHARED_SLOT + 1);
     for (const struct space *space = space_first(); space != NULL; space = space_next(space))
-        for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT; slot++)
-            visit_slot(audit, visit, space, slot);
+        visit_slots(audit, visit, space, 0, KERNEL_FIRST_SLOT);
 }
 
 /* ---- references ---- */
@@ -323,6 +324,25 @@ static void check_debts(struct audit *audit)
                      (unsigned)ledger_open());
 }
 
+/* SPACE has no directory: what it has instead is in order, and no table in RAM is its alone. */
+static void check_folded(struct audit *audit, const struct space *space)
+{
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < space->folded_runs; i++) {
+        const struct folded_run *run = &space->folded[i];
+        if (run->slot < next || run->count == 0 || pde_is_empty(run->pde))
+            audit_broken(audit, "the entries of a folded space are in order", "run %u",
+                         (unsigned)i);
+        next = run->slot + (uint32_t)run->count;
+    }
+    if (space->folded_runs > FOLDED_RUNS_MAX || next > KERNEL_FIRST_SLOT)
+        audit_broken(audit, "the entries of a folded space are in order", "up to slot %u",
+                     (unsigned)next);
+    if (space == space_current() || space->locked_pages != 0)
+        audit_broken(audit, "a folded space is not loaded, and has no locked page", "%u are",
+                     (unsigned)space->locked_pages);
+}
+
 /* SPACE's directory can be read by way of the directories area. */
 static void check_directory(struct audit *audit, const struct space *space)
 {
@@ -340,14 +360,19 @@ static void check_directory(struct audit *audit, const struct space *space)
 /* Each space a directory, each directory a space: else entries would be missed. */
 static void check_directories(struct audit *audit)
 {
+    uint32_t folded = 0;
     for (const struct space *space = space_first(); space != NULL && audit->broken == NULL;
          space = space_next(space)) {
-        check_directory(audit, space);
+        if (space_is_folded(space))
+            check_folded(audit, space);
+        else
+            check_directory(audit, space);
+        folded += space_is_folded(space);
         audit->spaces++;
     }
-    if (audit->spaces != directory_live_count())
+    if (audit->spaces - folded != directory_live_count())
         audit_broken(audit, "every live directory is a space's", "%u directories, %u spaces",
-                     (unsigned)directory_live_count(), (unsigned)audit->spaces);
+                     (unsigned)directory_live_count(), (unsigned)(audit->spaces - folded));
     if (directory_current() != space_current()->directory)
         audit_broken(audit, "the current space's directory is loaded", "directory %u, space %u",
                      (unsigned)directory_current(), (unsigned)space_current()->directory);

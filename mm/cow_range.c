@@ -217,6 +217,14 @@ enum kerr cow_release(vaddr_t first, uint32_t pages)
     return KERR_OK;
 }
 
+void cow_drop_table(pde_t pde, uint32_t count)
+{
+    if (pde_is_present(pde))
+        drop_table(pde_frame(pde), count);
+    for (uint32_t i = 0; pde_is_swapped(pde) && i < count; i++)
+        cow_swapper->forget(pde_frame(pde));
+}
+
 bool cow_drop_tables(uint32_t id, uint32_t most)
 {
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
@@ -227,10 +235,7 @@ bool cow_drop_tables(uint32_t id, uint32_t most)
                 return false;
             for (uint32_t i = 0; i < run; i++)
                 directory_pde_write(id, slot + i, PDE_EMPTY);
-            if (pde_is_present(pde))
-                drop_table(pde_frame(pde), run);
-            for (uint32_t i = 0; pde_is_swapped(pde) && i < run; i++)
-                cow_swapper->forget(pde_frame(pde));
+            cow_drop_table(pde, run);
         }
         slot += run;
     }

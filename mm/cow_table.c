@@ -158,15 +158,22 @@ static enum kerr table_of_slot(frame_t slot, frame_t *table)
     return KERR_OK;
 }
 
+enum kerr cow_bring_entry(pde_t pde, pde_t *back)
+{
+    frame_t table;
+    ASSERT(pde_is_swapped(pde), "%08x: a table that comes back is out", (unsigned)pde.bits);
+    enum kerr error = table_of_slot(pde_frame(pde), &table);
+    if (error == KERR_OK)
+        *back = pde_make(table, pde_own_flags(pde.bits & ENTRY_USER ? RIGHTS_USER : RIGHTS_NONE));
+    return error;
+}
+
 enum kerr cow_bring_table_of(uint32_t id, uint32_t slot)
 {
-    pde_t pde = directory_pde_read(id, slot);
-    frame_t table;
-    ASSERT(pde_is_swapped(pde), "the table of slot %u comes back: it is out", (unsigned)slot);
-    enum kerr error = table_of_slot(pde_frame(pde), &table);
+    pde_t pde = PDE_EMPTY;
+    enum kerr error = cow_bring_entry(directory_pde_read(id, slot), &pde);
     if (error != KERR_OK)
         return error;
-    pde = pde_make(table, pde_own_flags(pde.bits & ENTRY_USER ? RIGHTS_USER : RIGHTS_NONE));
     if (id == directory_current())
         tlb_unneeded(pde_write(slot, pde), TLB_WAS_NOT_PRESENT);
     else

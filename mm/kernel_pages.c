@@ -15,6 +15,13 @@ static void count_since(uint32_t free_before)
     frame_pool.kernel_frames += free_before - frame_pool.totals[FRAME_FREE];
 }
 
+/* The entries know best, and are there before the regions are; the regions know the rest. */
+static enum kerr make_real(vaddr_t first, uint32_t pages)
+{
+    enum kerr error = cow_make_real(first, pages);
+    return error == KERR_BAD_ACCESS ? vma_make_real(first, pages) : error;
+}
+
 enum kerr kernel_pages_make_real(vaddr_t first, uint32_t pages)
 {
     uint32_t free_before = frame_pool.totals[FRAME_FREE];
@@ -22,10 +29,7 @@ enum kerr kernel_pages_make_real(vaddr_t first, uint32_t pages)
         vaddr_to_slot(vaddr_add(first, (pages << PAGE_SHIFT) - 1)) - vaddr_to_slot(first) + 1;
     if (!frame_can_grow(&frame_pool, pages + tables))
         return KERR_NO_MEMORY;
-    /* The entries know best, and are there before the regions are; the regions know the rest. */
-    enum kerr error = cow_make_real(first, pages);
-    if (error == KERR_BAD_ACCESS)
-        error = vma_make_real(first, pages);
+    enum kerr error = make_real(first, pages);
     count_since(free_before);
     return error;
 }
@@ -36,4 +40,25 @@ void kernel_pages_discard(vaddr_t first, uint32_t pages)
     enum kerr error = cow_discard(first, pages, RIGHTS_READ_WRITE);
     ASSERT(error == KERR_OK, "a table of the kernel's own pages is shared");
     count_since(free_before);
+}
+
+void kernel_pages_put_away(vaddr_t first, uint32_t pages)
+{
+    kernel_pages_discard(first, pages);
+    frame_pool.kernel_frames += pages;
+}
+
+enum kerr kernel_pages_take_back(vaddr_t first, uint32_t pages)
+{
+    uint32_t free_before = frame_pool.totals[FRAME_FREE];
+    enum kerr error = make_real(first, pages);
+    count_since(free_before);
+    if (error == KERR_OK)
+        frame_pool.kernel_frames -= pages;
+    return error;
+}
+
+void kernel_pages_forget(uint32_t pages)
+{
+    frame_pool.kernel_frames -= pages;
 }

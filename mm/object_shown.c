@@ -24,6 +24,11 @@ struct search {
                     uint32_t pages);
     uint32_t (*change)(vaddr_t first, uint32_t pages, const frame_t frames[]);
     uint32_t changed;
+    /*
+     * Folded spaces are left alone: who shows what may be written by an entry is not folded, and use is
+     * only forgotten later.
+     */
+    bool spares_folded;
 };
 
 static uint32_t regions_of(const struct object *object)
@@ -46,6 +51,16 @@ static vaddr_t where_shown(const struct vma *region, uint32_t page)
     return vaddr_add(vma_start(region), (page - region->object_page) << PAGE_SHIFT);
 }
 
+static enum kerr load(struct space *space)
+{
+    if (space == &kernel_space)
+        return KERR_OK;
+    enum kerr error = space_make_ready(space);
+    if (error == KERR_OK)
+        space_switch(space);
+    return error;
+}
+
 static enum kerr search_space(struct search *search, struct space *space)
 {
     enum kerr error = KERR_OK;
@@ -55,11 +70,11 @@ static enum kerr search_space(struct search *search, struct space *space)
             continue;
         search->left--;
         uint32_t page, pages = shown_by(region, search->first, search->last, &page);
-        if (pages == 0)
+        if (pages == 0 || (search->spares_folded && space_is_folded(space)))
             continue;
-        if (space != &kernel_space)
-            space_switch(space);
-        error = search->found(search, space, where_shown(region, page), page, pages);
+        error = load(space);
+        if (error == KERR_OK)
+            error = search->found(search, space, where_shown(region, page), page, pages);
     }
     return error;
 }
@@ -167,7 +182,8 @@ static uint32_t change_piece(const struct object *object,
                             .first = piece.first,
                             .last = piece.last,
                             .found = change_entries,
-                            .change = change};
+                            .change = change,
+                            .spares_folded = true};
     (void)(search_all(&search) == KERR_OK); /* layer 3 does not fail here */
     return search.changed;
 }

@@ -56,6 +56,7 @@ static void init_lower_half(struct space *space, enum rights user, uint32_t dire
     vma_space_init(space, USER_FIRST_ADDRESS >> PAGE_SHIFT, KERNEL_BASE >> PAGE_SHIFT);
     space->user = user;
     space->directory = directory;
+    space->is_used = true;
     list_add(space);
 }
 
@@ -71,15 +72,22 @@ static enum kerr find_free_directory(uint32_t *id)
     return KERR_OK;
 }
 
+enum kerr space_new_directory(enum kerr (*make_real)(vaddr_t first, uint32_t pages), uint32_t *id)
+{
+    enum kerr error = find_free_directory(id);
+    if (error == KERR_OK)
+        error = make_real(directory_page(*id), 1);
+    if (error == KERR_OK)
+        directory_register(*id);
+    return error;
+}
+
 enum kerr space_create(struct space *space, enum rights user)
 {
     uint32_t id;
-    enum kerr error = find_free_directory(&id);
-    if (error == KERR_OK)
-        error = kernel_pages_make_real(directory_page(id), 1);
+    enum kerr error = space_new_directory(kernel_pages_make_real, &id);
     if (error != KERR_OK)
         return error;
-    directory_register(id);
     init_lower_half(space, user, id);
     return KERR_OK;
 }
@@ -107,6 +115,7 @@ void space_switch(struct space *space)
     if (space_loaded == space)
         return;
     space_loaded = space;
+    space->is_used = true;
     directory_load(space->directory);
 }
 
@@ -120,9 +129,17 @@ bool space_destroy_piece(struct space *space)
            "space %u is in use for good", space->directory);
     uint32_t id = space->directory;
     space->is_ending = true;
-    if (!cow_drop_tables(id, TABLES_AT_ONCE) || !vma_forget(space, REGIONS_AT_ONCE))
+    if (space_is_folded(space))
+        space_drop_folded(space);
+    else if (!cow_drop_tables(id, TABLES_AT_ONCE))
+        return false;
+    if (!vma_forget(space, REGIONS_AT_ONCE))
         return false;
     list_remove(space);
+    if (space_is_folded(space)) {
+        kernel_pages_forget(1);
+        return true;
+    }
     directory_unregister(id);
     kernel_pages_discard(directory_page(id), 1);
     return true;

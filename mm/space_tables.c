@@ -65,7 +65,7 @@ static uint32_t visit_table(const struct space *space, uint32_t slot, pde_t pde,
 }
 
 /* The tables of SPACE that were not used since the last visit. Returns how many went. */
-static uint32_t visit(const struct space *space, bool *may_write)
+static uint32_t visit_tables(const struct space *space, bool *may_write)
 {
     const uint32_t id = space->directory;
     uint32_t gone = 0, run;
@@ -83,14 +83,24 @@ static uint32_t visit(const struct space *space, bool *may_write)
     return gone;
 }
 
+/* The same, and with its tables SPACE's directory. */
+static uint32_t visit(struct space *space, bool *may_write)
+{
+    if (space->is_ending || space_is_folded(space))
+        return 0;
+    uint32_t gone = visit_tables(space, may_write);
+    bool was_used = space->is_used;
+    space->is_used = false;
+    return !was_used && space_fold(space) ? gone + 1 : gone;
+}
+
 bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *gone)
 {
     *gone = 0;
     if (hand == NULL)
         hand = space_first();
     while (hand != NULL && *gone < wanted) {
-        if (!hand->is_ending)
-            *gone += visit(hand, &may_write);
+        *gone += visit(hand, &may_write);
         hand = space_next(hand);
     }
     return hand == NULL;

@@ -97,8 +97,10 @@ static bool vfork_child_lives(const struct process *process)
 
 static bool space_is_live(const struct process *process)
 {
-    return process->memory == NULL || (process->memory->references != 0 &&
-                                       directory_is_live(process->memory->space.directory));
+    const struct memory *memory = process->memory;
+    return memory == NULL ||
+           (memory->references != 0 &&
+            (space_is_folded(&memory->space) || directory_is_live(memory->space.directory)));
 }
 
 /* A process that was not started yet has no registers, and one that has ended needs none. */

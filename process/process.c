@@ -236,6 +236,8 @@ static void clear_tid(const struct process *process)
     struct space *before = space_current();
     if (process->clear_tid == 0 || process->memory->references == 1)
         return;
+    if (space_make_ready(&process->memory->space) != KERR_OK)
+        return;
     space_switch(&process->memory->space);
     enum kerr ignored = user_write(process->clear_tid, &nobody, sizeof(nobody));
     (void)ignored;

@@ -282,6 +282,27 @@ void process_put_aside(void)
     space_switch(&boot_space);
 }
 
+/*
+ * NEXT, whose turn it is, has a directory. Else it has to wait: as the current process, it falls asleep
+ * until there are frames, or ends for want of one. False: it can't run now.
+ */
+static __attribute__((noinline)) bool get_directory(struct process *next)
+{
+    process_current = next;
+    while (next == process_current && next->state == PROCESS_RUNNABLE) {
+        if (space_make_ready(&next->memory->space) == KERR_OK)
+            return true;
+        victim_make_room(next);
+    }
+    process_current = NULL;
+    return false;
+}
+
+static bool is_ready(struct process *next)
+{
+    return likely(!space_is_folded(&next->memory->space)) || get_directory(next);
+}
+
 static void switch_to(struct process *next)
 {
     space_switch(&next->memory->space);
@@ -315,7 +336,8 @@ static void switch_to_next(void)
         turns_leave(&turns, self);
     struct process *next = turns_take(&turns);
     if (next != NULL) {
-        switch_to(next);
+        if (is_ready(next))
+            switch_to(next);
         return;
     }
     process_current = NULL;

@@ -51,15 +51,15 @@ static uint32_t count_sole_frames(frame_t table)
     return count;
 }
 
-/* Tables of directory ID that nobody shares, and what of them comes back at most, or exactly. */
+/* Tables of SPACE that nobody shares, and what of them comes back at most, or exactly. */
 enum count_how { COUNT_AT_MOST, COUNT_EXACTLY };
 
-static uint32_t count_tables(uint32_t id, enum count_how how)
+static uint32_t count_tables(const struct space *space, enum count_how how)
 {
     uint32_t count = 0;
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
-        pde_t pde = directory_pde_read(id, slot);
-        slot += directory_pde_run(id, slot, KERNEL_FIRST_SLOT - slot);
+        pde_t pde = space_pde_read(space, slot);
+        slot += space_pde_run(space, slot, KERNEL_FIRST_SLOT - slot);
         if (!pde_is_table(pde) || frame_references(&frame_pool, pde_frame(pde)) != 1)
             continue;
         frame_t table = pde_frame(pde);
@@ -102,8 +102,8 @@ static uint32_t count_all_holdings(const struct memory *memory, const struct pro
 /* HELD are the holdings of those who use MEMORY. */
 static uint32_t footprint(const struct memory *memory, uint32_t held, enum count_how how)
 {
-    return 1 + count_tables(memory->space.directory, how) + count_object_frames(&memory->space) +
-           held;
+    return !space_is_folded(&memory->space) + count_tables(&memory->space, how) +
+           count_object_frames(&memory->space) + held;
 }
 
 /* ---- the choice ---- */

@@ -61,6 +61,9 @@ static enum kerr copy(struct process *self, struct memory *peer, uint32_t local,
         error = user_read(buffer, local, bytes);
     if (error != KERR_OK)
         return error;
+    error = space_make_ready(&peer->space);
+    if (error != KERR_OK)
+        return error;
     space_switch(&peer->space);
     error =
         direction == TO_PEER ? user_write(remote, buffer, bytes) : user_read(buffer, remote, bytes);

@@ -7,7 +7,6 @@
  */
 #include "commands.h"
 
-#include <arch/i386/alternate.h>
 #include <file/file.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -153,7 +152,7 @@ COMMAND("maps", "PID", "what a process has mapped, region by region")
     if (process == NULL)
         return true;
     printk("addresses         perm offset   dev   inode resident shared  name\n");
-    alternate_open(process->memory->space.directory);
+    space_view_open(&process->memory->space);
     for (const struct vma *region = vma_first(&process->memory->space); region != NULL;
          region = vma_next(region)) {
         struct space_use use = {0};
@@ -163,7 +162,7 @@ COMMAND("maps", "PID", "what a process has mapped, region by region")
         for (unsigned i = 0; i < PAGE_USES; i++)
             sum.pages[i] += use.pages[i];
     }
-    alternate_close();
+    space_view_close();
     printk("regions: %-5u  pages: %-9u %19u %7u\n", (unsigned)process->memory->space.region_count,
            (unsigned)process->memory->space.reserved_pages, (unsigned)total_pages(&sum),
            (unsigned)(total_pages(&sum) - sum.pages[PAGE_PRIVATE]));

@@ -7,7 +7,6 @@
  */
 #include "commands.h"
 
-#include <arch/i386/alternate.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/frame.h>
@@ -124,7 +123,7 @@ static void count_shared_table(pde_t pde, const volatile uint32_t *entries, uint
 static void count_slot(uint32_t slot, struct space_use *use)
 {
     pde_t pde;
-    const volatile uint32_t *entries = alternate_table(slot, &pde);
+    const volatile uint32_t *entries = space_view_table(slot, &pde);
 
     if (entries == NULL)
         return;
@@ -140,10 +139,10 @@ static void count_slot(uint32_t slot, struct space_use *use)
 void count_space(const struct space *space, struct space_use *use)
 {
     *use = (struct space_use){0};
-    alternate_open(space->directory);
+    space_view_open(space);
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT;) {
-        pde_t pde = directory_pde_read(space->directory, slot);
-        uint32_t run = directory_pde_run(space->directory, slot, KERNEL_FIRST_SLOT - slot);
+        pde_t pde = space_pde_read(space, slot);
+        uint32_t run = space_pde_run(space, slot, KERNEL_FIRST_SLOT - slot);
 
         if (is_zero_table(pde))
             use->pages[PAGE_ZERO] += run * SLOT_PAGES;
@@ -154,14 +153,14 @@ void count_space(const struct space *space, struct space_use *use)
             use->tables_out += run;
         slot += run;
     }
-    alternate_close();
+    space_view_close();
 }
 
 /* The same as count_range, within one slot. */
 static void count_part(vaddr_t first, uint32_t pages, struct space_use *use)
 {
     pde_t pde;
-    const volatile uint32_t *entries = alternate_table(vaddr_to_slot(first), &pde);
+    const volatile uint32_t *entries = space_view_table(vaddr_to_slot(first), &pde);
 
     if (is_zero_table(pde))
         use->pages[PAGE_ZERO] += pages;
@@ -211,7 +210,7 @@ static void draw_slots(const struct space *space)
     for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT; slot++) {
         if (slot % CELLS_PER_LINE == 0)
             printk("  0x%08x  ", (unsigned)slot_to_vaddr(slot).v);
-        printk("%c", slot_letter(directory_pde_read(space->directory, slot)));
+        printk("%c", slot_letter(space_pde_read(space, slot)));
         if (slot % CELLS_PER_LINE == CELLS_PER_LINE - 1)
             printk("\n");
     }
@@ -224,8 +223,8 @@ static void draw_pages(const struct space *space, uint32_t slot)
     pde_t pde;
     const volatile uint32_t *entries;
 
-    alternate_open(space->directory);
-    entries = alternate_table(slot, &pde);
+    space_view_open(space);
+    entries = space_view_table(slot, &pde);
     for (uint32_t i = 0; i < SLOT_PAGES && entries != NULL; i++) {
         if (i % CELLS_PER_LINE == 0)
             printk("  0x%08x  ", (unsigned)(slot_to_vaddr(slot).v + (i << PAGE_SHIFT)));
@@ -233,7 +232,7 @@ static void draw_pages(const struct space *space, uint32_t slot)
         if (i % CELLS_PER_LINE == CELLS_PER_LINE - 1)
             printk("\n");
     }
-    alternate_close();
+    space_view_close();
     if (entries == NULL)
         printk("  slot %u: %s\n", (unsigned)slot,
                pde_is_large(pde)     ? "one page of 4 MiB"
@@ -283,7 +282,7 @@ static pde_t shared_entry(const struct process *process, uint32_t slot)
     pde_t pde = PDE_EMPTY;
 
     if (process->memory != NULL)
-        pde = directory_pde_read(process->memory->space.directory, slot);
+        pde = space_pde_read(&process->memory->space, slot);
     return is_shared_table(pde) && !is_zero_table(pde) ? pde : PDE_EMPTY;
 }
 
@@ -365,13 +364,11 @@ static void visit_process(const struct process *process, enum visit visit, struc
     const struct memory *memory = process->memory;
 
     for (uint32_t slot = 0; memory != NULL && slot < KERNEL_FIRST_SLOT;) {
-        uint32_t directory = memory->space.directory;
-
         if (shared_entry(process, slot).bits != 0) {
             visit_table(process, slot, visit, forest);
             slot++;
         } else {
-            slot += directory_pde_run(directory, slot, KERNEL_FIRST_SLOT - slot);
+            slot += space_pde_run(&memory->space, slot, KERNEL_FIRST_SLOT - slot);
         }
     }
 }

@@ -5,7 +5,6 @@
  */
 #include "commands.h"
 
-#include <arch/i386/alternate.h>
 #include <kernel/printk.h>
 #include <mm/frame.h>
 #include <mm/object.h>
@@ -94,7 +93,8 @@ static struct view view_of(const struct process *process, vaddr_t address)
     if (process == NULL || address.v >= KERNEL_BASE)
         return (struct view){space_of(address), VADDR(WINDOW_DIRECTORY), VADDR(WINDOW_BASE)};
     const struct space *space = &process->memory->space;
-    return (struct view){space, directory_page(space->directory), VADDR(ALT_WINDOW_BASE)};
+    vaddr_t directory = space_is_folded(space) ? VADDR(0) : directory_page(space->directory);
+    return (struct view){space, directory, VADDR(ALT_WINDOW_BASE)};
 }
 
 static void view_query(const struct view *view, vaddr_t address, struct translation *t)
@@ -103,9 +103,9 @@ static void view_query(const struct view *view, vaddr_t address, struct translat
         paging_query(address, t);
         return;
     }
-    alternate_open(view->space->directory);
-    alternate_query(address, t);
-    alternate_close();
+    space_view_open(view->space);
+    space_view_query(address, t);
+    space_view_close();
 }
 
 /* An entry by its number and by its place in the window. */
@@ -287,6 +287,10 @@ COMMAND("walk", "[PID] ADDR", "the entries that lead to an address, and its regi
     region = vma_find(view.space, address);
 
     print_indices(address);
+    if (space_is_folded(view.space))
+        printk(
+            "  the directory is folded: its entries are kept in the space's record, in %u runs\n",
+            view.space->folded_runs);
     print_pde(&view, address, t.pde);
     if (t.has_pte)
         print_pte(&view, address, t.pte);

@@ -290,11 +290,11 @@ bool swap_is_closing(void)
 static enum kerr bring_tables_back(void)
 {
     enum kerr error = swap_give_back_tables();
-    for (const struct space *space = space_first(); space != NULL && error == KERR_OK;
+    for (struct space *space = space_first(); space != NULL && error == KERR_OK;
          space = space_next(space))
         for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && error == KERR_OK; slot++)
-            if (pde_is_swapped(directory_pde_read(space->directory, slot)))
-                error = cow_bring_table_of(space->directory, slot);
+            if (pde_is_swapped(space_pde_read(space, slot)))
+                error = space_bring_table(space, slot);
     return error;
 }
 

@@ -216,6 +216,9 @@ bool must_check cow_put_table_out(uint32_t id, uint32_t slot);
 kerr_t cow_bring_table(uint32_t slot);
 kerr_t cow_bring_table_of(uint32_t id, uint32_t slot);
 
+/* The same of PDE, an entry of no directory: *BACK is what it is to be. */
+kerr_t cow_bring_entry(pde_t pde, pde_t *back);
+
 /* FRAME holds what was a table with USED entries in use: the references of these are given back. */
 void cow_drop_entries(frame_t frame, uint32_t used);
 
@@ -232,6 +235,9 @@ kerr_t cow_move(vaddr_t from, uint32_t pages, vaddr_t to);
  * ones: nothing is owed to the TLB. Returns true if none is left. The second drops all.
  */
 bool must_check cow_drop_tables(uint32_t id, uint32_t most);
+/* COUNT entries PDE, in use, of a directory that is no more, are gone: the same for these. */
+void cow_drop_table(pde_t pde, uint32_t count);
+
 void cow_drop_lower_half(uint32_t id);
 
 /* What happened since boot; for `faults`. */

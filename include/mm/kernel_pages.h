@@ -21,4 +21,12 @@ kerr_t kernel_pages_make_real(vaddr_t first, uint32_t pages);
 /* Make them promises again, which read as zero. TLB: paid. */
 void kernel_pages_discard(vaddr_t first, uint32_t pages);
 
+/*
+ * The same for pages that are wanted again, at these addresses or others: the account keeps them, so
+ * that in overcommit mode 2 nobody else is promised their frames. Forget: they will not be wanted.
+ */
+void kernel_pages_put_away(vaddr_t first, uint32_t pages);
+kerr_t kernel_pages_take_back(vaddr_t first, uint32_t pages);
+void kernel_pages_forget(uint32_t pages);
+
 #endif

@@ -109,6 +109,7 @@ enum temp_page {
     TEMP_LEDGER_NEW,
     TEMP_BLOCK_TO, /* device/: a request's data, in and out */
     TEMP_BLOCK_FROM,
+    TEMP_VIEW,             /* a table of a space without a directory (mm/space_fold.c) */
     TEMP_CPU_TABLES,       /* IDT, GDT, TSSs: always there, where the CPU looks for them */
     TEMP_BOOT_WINDOW = 64, /* 64..: the loader's information block, at boot only */
     TEMP_BOOT_WINDOW_PAGES = 256,

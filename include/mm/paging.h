@@ -105,6 +105,7 @@ void table_release_if_empty(uint32_t slot);
  * becomes live: kernel entries are copied from the current directory, and from now on every change
  * of one is written into it at once. directory_unregister: not the current one, not 0.
  */
+#define DIRECTORY_NONE (~0u)
 void directory_register(uint32_t id);
 void directory_unregister(uint32_t id);
 bool directory_is_live(uint32_t id);

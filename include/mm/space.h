@@ -45,7 +45,7 @@ kerr_t space_create(struct space *space, enum rights user);
  */
 kerr_t space_fork(struct space *copy);
 
-/* Load SPACE's directory, if it is not loaded. */
+/* Load SPACE's directory, if it is not loaded. It has one: space_make_ready(). */
 void space_switch(struct space *space);
 
 /*
@@ -56,12 +56,44 @@ void space_switch(struct space *space);
 void space_destroy(struct space *space);
 bool must_check space_destroy_piece(struct space *space);
 
+/* ---- spaces without a directory (mm/space_fold.c) ---- */
+
+/*
+ * Of a space that was not loaded for long, and whose own tables are out, a handful of directory entries
+ * is left: they are kept in its structure, and the frame of its directory goes. All that reads entries of
+ * others' spaces does it by these functions.
+ */
+static inline bool space_is_folded(const struct space *space)
+{
+    return space->directory == DIRECTORY_NONE;
+}
+
+/* SPACE has a directory from here on. KERR_OK; KERR_NO_MEMORY: a frame or two lack. */
+kerr_t space_make_ready(struct space *space);
+
+/* Entries of its lower half; how many of the COUNT from SLOT on (at least 1) are equal to the first. */
+pde_t space_pde_read(const struct space *space, uint32_t slot);
+uint32_t space_pde_run(const struct space *space, uint32_t slot, uint32_t count);
+
+/*
+ * To look at tables of SPACE, loaded or not, folded or not: one space at a time, to be read only.
+ * space_view_table() is NULL if SLOT has no table; else it is good until the next call.
+ */
+void space_view_open(const struct space *space);
+const volatile uint32_t *space_view_table(uint32_t slot, pde_t *pde);
+void space_view_query(vaddr_t address, struct translation *translation);
+void space_view_close(void);
+
+/* SLOT's entry of SPACE is swapped: the table comes back. As cow_bring_table(). */
+kerr_t space_bring_table(struct space *space, uint32_t slot);
+
 /* TABLE lies below a locked region of some space. */
 bool space_locks_table(frame_t table);
 
 /*
  * Tables that nobody shares and that show no page in RAM go (mm/cow.h, "tables that are out"): a hand
- * goes on from space to space until WANTED have gone. Those that were used since it came by last stay.
+ * goes on from space to space until WANTED have gone; spaces that are left without a table of their own
+ * are folded. What was used since it came by last stays.
  *   may_write  they may go to slots; else only those that hold nothing go
  *   => *GONE have gone; takes no memory       TLB: paid
  *   returns true if the hand has come to the end of all spaces; it begins anew with the next call

@@ -56,6 +56,12 @@ struct vma {
 };
 
 /* A space as this layer sees it. FIRST_PAGE and the end node bound what may be reserved. */
+enum { FOLDED_RUNS_MAX = 7 };
+struct folded_run {
+    uint16_t slot, count;
+    pde_t pde;
+};
+
 struct space {
     struct rb_tree regions;
     struct vma end;
@@ -63,7 +69,7 @@ struct space {
     uint32_t region_count;
     uint32_t reserved_pages;
     enum rights user;         /* RIGHTS_USER, or RIGHTS_NONE for the supervisor alone */
-    uint32_t directory;       /* its number; the kernel space has none of its own: 0 */
+    uint32_t directory;       /* its number, or DIRECTORY_NONE; the kernel space has no own: 0 */
     uint32_t room_first_page; /* vma_find_room() looks from here on first, then anywhere, */
     uint32_t room_end_page;   /* but not at or behind this one */
     uint32_t stack_pages_max; /* how large a region that grows down may become */
@@ -73,7 +79,10 @@ struct space {
     uint32_t promised_frames; /* what layer 1's account of promises has for it (see below) */
     struct vma *touched; /* the region touched or entered last, or NULL: as a rule it is next */
     bool is_ending;      /* space_destroy_piece() has begun: nobody looks at its pages any more */
-    struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
+    bool is_used;        /* it was loaded since reclaim came by last */
+    uint8_t folded_runs; /* without a directory (mm/space_fold.c): what it had, in runs of */
+    struct folded_run folded[FOLDED_RUNS_MAX]; /* equal entries */
+    struct space *next, *previous;             /* of all spaces but the kernel's (space_first()) */
 };
 
 /* So many pages stay free below a region that grows down, as on Linux (stack_guard_gap). */
