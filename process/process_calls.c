@@ -65,11 +65,11 @@ static int32_t clone(struct process *self, const struct clone_wish *wish)
         return -EAGAIN;
     enum kerr error = process_create(self, &child);
     if (error != KERR_OK)
-        return error == KERR_NO_ROOM ? -EAGAIN : -ENOMEM;
+        return error == KERR_NO_ROOM ? -EAGAIN : process_lacks_frames(-ENOMEM);
     int32_t answer = build_child(child, self, wish);
     if (answer != 0) {
         process_discard(child);
-        return answer;
+        return answer == -ENOMEM ? process_lacks_frames(answer) : answer;
     }
     process_start(child);
     if (wish->flags & CLONE_VFORK) {

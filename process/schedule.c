@@ -15,6 +15,7 @@
 #include <kernel/channel.h>
 #include <kernel/layer.h>
 #include <kernel/panic.h>
+#include <mm/frame.h>
 #include <process/client.h>
 #include <process/events.h>
 #include <process/exceptions.h>
@@ -145,6 +146,15 @@ void process_request_room(void)
 int32_t process_out_of_memory(void)
 {
     process_request_room();
+    return process_begin_again();
+}
+
+int32_t process_lacks_frames(int32_t error)
+{
+    enum { SHORTAGE_FRAMES = 16 }; /* with so many left it is something else that lacks */
+    if (frame_available(&frame_pool) >= SHORTAGE_FRAMES || !victim_give_cache_back())
+        return error;
+    process_request_leave();
     return process_begin_again();
 }
 

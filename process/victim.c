@@ -182,8 +182,7 @@ static void give_reserves_back(void)
     vma_trim();
 }
 
-/* Pages that something stands behind go first. True: some have gone, or will have. */
-static bool give_cache_back(void)
+bool victim_give_cache_back(void)
 {
     enum { ROUNDS = 64 }; /* the first look at a page takes away what the next one asks for */
     uint32_t freed;
@@ -227,7 +226,7 @@ void victim_make_room(struct process *self)
     give_reserves_back();
     if (is_enough() && may_grow() && frame_available(&frame_pool) > before)
         return;
-    if (give_cache_back() && may_grow())
+    if (victim_give_cache_back() && may_grow())
         return;
     if (commit_account.mode == OVERCOMMIT_NEVER) {
         end_alone(self);

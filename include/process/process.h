@@ -246,6 +246,12 @@ int32_t process_sleep(const void *channel, uint64_t deadline) must_check;
  */
 int32_t process_out_of_memory(void) must_check;
 
+/*
+ * The same for a call for which nobody is to end (fork): what can be brought again goes, and the call is
+ * repeated; if nothing can, or it is no frame that lacks, it answers ERROR.
+ */
+int32_t process_lacks_frames(int32_t error) must_check;
+
 /* The same, but the call is done with and not repeated. */
 void process_request_room(void);
 

@@ -16,4 +16,10 @@
  */
 void victim_make_room(struct process *self);
 
+/*
+ * Pages that something stands behind go, and nobody ends. True: some have gone, or will have: the current
+ * process may sleep until then.
+ */
+bool victim_give_cache_back(void);
+
 #endif
