@@ -60,8 +60,8 @@ TEST("ramdisk", "frames apart and an offset, read: the sectors asked for, and no
     EXPECT(data_is(3584, 512, DISK_SEED, 3 * SECTOR_WORDS));
     EXPECT(data_is(4096, 4096, DISK_SEED, 4 * SECTOR_WORDS));
     EXPECT(data_is(8192, 512, DISK_SEED, 12 * SECTOR_WORDS));
-    EXPECT(data_is(0, 3584, DATA_SEED, 15 * PAGE_BYTES / 4));
-    EXPECT(data_is(8704, 3584, DATA_SEED, 13 * PAGE_BYTES / 4 + SECTOR_WORDS));
+    EXPECT(data_is(0, 3584, DATA_SEED, (BLOCK_FRAMES_MAX - 1) * PAGE_BYTES / 4));
+    EXPECT(data_is(8704, 3584, DATA_SEED, (BLOCK_FRAMES_MAX - 3) * PAGE_BYTES / 4 + SECTOR_WORDS));
     EXPECT(test_is_filled(medium, 0, DISK_PAGES * PAGE_BYTES, DISK_SEED, 0));
     tear_down();
 }
@@ -73,7 +73,8 @@ TEST("ramdisk", "written: these sectors change, and no others")
     EXPECT_EQUAL(transfer(BLOCK_WRITE, 5, 2, 1024), KERR_OK);
     EXPECT_EQUAL(transfer(BLOCK_FLUSH, 0, 0, 0), KERR_OK);
     EXPECT(test_is_filled(medium, 0, 5 * 512, DISK_SEED, 0));
-    EXPECT(test_is_filled(medium, 5 * 512, 1024, DATA_SEED, 15 * PAGE_BYTES / 4 + 256));
+    EXPECT(test_is_filled(medium, 5 * 512, 1024, DATA_SEED,
+                          (BLOCK_FRAMES_MAX - 1) * PAGE_BYTES / 4 + 256));
     EXPECT(test_is_filled(medium, 7 * 512, 57 * 512, DISK_SEED, 7 * SECTOR_WORDS));
     tear_down();
 }
