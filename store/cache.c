@@ -19,8 +19,7 @@ enum { AROUND_PAGES = 16 };
 
 struct list store_caches = {&store_caches, &store_caches},
             store_dirty = {&store_dirty, &store_dirty};
-uint32_t store_cache_count;
-static uint32_t dirty_pages; /* of all of them */
+uint32_t store_cache_count, store_dirty_count;
 
 struct cache *cache_next(const struct cache *cache)
 {
@@ -32,7 +31,7 @@ struct cache *cache_next(const struct cache *cache)
 
 uint32_t store_dirty_pages(void)
 {
-    return dirty_pages;
+    return store_dirty_count;
 }
 
 /* PAGE has become dirty. */
@@ -43,7 +42,7 @@ static void count_dirty(struct cache *cache, uint32_t page)
         cache->span_first = page;
     if (is_alone || page >= cache->span_end)
         cache->span_end = page + 1;
-    dirty_pages++;
+    store_dirty_count++;
     if (cache->dirty_pages++ > 0)
         return;
     cache->dirty_since = store_seconds;
@@ -61,7 +60,7 @@ void cache_mark_dirty(struct cache *cache, uint32_t page)
 void cache_mark_clean(struct cache *cache, uint32_t page, uint32_t set)
 {
     object_change_page(cache->object, page, PAGE_DIRTY | PAGE_FAILED | PAGE_ASKED, set);
-    dirty_pages--;
+    store_dirty_count--;
     if (--cache->dirty_pages == 0)
         list_remove(&cache->dirty_link);
 }
@@ -330,7 +329,7 @@ enum kerr cache_page(struct cache *cache, uint32_t page, frame_t *frame)
 enum kerr cache_pages(struct cache *cache, uint32_t page, uint32_t count, frame_t frames[],
                       uint32_t *found)
 {
-    *found = count > 1 ? object_use_frames(cache->object, page, count, frames) : 0;
+    *found = object_use_frames(cache->object, page, count, frames);
     if (*found > 0)
         return KERR_OK;
     *found = 1;

@@ -11,7 +11,7 @@
 
 /* All caches; those with dirty pages, the one that became so first at the beginning. */
 extern struct list store_caches, store_dirty;
-extern uint32_t store_cache_count;
+extern uint32_t store_cache_count, store_dirty_count; /* caches; dirty pages of all of them */
 
 /* Seconds since boot, as store_tick() was told last. */
 extern uint32_t store_seconds;

@@ -169,7 +169,7 @@ static bool is_more_than(uint32_t pages, uint32_t share)
 
 bool writer_is_behind(void)
 {
-    return is_more_than(store_dirty_pages(), TOO_MANY_SHARE);
+    return is_more_than(store_dirty_count, TOO_MANY_SHARE);
 }
 
 static struct cache *oldest(void)
@@ -200,6 +200,6 @@ void store_tick(uint32_t seconds)
     if (cache == NULL || !requests_are_there())
         return;
     if (seconds - cache->dirty_since >= DIRTY_SECONDS ||
-        is_more_than(store_dirty_pages(), MANY_SHARE))
+        is_more_than(store_dirty_count, MANY_SHARE))
         (void)begin_pages(cache, 0, cache->object->pages, STEP_PAGES, PAGE_DIRTY);
 }
