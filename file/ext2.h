@@ -158,6 +158,7 @@ struct ext2 {
     struct ext2_group *group;
     uint32_t groups, descriptor_blocks, table_blocks, super_block;
     uint32_t first_inode;
+    uint64_t bytes_max; /* of a file */
     uint16_t state_at_mount;
     bool has_meta; /* `meta` has pages of the right size */
     bool is_writable;
@@ -294,7 +295,10 @@ kerr_t ext2_allow_large(struct ext2 *fs);
 kerr_t ext2_put_super(struct ext2 *fs);
 
 /* A file has at most so many bytes. */
-uint64_t ext2_bytes_max(const struct ext2 *fs);
+static inline uint64_t ext2_bytes_max(const struct ext2 *fs)
+{
+    return fs->bytes_max;
+}
 
 enum kerr ext2_room(struct mount *mount, struct mount_room *room);
 

@@ -145,7 +145,13 @@ static enum kerr may_have(struct ext2_inode *inode, uint64_t bytes)
 static enum kerr page_to_write(struct ext2_inode *inode, uint32_t page, bool blank, frame_t *frame)
 {
     uint64_t end = (uint64_t)(page + 1) << PAGE_SHIFT;
-    enum kerr error = may_have(inode, end);
+    enum kerr error;
+    if (likely(end <= inode->inode.status.bytes &&
+               !has_small_blocks(inode))) { /* it does not grow */
+        error = ext2_begin_change(ext2_of(inode));
+        return error == KERR_OK ? cache_page_to_write(&inode->cache, page, blank, frame) : error;
+    }
+    error = may_have(inode, end);
     if (error == KERR_OK && end > inode->inode.status.bytes) {
         if (inode->has_remains)
             error = cut_excess(inode);

@@ -105,6 +105,16 @@ static uint32_t logarithm(uint32_t power)
     return shift;
 }
 
+/* What a file can have: as many blocks as ways lead to, and as many sectors as can be counted. */
+static uint64_t bytes_max(const struct ext2 *fs)
+{
+    uint64_t names = fs->names;
+    uint64_t blocks = EXT2_DIRECT + names + names * names + names * names * names;
+    uint64_t most = UINT32_MAX - 0x1000000u; /* sectors, without those of indirect blocks */
+    uint64_t bytes = blocks << fs->block_shift;
+    return bytes < most << SECTOR_SHIFT ? bytes : most << SECTOR_SHIFT;
+}
+
 /* What the superblock says of sizes makes sense. */
 static bool sizes_are_right(const struct ext2 *fs)
 {
@@ -172,6 +182,7 @@ static enum kerr take_super(struct ext2 *fs)
     fs->block_sectors = fs->block_bytes >> SECTOR_SHIFT;
     fs->names = fs->block_bytes / sizeof(uint32_t);
     fs->names_shift = fs->block_shift - 2;
+    fs->bytes_max = bytes_max(fs);
     fs->record_bytes = super->inode_bytes;
     fs->records_shift = fs->block_shift - logarithm(fs->record_bytes);
     fs->first_inode = super->first_inode;
@@ -376,15 +387,6 @@ enum kerr ext2_allow_large(struct ext2 *fs)
 }
 
 /* What three levels of blocks can name; and a record counts sectors in 32 bits. */
-uint64_t ext2_bytes_max(const struct ext2 *fs)
-{
-    uint64_t names = fs->names;
-    uint64_t blocks = EXT2_DIRECT + names + names * names + names * names * names;
-    uint64_t most = UINT32_MAX - 0x1000000u; /* sectors, without those of indirect blocks */
-    uint64_t bytes = blocks << fs->block_shift;
-    return bytes < most << SECTOR_SHIFT ? bytes : most << SECTOR_SHIFT;
-}
-
 enum kerr ext2_room(struct mount *mount, struct mount_room *room)
 {
     const struct ext2 *fs = mount->data;

@@ -39,8 +39,12 @@ enum kerr file_create(const struct file_operations *operations, struct inode *in
     spare = NULL;
     file_count++;
     *file = block;
-    **file = (struct file){
-        .access = flags & O_PATH ? 0u : access[flags & O_ACCMODE], .flags = flags, .references = 1};
+    (*file)->access = flags & O_PATH ? 0u : access[flags & O_ACCMODE];
+    (*file)->pipe = NULL;
+    (*file)->flags = flags;
+    (*file)->references = 1;
+    (*file)->offset = 0;
+    (*file)->errors_told = 0;
     file_attach(*file, operations, inode);
     return KERR_OK;
 }

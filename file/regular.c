@@ -29,9 +29,11 @@ static enum kerr find_run(struct inode *inode, uint32_t page, uint32_t last, fra
 {
     const struct inode_operations *operations = inode->operations;
     uint32_t wanted = last - page + 1, in_slot = page % SLOT_PAGES;
-    wanted = wanted < RUN_PAGES ? wanted : (uint32_t)RUN_PAGES;
-    wanted = wanted < SLOT_PAGES - in_slot ? wanted : SLOT_PAGES - in_slot;
-    if (operations->pages_to_read != NULL)
+    if (wanted > 1) {
+        wanted = wanted < RUN_PAGES ? wanted : (uint32_t)RUN_PAGES;
+        wanted = wanted < SLOT_PAGES - in_slot ? wanted : SLOT_PAGES - in_slot;
+    }
+    if (wanted > 1 && operations->pages_to_read != NULL)
         return operations->pages_to_read(inode, page, wanted, frames, count);
     enum kerr error = operations->page(inode, page, PAGE_TO_READ, frames);
     *count = 1;
@@ -178,9 +180,11 @@ static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfe
 {
     frame_t frame;
     uint32_t in_page = (uint32_t)offset % PAGE_BYTES, moved = *bytes;
-    /* Behind the end, and in nobody's memory: the copy below can't come by it. */
-    bool is_blank = moved == PAGE_BYTES && offset >= inode->status.bytes && inode->object != NULL &&
-                    inode->object->references == 1;
+    /* The page reaches behind the end of the file; or begins there, and nobody shows it: the copy below can't
+     * come by what it holds. */
+    bool is_last = (offset | (PAGE_BYTES - 1)) >= inode->status.bytes;
+    bool is_blank = is_last && moved == PAGE_BYTES && offset >= inode->status.bytes &&
+                    inode->object != NULL && inode->object->references == 1;
     enum kerr error = KERR_OK;
     *is_of_file = false;
     if (unlikely(inode->flags & INODE_SOURCE_FIRST))
@@ -200,7 +204,8 @@ static enum kerr write_page(struct inode *inode, uint64_t offset, struct transfe
     if (unlikely(is_blank && moved < PAGE_BYTES)) /* nobody sees what was there before */
         memset(page + moved, 0, PAGE_BYTES - moved);
     temp_unmap(TEMP_FRAME);
-    inode->operations->page_written(inode, error == KERR_OK ? offset + moved : 0);
+    if (is_last)
+        inode->operations->page_written(inode, error == KERR_OK ? offset + moved : 0);
     if (unlikely(error_goes_by(error)))
         inode->flags |= INODE_SOURCE_FIRST;
     *bytes = moved;

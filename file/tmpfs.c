@@ -123,11 +123,9 @@ static uint32_t pages_of(uint64_t bytes)
     return (uint32_t)((bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
 }
 
-/* As object_frame(); a frame that is new is not cleared. */
+/* As object_frame() of a page that has none; the frame is not cleared. */
 static enum kerr blank_page(struct object *object, uint32_t page, frame_t *frame)
 {
-    if (object_find_frame(object, page, frame) == KERR_OK)
-        return KERR_OK;
     enum kerr error = object_prepare_page(object, page);
     return error == KERR_OK ? enter_page(object, page, frame) : error;
 }
@@ -135,8 +133,9 @@ static enum kerr blank_page(struct object *object, uint32_t page, frame_t *frame
 static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame)
 {
     struct object *object = inode->object;
-    if (use == PAGE_TO_READ)
-        return object_find_frame(object, page, frame);
+    enum kerr found = object_find_frame(object, page, frame);
+    if (use == PAGE_TO_READ || found == KERR_OK)
+        return found;
     uint32_t before = object->pages;
     enum kerr error = page >= before ? object_resize(object, page + 1) : KERR_OK;
     if (error == KERR_BAD_RANGE)

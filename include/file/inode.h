@@ -218,12 +218,13 @@ struct inode_operations {
     /* The frame of PAGE, as it is to be seen, valid in this event; no reference.
      * TO_READ: within the object. KERR_NOT_FOUND: a hole, it reads as zeros.
      * TO_WRITE: it has its place on the disk, or in the account; it is dirty from here on; the object
-     * covers it, and grows if need be: page_written() follows, in the same event. KERR_NO_SPACE.
+     * covers it, and grows if need be: page_written() follows, in the same event, unless all of the page
+     * lies within the file. KERR_NO_SPACE.
      * TO_WRITE_WHOLE: the same of a page behind the end of the file, all of which is about to be written:
      * what it holds does not matter. */
     enum kerr (*page)(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame);
 
-    /* As page(TO_READ) for up to COUNT pages from PAGE on, all in one slot's worth (SLOT_PAGES), as far as they are
+    /* As page(TO_READ) for up to COUNT pages, several, from PAGE on, all in one slot's worth (SLOT_PAGES), as far as they are
      * known at once; holes are NO_FRAME. *FOUND: 1 at least. NULL: page() is asked for each. */
     enum kerr (*pages_to_read)(struct inode *inode, uint32_t page, uint32_t count, frame_t frames[],
                                uint32_t *found);

@@ -169,10 +169,10 @@ static inline void frame_put_many(struct frame_pool *pool, frame_t frame, uint32
 static inline void frame_get(struct frame_pool *pool, frame_t frame)
 {
     struct frame_record *record = frame_record(pool, frame);
-    if (likely(record->references + 1 > 1))
-        record->references++;
-    else
+    uint32_t references = record->references + 1;
+    if (unlikely(references <= 1))
         frame_get_many(pool, frame, 1); /* which panics */
+    record->references = references;
 }
 
 static inline void frame_put(struct frame_pool *pool, frame_t frame)
