@@ -5,6 +5,8 @@
 #include <process/client.h>
 
 #include <device/block.h>
+#include <process/schedule.h>
+#include <process/signal.h>
 
 /* Disks know no processes, and can't register themselves: a tick sees what no interrupt says. */
 PROCESS_CLIENT(06, .poll = block_poll);
@@ -33,8 +35,23 @@ void process_clients_rare_work(void)
             client->rare_work();
 }
 
+/* Nobody runs any more, and nobody holds a file: what is mounted can be taken away. */
+static void end_all_processes(void)
+{
+    struct process *process = NULL;
+    process_set_reaper(0);
+    process_put_aside();
+    while ((process = process_next(process)) != NULL)
+        if (process->state != PROCESS_ZOMBIE)
+            process_exit(process, SIGKILL);
+    process_finish_exits();
+    while ((process = process_next(NULL)) != NULL)
+        process_reap(process);
+}
+
 void process_clients_stop(void)
 {
+    end_all_processes();
     for (const struct process_client *client = process_clients_first; client < process_clients_end;
          client++)
         if (client->stop != NULL)

@@ -140,15 +140,6 @@ static void end_with_init(void)
         return;
     init_has_ended = false;
     init_pid = 0;
-    process_set_reaper(0);
-    process_put_aside();
-    struct process *process = NULL;
-    while ((process = process_next(process)) != NULL)
-        if (process->state != PROCESS_ZOMBIE)
-            process_exit(process, SIGKILL);
-    process_finish_exits();
-    while ((process = process_next(NULL)) != NULL)
-        process_reap(process);
     process_clients_stop();
     check_that_nothing_is_left();
     machine_try_exit((enum exit_status)(EXIT_PROGRAM | status_for_the_port(init_status)));

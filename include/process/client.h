@@ -33,7 +33,7 @@ struct process_client {
 /* The set, in order; from linker.ld. */
 extern const struct process_client process_clients_first[], process_clients_end[];
 
-/* Each hook of all of them. */
+/* Each hook of all of them; before the last, all processes end, as who holds a file keeps its file system. */
 void process_clients_poll(void);
 void process_clients_ended(const struct process *zombie);
 void process_clients_rare_work(void);
