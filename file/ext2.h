@@ -172,7 +172,8 @@ struct ext2 {
     /* What was given up; and what was before, while the disk does not say so yet. */
     struct ext2_released *released, *committing;
     uint32_t released_blocks, released_inodes; /* of both */
-    bool is_asked;     /* what released it has been asked for (cache_ask()); */
+    bool is_removing;  /* the pages that names have gone from have been asked for (cache_ask()); */
+    bool is_asked;     /* and what released it; */
     bool is_committed; /* and is on the disk: it is being freed */
     uint32_t commits;  /* that were begun */
     uint32_t commit_ticket;
@@ -230,7 +231,8 @@ struct ext2_inode {
     /* Of a directory: */
     struct list waiting; /* those whose waits_for it is */
     struct list fresh;   /* those named in it that have no record yet, by `birth` */
-    struct list removal; /* of ext2.removals, if it lost an entry */
+    struct list removal; /* of ext2.removals, if it lost an entry; */
+    bool is_leaving;     /* its pages have been asked for by who commits */
     struct ext2_hold holds[EXT2_HOLDS];
     uint32_t room[EXT2_ROOM_CLASSES]; /* pages before that have no room for a name of such a size */
 };

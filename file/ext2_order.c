@@ -283,19 +283,48 @@ static bool is_empty(const struct ext2_released *released)
     return released->block_extents == 0 && released->inode_extents == 0;
 }
 
-/* Entries that went are gone from the disk. */
+/* What entries have gone from until now. */
+static void ask_removals(struct ext2 *fs)
+{
+    for (struct ext2_inode *directory = next_removal(fs, &fs->removals); directory != NULL;
+         directory = next_removal(fs, &directory->removal)) {
+        cache_ask(&directory->cache, 0, directory->cache.object->pages);
+        directory->is_leaving = true;
+    }
+}
+
+static enum kerr removals_of(struct ext2_inode *directory)
+{
+    struct cache *cache = &directory->cache;
+    enum kerr error = cache_write_asked(cache, 0, cache->object->pages, NULL);
+    if (error == KERR_OK)
+        error = ext2_holds_end_all(directory);
+    if (error != KERR_OK)
+        return error;
+    directory->is_leaving = false;
+    /* Else entries may have gone meanwhile: the next commit's. */
+    if (cache->dirty_pages + cache->busy_pages == 0)
+        list_remove(&directory->removal);
+    return KERR_OK;
+}
+
+/*
+ * Entries that had gone when this was asked first are gone from the disk. Pages that become dirty again are
+ * nothing to it: those of who waits for it do so each time that he is repeated.
+ */
 static enum kerr removals_out(struct ext2 *fs)
 {
     enum kerr error = KERR_OK;
-    while (error == KERR_OK && !list_is_empty(&fs->removals)) {
-        struct ext2_inode *directory = next_removal(fs, &fs->removals);
-        struct cache *cache = &directory->cache;
-        error = cache_write_back(cache, 0, cache->object->pages);
-        if (error == KERR_OK)
-            error = ext2_holds_end_all(directory);
-        if (error == KERR_OK)
-            list_remove(&directory->removal);
+    if (!fs->is_removing)
+        ask_removals(fs);
+    fs->is_removing = true;
+    for (struct ext2_inode *directory = next_removal(fs, &fs->removals), *next;
+         directory != NULL && error == KERR_OK; directory = next) {
+        next = next_removal(fs, &directory->removal);
+        if (directory->is_leaving)
+            error = removals_of(directory);
     }
+    fs->is_removing = error == KERR_MUST_WAIT || error == KERR_NO_MEMORY;
     return error;
 }
 
@@ -330,7 +359,7 @@ static enum kerr commit_step(struct ext2 *fs)
         struct ext2_released *empty = fs->committing;
         fs->committing = fs->released;
         fs->released = empty;
-        fs->is_asked = fs->is_committed = false;
+        fs->is_removing = fs->is_asked = fs->is_committed = false;
         fs->commits++;
     }
     if (!fs->is_committed) {

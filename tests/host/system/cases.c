@@ -181,15 +181,21 @@ static void remounted(const struct arguments *arguments)
 
 static uint32_t writes_seen;
 
-/* Whenever something was written, memory is short, and what can be brought again goes. */
-static void memory_is_short(uint64_t sector, const uint8_t *data, uint32_t bytes)
+/* What is done now must end before MANY writes. */
+static void count_writes(uint64_t sector, const uint8_t *data, uint32_t bytes)
 {
     enum { MANY = 60 };
     (void)sector;
     (void)data;
     (void)bytes;
     if (++writes_seen == MANY)
-        wrong("a write is repeated for ever");
+        wrong("a call is repeated for ever");
+}
+
+/* Whenever something was written, memory is short, and what can be brought again goes. */
+static void memory_is_short(uint64_t sector, const uint8_t *data, uint32_t bytes)
+{
+    count_writes(sector, data, bytes);
     forget_clean_pages();
 }
 
@@ -228,6 +234,28 @@ static void fill_disk(const char *name)
         expect(result, BLOCK, "pwrite");
     }
     expect(call(CALL_CLOSE, number), 0, "close");
+}
+
+/* symlink: in a directory that lost a name, on a full disk with blocks that were released: gets one of these */
+static void room_of_a_name(const struct arguments *arguments)
+{
+    char target[100];
+    begin(arguments, "-b 1024");
+    uint32_t number = open_file("/tmp/other", O_RDWR | O_CREAT);
+    fill(number, 0, PAGE_BYTES, OLD);
+    expect(call(CALL_CLOSE, number), 0, "close");
+    fill_disk("/tmp/all");
+    expect(call(CALL_SYNC), 0, "sync");
+    expect(call(CALL_UNLINK, put_text(NAME, "/tmp/other")), 0, "unlink");
+    memset(target, 'x', sizeof(target) - 1);
+    target[sizeof(target) - 1] = '\0';
+    uint32_t text = put_text(NAME, target);
+    writes_seen = 0;
+    system_disk.on_write = count_writes;
+    expect(call(CALL_SYMLINK, text, put_text(NAME + 200, "/tmp/link")), 0, "symlink");
+    system_disk.on_write = NULL;
+    expect(system_unmount(), 0, "umount");
+    disk_check(system_disk.image, system_disk.bytes);
 }
 
 /* ftruncate: shorter, to within a page that has a hole, on a full disk: wants no room; the hole gets it later */
@@ -290,4 +318,5 @@ void test_cases(const struct arguments *arguments)
     source_that_goes(arguments);
     shorter_without_room(arguments);
     remounted(arguments);
+    room_of_a_name(arguments);
 }
