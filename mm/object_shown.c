@@ -84,10 +84,12 @@ static enum kerr search_all(struct search *search)
     struct space *before = space_current();
     enum kerr error = KERR_OK;
     search->left = regions_of(search->object);
-    for (struct space *space = space_first(); space != NULL && error == KERR_OK && search->left > 0;
-         space = space_next(space))
+    for (struct space *space = space_first(), *next;
+         space != NULL && error == KERR_OK && search->left > 0; space = next) {
+        next = space_next(space); /* one that was folded has another place then */
         if (!space->is_ending)
             error = search_space(search, space);
+    }
     if (error == KERR_OK)
         error = search_space(search, &kernel_space); /* which hardly ever shows one */
     space_switch(before);

@@ -15,7 +15,8 @@
 struct space kernel_space;
 struct space boot_space;
 struct space *space_loaded = &boot_space;
-static struct space *first; /* of all but the kernel's, the newest one first */
+/* Of all but the kernel's: the newest one first, those that are folded last. */
+static struct space *first, *last;
 
 /* ---- the list of spaces ---- */
 
@@ -35,7 +36,20 @@ static void list_add(struct space *space)
     space->next = first;
     if (first != NULL)
         first->previous = space;
+    else
+        last = space;
     first = space;
+}
+
+static void list_add_last(struct space *space)
+{
+    space->next = NULL;
+    space->previous = last;
+    if (last != NULL)
+        last->next = space;
+    else
+        first = space;
+    last = space;
 }
 
 static void list_remove(struct space *space)
@@ -47,6 +61,17 @@ static void list_remove(struct space *space)
         first = space->next;
     if (space->next != NULL)
         space->next->previous = space->previous;
+    else
+        last = space->previous;
+}
+
+void space_takes_its_place(struct space *space)
+{
+    list_remove(space);
+    if (space_is_folded(space))
+        list_add_last(space);
+    else
+        list_add(space);
 }
 
 /* ---- one comes, one goes ---- */
@@ -182,9 +207,18 @@ static bool region_is_over(const struct vma *region, uint32_t directory, frame_t
     return false;
 }
 
+bool space_some_are_locked(void)
+{
+    const struct space *space = space_first();
+    while (space != NULL && !space_is_folded(space) && space->locked_pages == 0)
+        space = space_next(space);
+    return space != NULL && space->locked_pages != 0;
+}
+
 bool space_locks_table(frame_t table)
 {
-    for (const struct space *space = space_first(); space != NULL; space = space_next(space)) {
+    for (const struct space *space = space_first(); space != NULL && !space_is_folded(space);
+         space = space_next(space)) {
         if (space->locked_pages == 0 || space->is_ending)
             continue;
         for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))

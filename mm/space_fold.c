@@ -99,6 +99,7 @@ bool space_fold(struct space *space)
     space->directory = DIRECTORY_NONE;
     directory_unregister(id);
     kernel_pages_put_away(directory_page(id), 1);
+    space_takes_its_place(space);
     return true;
 }
 
@@ -115,6 +116,7 @@ enum kerr space_make_ready(struct space *space)
             directory_pde_write(id, space->folded[i].slot + n, space->folded[i].pde);
     space->directory = id;
     space->is_used = true;
+    space_takes_its_place(space);
     return KERR_OK;
 }
 

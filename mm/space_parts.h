@@ -10,6 +10,9 @@
 /* SPACE goes from the list of all: the hand of mm/space_tables.c must not stay with it. */
 void space_leaves_hand(const struct space *space);
 
+/* SPACE has been folded, or is folded no more: its place among all others is another one. */
+void space_takes_its_place(struct space *space);
+
 /* A directory that no space has is live: *ID. MAKE_REAL is told its page. */
 kerr_t space_new_directory(enum kerr (*make_real)(vaddr_t first, uint32_t pages), uint32_t *id);
 

@@ -86,7 +86,7 @@ static uint32_t visit_tables(const struct space *space, bool *may_write)
 /* The same, and with its tables SPACE's directory. */
 static uint32_t visit(struct space *space, bool *may_write)
 {
-    if (space->is_ending || space_is_folded(space))
+    if (space->is_ending)
         return 0;
     uint32_t gone = visit_tables(space, may_write);
     bool was_used = space->is_used;
@@ -99,9 +99,12 @@ bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *gone)
     *gone = 0;
     if (hand == NULL)
         hand = space_first();
-    while (hand != NULL && *gone < wanted) {
-        *gone += visit(hand, &may_write);
-        hand = space_next(hand);
+    while (hand != NULL && !space_is_folded(hand) && *gone < wanted) {
+        struct space *space = hand;
+        hand = space_next(space);
+        *gone += visit(space, &may_write);
     }
+    if (hand != NULL && space_is_folded(hand))
+        hand = NULL; /* behind it there is nothing to do */
     return hand == NULL;
 }

@@ -96,17 +96,18 @@ static inline bool grow_heap_at_once(struct process *self, uint32_t pages)
     return true;
 }
 
-/* The heap loses PAGES pages from FIRST_PAGE on. */
-static inline bool shrink_heap(struct process *self, uint32_t first_page, uint32_t pages)
+/* The heap loses PAGES pages from FIRST_PAGE on. Returns 0, an error, or a repetition. */
+static inline int32_t shrink_heap(struct process *self, uint32_t first_page, uint32_t pages)
 {
     struct memory *memory = self->memory;
     struct vma *region = plain_heap(memory, first_page + pages);
     if (unlikely(region == NULL || region->first_page >= first_page))
-        return memory_unmap(self, first_page, pages) == 0;
-    if (unlikely(vma_shorten(&memory->space, region, pages) != KERR_OK))
-        return false;
+        return memory_unmap(self, first_page, pages);
+    enum kerr error = vma_shorten(&memory->space, region, pages);
+    if (unlikely(error != KERR_OK))
+        return error == KERR_MUST_WAIT ? process_must_wait() : -ENOMEM;
     commit_follow(memory);
-    return true;
+    return 0;
 }
 
 /* Answers with the end of the heap, moved or not. */
@@ -126,8 +127,12 @@ SYSTEM_CALL(45, brk)
     }
     if ((int32_t)pages > 0)
         done = grow_heap_at_once(self, pages) || grow_heap(self, end, old_page, pages);
-    else if (pages != 0)
-        done = shrink_heap(self, old_page + pages, 0u - pages);
+    else if (pages != 0) {
+        int32_t result = shrink_heap(self, old_page + pages, 0u - pages);
+        if (unlikely(call_is_repeated(self)))
+            return result; /* a table is out, or a frame lacks */
+        done = result == 0;
+    }
     if (unlikely(!done))
         return (int32_t)old_end;
     memory->heap_end = end;

@@ -260,11 +260,14 @@ static bool is_kernel_table(frame_t table)
     return false;
 }
 
+/* Within one swap_put_out(): tables have to be looked for below locked regions. */
+static bool some_are_locked;
+
 static uint32_t put_out_of_table(uint32_t count)
 {
     frame_t table = FRAME(hand.frame);
     uint32_t gone = 0;
-    if (is_kernel_table(table) || space_locks_table(table))
+    if (is_kernel_table(table) || (some_are_locked && space_locks_table(table)))
         hand.entry = SLOT_PAGES;
     while (hand.entry < SLOT_PAGES && gone < count) {
         uint32_t most = count - gone < COW_OUT_MOST ? count - gone : COW_OUT_MOST;
@@ -305,6 +308,7 @@ uint32_t swap_put_out(uint32_t count)
     if (swap_area_count == 0)
         return 0;
     is_full = false;
+    some_are_locked = space_some_are_locked();
     /*
      * Twice round each, in turn: the first visit takes the marks away, the second finds who has none.
      * Tables come when their pages have gone.

@@ -99,6 +99,14 @@ enum kerr swap_give_back_tables(void)
     return error == KERR_OK && marked_count > 0 ? KERR_AGAIN : error;
 }
 
+enum kerr swap_settle(void)
+{
+    enum kerr error = KERR_AGAIN;
+    while (error == KERR_AGAIN)
+        error = swap_give_back_tables();
+    return error == KERR_OK ? swap_trim() : error;
+}
+
 void swap_tick(void)
 {
     if (marked_count == 0)

@@ -26,7 +26,7 @@ static inline struct space *space_of(vaddr_t address)
     return address.v >= KERNEL_BASE ? &kernel_space : space_loaded;
 }
 
-/* All spaces that there are, but the kernel's; NULL at the end. */
+/* All spaces that there are, but the kernel's, those that are folded last; NULL at the end. */
 struct space *space_first(void);
 struct space *space_next(const struct space *space);
 
@@ -89,6 +89,9 @@ kerr_t space_bring_table(struct space *space, uint32_t slot);
 
 /* TABLE lies below a locked region of some space. */
 bool space_locks_table(frame_t table);
+
+/* Some space has locked pages: else nobody need ask for each table. */
+bool space_some_are_locked(void);
 
 /*
  * Tables that nobody shares and that show no page in RAM go (mm/cow.h, "tables that are out"): a hand

@@ -82,6 +82,12 @@ extern struct swap_counts swap_counts;
  */
 kerr_t swap_trim(void);
 
+/*
+ * The same, and tables of nobody are read and given back: when this is done, slots in use are in use by
+ * somebody.   returns also KERR_NO_MEMORY, KERR_IO: a table can't be read
+ */
+kerr_t swap_settle(void);
+
 /* A step of what need not be done at once: slots of tables that nobody has any more become free. */
 void swap_tick(void);
 

@@ -50,7 +50,8 @@ TEST("fold", "a space that was not loaded for long: is folded, and is what it wa
     uint32_t live = directory_live_count(), kernels = frame_pool.kernel_frames;
     REQUIRE(fold_sleeper());
     EXPECT_EQUAL(directory_live_count(), live - 1);
-    EXPECT_EQUAL(frame_pool.kernel_frames, kernels); /* it keeps its place in the account */
+    /* It keeps its place in the account; the table of its page in the area may have gone with it. */
+    EXPECT(kernels - frame_pool.kernel_frames <= 1);
     EXPECT_EQUAL(sleeper.folded_runs, 1);
     EXPECT_AUDIT();
     expect_sleepers_pages();

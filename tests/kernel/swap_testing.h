@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of swap have in common: an area on a disk of frames, and pages of the boot space.
+ * Layer 7. Tests of it: what those of swap have in common: an area on a disk of frames, and pages of the boot space.
  */
 #ifndef TESTS_SWAP_TESTING_H
 #define TESTS_SWAP_TESTING_H
