@@ -235,7 +235,10 @@ bool cow_drop_tables(uint32_t id, uint32_t most)
                 return false;
             for (uint32_t i = 0; i < run; i++)
                 directory_pde_write(id, slot + i, PDE_EMPTY);
-            cow_drop_table(pde, run);
+            if (likely(pde_is_present(pde)))
+                drop_table(pde_frame(pde), run);
+            else
+                cow_drop_table(pde, run);
         }
         slot += run;
     }
