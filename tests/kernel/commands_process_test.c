@@ -168,9 +168,9 @@ TEST("commands-process", "a range counted: only what lies in it")
     write_in(process, 3, 1);
     write_in(process, SLOT_PAGES + 3, 1);
 
-    alternate_open(process->memory->space.directory);
+    space_view_open(&process->memory->space);
     count_range(page_number(3), SLOT_PAGES, &use);
-    alternate_close();
+    space_view_close();
     EXPECT_EQUAL(use.pages[PAGE_PRIVATE], 1);
     EXPECT_EQUAL(use.pages[PAGE_ZERO], SLOT_PAGES - 1);
     process_discard(process);

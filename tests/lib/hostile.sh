@@ -50,13 +50,13 @@ fork_bomb_at_prompt() { # MEMORY PROCESSES
 }
 
 # More sleepers than there is memory for: the prompt answers while they come, and the audit is content.
-sleepers() { # MEMORY SWAP NUMBER
+sleepers() { # MEMORY SWAP NUMBER SECONDS
     local swap
     swap=$(mktemp "$queue_dir/XXXXXX.img")
     truncate -s "${2}M" "$swap"
     mkswap "$swap" > /dev/null
     talk_disk "init=swap_sleepers swap=hdb" "$user_bin/swap_sleepers=swap_sleepers $3"
-    talk_begin "${disk[@]}" -drive "format=raw,file=$swap" -m "$1" -cpu pentium3
+    TIME_LIMIT=$4 talk_begin "${disk[@]}" -drive "format=raw,file=$swap" -m "$1" -cpu pentium3
     await 'init: .* starts'
     await_processes $(($3 / 4 * 3))
     ask swap 'tables given up: [1-9]'
@@ -74,7 +74,7 @@ hostile_checks() {
     check hostile-forkbomb fork_bomb 64 "" 1000
     check hostile-forkbomb-always fork_bomb 32 overcommit=1 1000
     check hostile-forkbomb-strict fork_bomb 48 overcommit=2 30
-    check hostile-sleepers sleepers 16 64 2000
+    check hostile-sleepers sleepers 16 64 2000 300
     check hostile-forkbomb-prompt fork_bomb_at_prompt 32 1000
     local seed
     for seed in 1 2 3; do
@@ -85,7 +85,7 @@ hostile_checks() {
 # What takes minutes.
 hostile_long_checks() {
     local seed
-    TIME_LIMIT=3600 check sleepers-60000 sleepers 128 1024 60000
+    check sleepers-60000 sleepers 128 1024 60000 3600
     check many-children-60000 hostile_run 3500 900 many_children 60000 ""
     check calls-strict hostile_run 64 900 hostile_calls "7 10000" overcommit=2
     for seed in 1 2 3; do
