@@ -25,10 +25,11 @@ struct search {
     uint32_t (*change)(vaddr_t first, uint32_t pages, const frame_t frames[]);
     uint32_t changed;
     /*
-     * Folded spaces are left alone: who shows what may be written by an entry is not folded, and use is
-     * only forgotten later.
+     * What gives a space that is folded its directory; NULL: such spaces are left alone, since no frame
+     * may be taken. (Who may write to pages of a file by an entry is not folded, and what is used is only
+     * forgotten later.)
      */
-    bool spares_folded;
+    kerr_t (*make_ready)(struct space *space);
 };
 
 static uint32_t regions_of(const struct object *object)
@@ -51,14 +52,20 @@ static vaddr_t where_shown(const struct vma *region, uint32_t page)
     return vaddr_add(vma_start(region), (page - region->object_page) << PAGE_SHIFT);
 }
 
-static enum kerr load(struct space *space)
+/* SPACE is loaded, or the kernel's. False: it is folded, and left alone. */
+static bool load(const struct search *search, struct space *space, enum kerr *error)
 {
+    *error = KERR_OK;
     if (space == &kernel_space)
-        return KERR_OK;
-    enum kerr error = space_make_ready(space);
-    if (error == KERR_OK)
+        return true;
+    if (space_is_folded(space)) {
+        if (search->make_ready == NULL)
+            return false;
+        *error = search->make_ready(space);
+    }
+    if (*error == KERR_OK)
         space_switch(space);
-    return error;
+    return true;
 }
 
 static enum kerr search_space(struct search *search, struct space *space)
@@ -70,9 +77,8 @@ static enum kerr search_space(struct search *search, struct space *space)
             continue;
         search->left--;
         uint32_t page, pages = shown_by(region, search->first, search->last, &page);
-        if (pages == 0 || (search->spares_folded && space_is_folded(space)))
+        if (pages == 0 || !load(search, space, &error))
             continue;
-        error = load(space);
         if (error == KERR_OK)
             error = search->found(search, space, where_shown(region, page), page, pages);
     }
@@ -108,8 +114,11 @@ static enum kerr discard(struct search *search, struct space *space, vaddr_t add
 
 enum kerr object_hide(const struct object *object, uint32_t from)
 {
-    struct search search = {
-        .object = object, .first = from, .last = OBJECT_PAGE_LIMIT - 1, .found = discard};
+    struct search search = {.object = object,
+                            .first = from,
+                            .last = OBJECT_PAGE_LIMIT - 1,
+                            .found = discard,
+                            .make_ready = space_make_ready};
     return search_all(&search);
 }
 
@@ -184,8 +193,7 @@ static uint32_t change_piece(const struct object *object,
                             .first = piece.first,
                             .last = piece.last,
                             .found = change_entries,
-                            .change = change,
-                            .spares_folded = true};
+                            .change = change};
     (void)(search_all(&search) == KERR_OK); /* layer 3 does not fail here */
     return search.changed;
 }
