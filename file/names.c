@@ -19,9 +19,10 @@
 
 enum {
     WAYS = 4,
-    FRAMES_PER_SET = 8 * WAYS, /* of RAM: the table takes a part in 512 of it */
+    FRAMES_PER_SET =
+        8 * WAYS, /* of RAM: the table takes a part in 512 of it, and 128 KiB at the most */
     SETS_LEAST = 32,
-    SETS_MOST = 4096,
+    SETS_MOST = 512,
     TEXT_BYTES = 35,
 };
 
