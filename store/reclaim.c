@@ -116,14 +116,20 @@ static uint32_t turn_hands(uint32_t wanted, uint32_t looks, bool swap_alone)
     return freed;
 }
 
-/* Private pages go out. Returns the frames that are free at once: of what is zero, or still the same in its
- * slot, or on a disk of RAM. Where many are being written already, those come first. */
+/*
+ * Private pages go out. Returns the frames that are free at once: of what is zero, or still the same in its
+ * slot, or on a disk of RAM. Where many are being written already, those come first. A page that thousands of
+ * entries share, and whose slot holds the same, gives none before the last of them has let it go: so it goes
+ * on as long as some do.
+ */
 static uint32_t put_out(uint32_t wanted)
 {
-    uint32_t before = frame_available(&frame_pool);
+    uint32_t before = frame_available(&frame_pool), gone;
     if (requests_pages_written() >= WRITTEN_ENOUGH)
         return 0;
-    (void)swap_put_out(wanted);
+    do
+        gone = swap_put_out(wanted);
+    while (gone > 0 && frame_available(&frame_pool) == before && requests_pages_written() == 0);
     return frame_available(&frame_pool) - before;
 }
 
