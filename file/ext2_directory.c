@@ -463,7 +463,7 @@ enum kerr ext2_read_directory(struct inode *inode, uint64_t cursor, struct direc
     static char text[NAME_BYTES_MAX];
     struct ext2_inode *directory = ext2_inode_of(inode);
     const struct ext2 *fs = ext2_of(directory);
-    struct ext2_place place;
+    struct ext2_place place = {.page = 0};
     uint64_t at = cursor - FIRST_CURSOR;
     enum kerr error = KERR_NOT_FOUND;
     while (error == KERR_NOT_FOUND && at < inode->status.bytes) {

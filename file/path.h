@@ -43,7 +43,7 @@ int32_t path_find(struct inode *base, const char *text, enum path_links links,
  */
 enum { AT_FDCWD = -100 };
 int32_t path_read(uint32_t address, const char **path);
-int32_t path_base(const struct process *self, int32_t descriptor, const char *text,
+int32_t path_base(const struct process *self, int32_t descriptor, const char *path,
                   struct inode **base);
 int32_t path_walk_user(struct process *self, int32_t descriptor, uint32_t address,
                        enum path_links links, unsigned number, struct path *path);
