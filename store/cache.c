@@ -65,6 +65,17 @@ void cache_mark_clean(struct cache *cache, uint32_t page, uint32_t set)
         list_remove(&cache->dirty_link);
 }
 
+void cache_note_failure(struct cache *cache)
+{
+    cache->write_errors++;
+    cache->is_failing = true;
+    if (cache->dirty_pages == 0)
+        return;
+    cache->dirty_since = store_seconds;
+    list_remove(&cache->dirty_link);
+    list_add_last(&store_dirty, &cache->dirty_link);
+}
+
 void cache_clip(struct cache *cache, uint32_t *first, uint32_t *end)
 {
     uint32_t word;
@@ -238,8 +249,11 @@ static enum kerr may_write(struct cache *cache, uint32_t page, uint32_t word)
     if ((word & PAGE_DIRTY) && !cache->lacks_room)
         return KERR_OK;
     /* What a file system's own order of writes needs is never held up. */
+    enum kerr error = KERR_OK;
     if (!operations->is_stable && writer_is_behind())
-        return writer_wait();
+        error = writer_admit(cache);
+    if (error != KERR_OK)
+        return error;
     return operations->allocate == NULL || (word & PAGE_PLACED) ? KERR_OK
                                                                 : operations->allocate(cache, page);
 }

@@ -88,11 +88,13 @@ static void page_done(struct cache *cache, uint32_t page, enum block_operation o
     pages_under_way--;
     uint32_t word = object_change_page(cache->object, page, PAGE_WRITING | PAGE_ASKED_OUT, 0);
     if (word & PAGE_FAILED) {
-        cache->write_errors++;
         cache_mark_dirty(cache, page);
-    } else if (cache->operations->written != NULL && !(word & PAGE_DIRTY)) {
-        cache->operations->written(cache, page);
+        cache_note_failure(cache);
+        return;
     }
+    cache->is_failing = false;
+    if (cache->operations->written != NULL && !(word & PAGE_DIRTY))
+        cache->operations->written(cache, page);
 }
 
 static void count(const struct cache_request *request, uint32_t pages)

@@ -21,6 +21,9 @@ void cache_mark_dirty(struct cache *cache, uint32_t page);
 void cache_mark_clean(struct cache *cache, uint32_t page,
                       uint32_t set); /* and gets the states of SET */
 
+/* A page of CACHE could not be written: others' dirt comes first from here on, until this is old again. */
+void cache_note_failure(struct cache *cache);
+
 /* [*FIRST, *END) becomes the part of it in which CACHE may have pages that are DIRTY or WRITING. What was so at the
  * beginning of its span, and is no more, is forgotten. */
 void cache_clip(struct cache *cache, uint32_t *first, uint32_t *end);
@@ -37,7 +40,11 @@ void reclaim_below_low_mark(void);
 /* Dirty pages of all caches are too many: whoever makes more has to wait. */
 bool writer_is_behind(void);
 
-/* Leave a channel that is ready when something that is being written has been. KERR_MUST_WAIT. */
-kerr_t writer_wait(void);
+/*
+ * They are, and CACHE is to get one more. What can't be written is no reason to wait: it does not become less.
+ *   returns KERR_OK; KERR_MUST_WAIT: others are being written, a channel was left; KERR_IO: CACHE's own pages
+ *   can't be written
+ */
+kerr_t writer_admit(const struct cache *cache);
 
 #endif

@@ -66,7 +66,7 @@ static enum kerr begin_pages(struct cache *cache, uint32_t first, uint32_t end, 
                 lacking = error;
             if (error == KERR_OK || error == KERR_MUST_WAIT || error == KERR_NO_MEMORY)
                 continue;
-            cache->write_errors++; /* whoever asked is told */
+            cache_note_failure(cache); /* whoever asked is told */
             object_change_page(cache->object, first, PAGE_ASKED, PAGE_FAILED);
         }
     } while (cache->dirty_pages > 0 && error != KERR_MUST_WAIT && most > 0 &&
@@ -178,7 +178,8 @@ static struct cache *oldest(void)
                                        : container_of(store_dirty.next, struct cache, dirty_link);
 }
 
-enum kerr writer_wait(void)
+/* Something is being written, or will be: wait for it. */
+static enum kerr wait_for_others(void)
 {
     struct cache *cache = oldest();
     ASSERT(cache != NULL, "something is dirty");
@@ -189,6 +190,18 @@ enum kerr writer_wait(void)
         return error;
     requests_wait_for_any(); /* a disk of RAM: it is done already */
     return KERR_MUST_WAIT;
+}
+
+enum kerr writer_admit(const struct cache *cache)
+{
+    uint32_t pages = store_dirty_count;
+    if (cache->is_failing)
+        return KERR_IO;
+    for (struct list *at = store_dirty.next; at != &store_dirty; at = at->next) {
+        const struct cache *other = container_of(at, struct cache, dirty_link);
+        pages -= other->is_failing ? other->dirty_pages : 0;
+    }
+    return is_more_than(pages, TOO_MANY_SHARE) ? wait_for_others() : KERR_OK;
 }
 
 void store_tick(uint32_t seconds)

@@ -82,6 +82,7 @@ struct cache {
     uint32_t span_end;      /* and none from here on */
     uint32_t write_errors;  /* pages that could not be written, since it began; */
     uint32_t errors_told;   /* and of how many a file system has heard */
+    bool is_failing;        /* what was tried last could not be written */
     bool is_settling;       /* what is dirty has been asked for (cache_settle()) */
     bool lacks_room;        /* what is dirty may lack places: allocate() is asked again */
     uint32_t hand;          /* where reclaim goes on */

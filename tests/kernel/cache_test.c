@@ -293,6 +293,33 @@ TEST("cache", "old dirt: goes to the disk by itself after five seconds, and no s
     file_end();
 }
 
+TEST("cache",
+     "a cache that can't be written: comes behind the others, and again after five seconds")
+{
+    struct cache other;
+    static const struct cache_operations operations = {.locate = locate, .name = "test"};
+    uint32_t word = 2;
+    REQUIRE(file_begin());
+    EXPECT_EQUAL(cache_begin(&other, &operations, &store_disk.device, NULL, FILE_PAGES), KERR_OK);
+    store_tick(100);
+    EXPECT_EQUAL(write_word(8, 1), KERR_OK);
+    store_tick(102);
+    EXPECT_EQUAL(cache_write(&other, 3 * PAGE_BYTES, &word, sizeof(word)), KERR_OK);
+    store_disk.fails_at = 1;
+    store_tick(105);
+    EXPECT(file.cache.is_failing && file.cache.dirty_pages == 1);
+    store_tick(106);
+    EXPECT_EQUAL(store_disk.writes, 1);
+    store_tick(107);
+    EXPECT_EQUAL(other.dirty_pages, 0);
+    EXPECT_EQUAL(file.cache.dirty_pages, 1);
+    store_tick(110);
+    EXPECT(!file.cache.is_failing && file.cache.dirty_pages == 0);
+    EXPECT_EQUAL(cache_settle(&other, CACHE_DROP), KERR_OK);
+    object_put(other.object);
+    file_end();
+}
+
 TEST("cache", "frames are wanted: what was used stays once, what is dirty is written first")
 {
     uint32_t freed, word;

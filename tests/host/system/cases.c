@@ -273,6 +273,7 @@ static void shorter_without_room(const struct arguments *arguments)
     fill_disk("/tmp/all");
     expect(call(CALL_FTRUNCATE, number, END, 0), 0, "ftruncate");
     expect(call(CALL_UNLINK, put_text(NAME, "/tmp/all")), 0, "unlink");
+    expect(call(CALL_SYNC), 0, "sync"); /* its pages were on their way: it is gone only now */
     uint32_t at = (uint32_t)call(CALL_MMAP, 0, PAGE_BYTES, PROT_READ_WRITE, MAP_SHARED, number, 0);
     program_store(at + IN_HOLE, &byte, 1);
     expect(call(CALL_MUNMAP, at, PAGE_BYTES), 0, "munmap");
@@ -308,6 +309,32 @@ static void place_without_memory(const struct arguments *arguments)
     end(number);
 }
 
+/* write: a quarter of memory is dirty, and nothing can be written: EIO, not a wait for ever; then the disk is well again */
+static void writes_to_a_dead_disk(const struct arguments *arguments)
+{
+    enum { DISK_KIB = 1024 * MACHINE_MIB, PAGES = 700 }; /* of the 2048 of memory */
+    int32_t result = PAGE_BYTES;
+    uint32_t page = 0;
+    system_begin(arguments->seed, MACHINE_MIB, DISK_KIB, "-b 4096");
+    expect(system_mount(), 0, "mount");
+    uint32_t number = open_file("/tmp/file", O_RDWR | O_CREAT);
+    for (; page < PAGES; page++)
+        fill(number, page * PAGE_BYTES, PAGE_BYTES, OLD);
+    expect(call(CALL_SYNC), 0, "sync");
+    system_disk.fail_number = system_disk.done + 1;
+    system_disk.fails_for_ever = true;
+    system_disk.fail_kinds = 1u << BLOCK_WRITE;
+    for (page = 0; page < PAGES && result == PAGE_BYTES; page++)
+        result = call(CALL_PWRITE, number, BUFFER, PAGE_BYTES, page * PAGE_BYTES, 0);
+    expect(result, -EIO, "pwrite");
+    disk_heal(&system_disk);
+    expect(call(CALL_FSYNC, number), -EIO, "fsync");
+    expect(call(CALL_FSYNC, number), 0, "fsync");
+    fill(number, page * PAGE_BYTES, PAGE_BYTES, NEW);
+    check(number, page * PAGE_BYTES, PAGE_BYTES, NEW);
+    end(number);
+}
+
 void test_cases(const struct arguments *arguments)
 {
     room_behind_the_end(arguments);
@@ -319,4 +346,5 @@ void test_cases(const struct arguments *arguments)
     shorter_without_room(arguments);
     remounted(arguments);
     room_of_a_name(arguments);
+    writes_to_a_dead_disk(arguments);
 }
