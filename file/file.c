@@ -79,6 +79,13 @@ void file_put(struct file *file)
         kfree(file);
 }
 
+void file_forget_spare(void)
+{
+    if (spare != NULL)
+        kfree(spare);
+    spare = NULL;
+}
+
 struct file *file_of(const struct process *process, uint32_t descriptor)
 {
     return file_at(process, descriptor);

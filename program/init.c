@@ -98,6 +98,7 @@ static void check_that_nothing_is_left(void)
     do
         error = swap_settle();
     while (file_polls(error));
+    file_forget_spare();
     heap_trim(&kernel_heap, 0);
     vma_trim();
     if (!CHECKED)

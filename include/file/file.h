@@ -84,4 +84,7 @@ bool terminal_take_key(int key);
  * keys. */
 void terminal_set_group(uint32_t group);
 
+/* The record that the next open file was to get goes back to the heap. */
+void file_forget_spare(void);
+
 #endif
