@@ -5,7 +5,8 @@
  * Few programs set one: a block of the heap, which the record points at, in a red-black tree, the
  * earliest leftmost. So a tick looks at one, and an end at none but its own. An alarm keeps the
  * time that was asked for in microseconds, as it is told again; it goes off at the first tick that
- * is not before, or at one of the next, if more are due than a tick has time for. The timers that count a program's own time (VIRTUAL, PROF) are not there.
+ * is not before, or at one of the next, if more are due than a tick has time for. The timers that
+ * count a program's own time (VIRTUAL, PROF) are not there.
  * Source: Linux manual pages alarm(2), getitimer(2).
  */
 #include <arch/i386/cpu.h>

@@ -42,8 +42,9 @@ struct frame_record {
     uint32_t references;   /* entries (and other owners) that refer to it; 0 = free or reserved */
     uint16_t used_entries; /* of a table, or of a slot that keeps one: entries that are not empty */
     uint8_t kind;          /* enum frame_kind */
-    uint8_t mark; /* of a frame: the audit's while it runs (or that of `forest`), else 0; of a
-                              slot: nobody will ask for its table, and it is to be given back */
+    /* Of a frame: the audit's while it runs (or that of `forest`), else 0. Of a slot: nobody will ask
+     * for its table, and it is to be given back. */
+    uint8_t mark;
 };
 
 struct frame_pool {
