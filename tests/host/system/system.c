@@ -7,6 +7,7 @@
 #include "../ext2/disk.h"
 #include "../machine.h"
 
+#include <file/file.h>
 #include <file/open_file.h>
 #include <kernel/printk.h>
 #include <mm/audit.h>
@@ -79,6 +80,7 @@ static uint32_t heap_pages(void)
 static void take_census(struct census *taken)
 {
     expect(call(CALL_MUNMAP, TEXTS, MEMORY_BYTES), 0, "munmap");
+    file_forget_spare();
     heap_trim(&kernel_heap, 0);
     vma_trim();
     census_take(taken);
