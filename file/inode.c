@@ -119,10 +119,12 @@ static void evict_fresh(void)
         struct inode *inode = container_of(fresh.next, struct inode, unused);
         list_remove(&inode->unused);
         list_add_last(&doomed, &inode->unused);
-        if (!is_shown(inode)) {
-            enum kerr later = inode->operations->evict(inode);
-            (void)later; /* it is on the list */
-        }
+        if (is_shown(inode))
+            continue;
+        inode->flags |= INODE_EVICT_FAILED; /* now, as it may be gone afterwards */
+        enum kerr error = inode->operations->evict(inode);
+        if (error_goes_by(error) || error == KERR_AGAIN)
+            inode->flags &= ~(uint32_t)INODE_EVICT_FAILED;
     }
     runs = false;
 }
@@ -155,12 +157,25 @@ void inode_set_parent(struct inode *inode, struct inode *directory)
 
 void inode_evict_doomed(void)
 {
-    while (!list_is_empty(&doomed)) {
-        struct list *link = doomed.next;
+    struct list *next;
+    for (struct list *link = doomed.next; link != &doomed; link = next) {
+        next = link->next;
+        if (container_of(link, struct inode, unused)->flags & INODE_EVICT_FAILED)
+            continue;
         list_remove(link);
         list_add_last(&fresh, link);
     }
     evict_fresh();
+}
+
+void inode_evict_again(const struct mount *mount)
+{
+    for (struct list *link = doomed.next; link != &doomed; link = link->next) {
+        struct inode *inode = container_of(link, struct inode, unused);
+        if (inode->mount == mount)
+            inode->flags &= ~(uint32_t)INODE_EVICT_FAILED;
+    }
+    inode_evict_doomed();
 }
 
 enum kerr inode_flush_status(struct inode *inode)

@@ -132,6 +132,9 @@ enum kerr mount_change(struct mount *mount, uint32_t flags)
 
 enum kerr mount_sync(struct mount *mount, struct flushing *flushing)
 {
-    inode_evict_doomed();
+    if (flushing->step == 0) /* it begins: once more, and not each time that it has waited */
+        inode_evict_again(mount);
+    else
+        inode_evict_doomed();
     return mount->file_system->sync == NULL ? KERR_OK : mount->file_system->sync(mount, flushing);
 }

@@ -128,6 +128,8 @@ enum inode_flags {
     INODE_DIRTY = 1, /* `status` says more than the file system has written (see flush) */
     /* Room was made, and what was to be written there had to be waited for: the next write looks at that first. */
     INODE_SOURCE_FIRST = 2,
+    INODE_EVICT_FAILED =
+        4, /* its evict() failed, and is not repeated until a sync or an unmount asks for it */
 };
 
 /* What create() is to make. */
@@ -344,8 +346,15 @@ void names_forget(struct inode *inode);
 /* INODE was found in DIRECTORY, or moved there. (NULL: it is known no more.) */
 void inode_set_parent(struct inode *inode, struct inode *directory);
 
-/* Evict what is doomed and what must not wait any more. For whoever waits for room on a disk. */
+/*
+ * Evict what is doomed and what must not wait any more. For whoever waits for room on a disk. What failed
+ * once, on a disk that has an error, is left alone: its requests would always be ahead of those who wait to
+ * hear of the error.
+ */
 void inode_evict_doomed(void);
+
+/* The same, and once more for what failed in MOUNT. */
+void inode_evict_again(const struct mount *mount);
 
 /* INODE's status, if it is dirty, goes to its file system. As flush(). */
 kerr_t inode_flush_status(struct inode *inode);
