@@ -3,11 +3,13 @@
 #
 # A check is a command; its output is its log, its status says whether it passed. A line
 # "note: TEXT" in the log is shown beside its name. A line "skip: REASON" says that it could not be made
-# here: it neither passed nor failed, and is counted apart.
+# here: it neither passed nor failed, and is counted apart. One that is not done after CHECK_LIMIT seconds
+# never will be: it is ended, and has failed.
 
 queue_init() { # DIRECTORY [PATTERN]: only checks whose name matches PATTERN are run
     queue_dir=$1 queue_pattern=${2:-}
     queue_jobs=$(nproc)
+    queue_limit=${CHECK_LIMIT:-1800}
     queue_started=()
     rm -rf "$queue_dir"
     mkdir -p "$queue_dir"
@@ -37,14 +39,24 @@ check_first() { # NAME COMMAND...
 }
 
 queue_run() { # NAME COMMAND...
-    local name=$1 log=$queue_dir/$1.log started=$SECONDS result=FAILED
+    local name=$1 log=$queue_dir/$1.log started=$SECONDS result=FAILED command
     shift
     # Not as a part of `if`, `||` or `&&`, here or in a caller: there, bash ignores `set -e`.
+    set -m # in a group of its own
     (
         set -e
         "$@"
-    ) > "$log" 2>&1 < /dev/null
-    [ $? = 0 ] && result=ok
+    ) > "$log" 2>&1 < /dev/null &
+    command=$!
+    if [ $BASHPID != $$ ]; then # in the background: what waits stays in the check's group
+        set +m
+        trap 'kill -- "-$command" 2> /dev/null; exit 130' TERM
+    fi
+    if ! timeout --foreground "$queue_limit" tail --pid=$command -s 0.1 -f /dev/null; then
+        kill -KILL -- "-$command"
+        echo "not done after $queue_limit seconds: ended" >> "$log"
+    fi
+    wait $command && result=ok
     [ $result = ok ] && grep -aq '^skip: ' "$log" && result=skipped
     # One writer at a time, so that the log of a failure stays in one piece.
     (
