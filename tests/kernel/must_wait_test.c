@@ -82,11 +82,12 @@ static enum kerr meet(uint32_t page)
 TEST("must_wait",
      "a copy over four pages: waits for each in turn, gets further each time, is whole")
 {
-    static uint8_t copied[3 * PAGE_BYTES];
+    enum { BYTES = 3 * PAGE_BYTES };
+    uint8_t *const copied = test_scratch;
     uint32_t from = page_at(2).v + 100, waits = 0, word;
     enum kerr error;
     REQUIRE(show());
-    while ((error = user_read(copied, from, sizeof(copied))) == KERR_MUST_WAIT) {
+    while ((error = user_read(copied, from, BYTES)) == KERR_MUST_WAIT) {
         EXPECT(channel_left() == &pager.pages[2 + waits].channel);
         let_arrive();
         waits++;

@@ -159,14 +159,15 @@ static uint8_t stream_byte(uint32_t place)
 
 TEST("pipe", "random writes and reads, sizes and fills: the stream stays what it is")
 {
-    static uint8_t piece[3 * ATOMIC];
+    enum { PIECE_MAX = 3 * ATOMIC };
+    uint8_t *const piece = test_scratch;
     uint32_t seed = 20261120, written = 0, read = 0;
     uint32_t used_before = kernel_heap.used_blocks;
     struct ends ends;
     if (!make(&ends))
         return;
     for (unsigned round = 0; round < 3000; round++) {
-        uint32_t bytes = test_random(&seed) % sizeof(piece) + 1;
+        uint32_t bytes = test_random(&seed) % PIECE_MAX + 1;
         if (round % 3 == 0)
             bytes = bytes % 9 + 1;
         bool writes = test_random(&seed) % 100 < (round / 300 % 2 == 0 ? 60u : 40u);

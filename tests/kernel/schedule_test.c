@@ -14,7 +14,7 @@ enum { ACTORS = 1004, TICK = 10, SLICE = 5 * TICK, COMPUTES = 0 };
  * ran), then to sleep for a number of ticks, or TOGETHER with others until that number divides the
  * time.
  */
-static struct actor {
+struct actor {
     struct process *process;
     unsigned burst, sleeps;
     bool by_clock, together;
@@ -23,7 +23,9 @@ static struct actor {
     unsigned began;        /* that burst */
     unsigned wakes, ready; /* clocks: when it wakes next, and when it woke last */
     unsigned ran, latency; /* clocks: all in all, and at worst from waking to the end of a burst */
-} actors[ACTORS];
+};
+static struct actor *const actors = (void *)test_scratch;
+_Static_assert(ACTORS * sizeof(*actors) <= TEST_SCRATCH_BYTES, "they fit");
 static unsigned actor_count, now;
 static struct turns stage;
 static struct actor *running;

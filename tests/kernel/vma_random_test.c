@@ -13,9 +13,13 @@
 
 enum { STEPS = 100000, WRITTEN_MAX = 128 };
 
-static uint8_t owner[SMALL_PAGES]; /* 0: free; else 1 + 3 * name + rights */
-static uint16_t data[SMALL_PAGES]; /* what was written there */
-static uint32_t written;           /* pages whose data is not 0 */
+struct table {
+    uint16_t data[SMALL_PAGES]; /* what was written there */
+    uint8_t owner[SMALL_PAGES]; /* 0: free; else 1 + 3 * name + rights */
+};
+static struct table *const table = (void *)test_scratch;
+_Static_assert(sizeof(*table) <= TEST_SCRATCH_BYTES, "it fits");
+static uint32_t written; /* pages whose data is not 0 */
 static uint32_t random_state;
 
 static uint32_t dice(uint32_t sides)
@@ -42,14 +46,14 @@ static uint32_t owned(uint32_t first, uint32_t pages)
 {
     uint32_t count = 0;
     for (uint32_t i = first; i < first + pages; i++)
-        count += owner[i] != 0;
+        count += table->owner[i] != 0;
     return count;
 }
 
 static void set_owner(uint32_t first, uint32_t pages, uint32_t name, uint32_t rights)
 {
     for (uint32_t i = first; i < first + pages; i++)
-        owner[i] = (uint8_t)(1 + 3 * name + rights);
+        table->owner[i] = (uint8_t)(1 + 3 * name + rights);
 }
 
 static void step_reserve_at(uint32_t first, uint32_t pages)
@@ -67,7 +71,7 @@ static uint32_t lowest_room(uint32_t pages)
 {
     uint32_t run = 0;
     for (uint32_t i = 0; i < SMALL_PAGES; i++) {
-        run = owner[i] == 0 ? run + 1 : 0;
+        run = table->owner[i] == 0 ? run + 1 : 0;
         if (run == pages)
             return i + 1 - pages;
     }
@@ -95,9 +99,9 @@ static void step_release(uint32_t first, uint32_t pages)
     enum kerr error = vma_release(&small_space, small_page(first), pages);
     EXPECT_EQUAL(error, owned(first, pages) == 0 ? KERR_NOT_FOUND : KERR_OK);
     for (uint32_t i = first; i < first + pages && error == KERR_OK; i++) {
-        written -= data[i] != 0;
-        data[i] = 0;
-        owner[i] = 0;
+        written -= table->data[i] != 0;
+        table->data[i] = 0;
+        table->owner[i] = 0;
     }
 }
 
@@ -107,24 +111,24 @@ static void step_protect(uint32_t first, uint32_t pages)
     enum kerr error = vma_protect(&small_space, small_page(first), pages, all_rights[rights]);
     EXPECT_EQUAL(error, owned(first, pages) != pages ? KERR_NOT_FOUND : KERR_OK);
     for (uint32_t i = first; i < first + pages && error == KERR_OK; i++)
-        owner[i] = (uint8_t)(1 + (owner[i] - 1u) / 3 * 3 + rights);
+        table->owner[i] = (uint8_t)(1 + (table->owner[i] - 1u) / 3 * 3 + rights);
 }
 
 /* Read PAGE, and write it if not too much is written. */
 static void step_touch(uint32_t page)
 {
-    uint32_t value = 0, rights = owner[page] == 0 ? 0 : (owner[page] - 1u) % 3;
+    uint32_t value = 0, rights = table->owner[page] == 0 ? 0 : (table->owner[page] - 1u) % 3;
     EXPECT_EQUAL(probe_read(small_page(page), &value),
                  rights >= 1 ? FAULT_RESOLVED : FAULT_BAD_ACCESS);
-    EXPECT_EQUAL(value, rights >= 1 ? data[page] : 0);
-    if (written >= WRITTEN_MAX && data[page] == 0)
+    EXPECT_EQUAL(value, rights >= 1 ? table->data[page] : 0);
+    if (written >= WRITTEN_MAX && table->data[page] == 0)
         return;
     uint16_t new = (uint16_t)(1 + dice(60000));
     bool may = rights == 2;
     EXPECT_EQUAL(probe_write(small_page(page), new), may ? FAULT_RESOLVED : FAULT_BAD_ACCESS);
     if (may) {
-        written += data[page] == 0;
-        data[page] = new;
+        written += table->data[page] == 0;
+        table->data[page] = new;
     }
 }
 
@@ -158,10 +162,10 @@ static void expect_table(void)
 {
     uint32_t regions = 0;
     for (uint32_t i = 0; i < SMALL_PAGES; i++) {
-        EXPECT_EQUAL(owner_by_region(i), owner[i]);
-        regions += owner[i] != 0 && (i == 0 || owner[i] != owner[i - 1]);
-        if (data[i] != 0 && (owner[i] - 1) % 3 != 0)
-            EXPECT_EQUAL(peek(small_page(i)), data[i]);
+        EXPECT_EQUAL(owner_by_region(i), table->owner[i]);
+        regions += table->owner[i] != 0 && (i == 0 || table->owner[i] != table->owner[i - 1]);
+        if (table->data[i] != 0 && (table->owner[i] - 1) % 3 != 0)
+            EXPECT_EQUAL(peek(small_page(i)), table->data[i]);
     }
     EXPECT_EQUAL(small_space.region_count, regions);
 }
@@ -174,14 +178,14 @@ TEST("vma", "100,000 random reservations, releases and protections: as a plain t
         SKIP("needs 1 MiB of free memory");
     small_begin(TEST_SLOT * SLOT_PAGES, SMALL_PAGES);
     for (uint32_t i = 0; i < SMALL_PAGES; i++) {
-        owner[i] = 0;
-        data[i] = 0;
+        table->owner[i] = 0;
+        table->data[i] = 0;
     }
     written = 0;
     for (uint32_t step = 0; step < STEPS; step++) {
         random_step();
         uint32_t page = dice(SMALL_PAGES);
-        EXPECT_EQUAL(owner_by_region(page), owner[page]);
+        EXPECT_EQUAL(owner_by_region(page), table->owner[page]);
         if (step % 1000 == 0) {
             expect_tree(&small_space);
             expect_table();
