@@ -162,10 +162,13 @@ static uint32_t next_step(const struct transfer *transfer, uint64_t offset, uint
 }
 
 /* The program's page that the next step of TRANSFER reads is here, and stays for this event. */
-static enum kerr look_at_source(const struct transfer *transfer)
+static enum kerr look_at_source(struct transfer *transfer)
 {
     uint8_t byte;
-    return transfer->flags & TRANSFER_OF_KERNEL ? KERR_OK : user_read(&byte, transfer->address, 1);
+    if (transfer->flags & TRANSFER_OF_KERNEL)
+        return KERR_OK;
+    (void)transfer_step(transfer, 1); /* the piece with the next byte is the current one */
+    return user_read(&byte, transfer->address, 1);
 }
 
 /*
