@@ -175,20 +175,26 @@ kerr_t transfer_some_from_pieces(struct transfer *transfer, void *to, uint32_t *
 static inline kerr_t transfer_some_to_user(struct transfer *transfer, const void *from,
                                            uint32_t *bytes)
 {
-    if (transfer_is_simple(transfer, *bytes) &&
-        likely(user_write(transfer->address, from, *bytes) == KERR_OK)) {
-        transfer_advance(transfer, *bytes);
-        return KERR_OK;
+    if (transfer_is_simple(transfer, *bytes)) {
+        enum kerr error = user_write(transfer->address, from, *bytes);
+        if (likely(error == KERR_OK))
+            transfer_advance(transfer, *bytes);
+        if (likely(error == KERR_OK) ||
+            error == KERR_IO) /* to ask again would begin another request */
+            return error;
     }
     return transfer_some_to_pieces(transfer, from, bytes);
 }
 
 static inline kerr_t transfer_some_from_user(struct transfer *transfer, void *to, uint32_t *bytes)
 {
-    if (transfer_is_simple(transfer, *bytes) &&
-        likely(user_read(to, transfer->address, *bytes) == KERR_OK)) {
-        transfer_advance(transfer, *bytes);
-        return KERR_OK;
+    if (transfer_is_simple(transfer, *bytes)) {
+        enum kerr error = user_read(to, transfer->address, *bytes);
+        if (likely(error == KERR_OK))
+            transfer_advance(transfer, *bytes);
+        if (likely(error == KERR_OK) ||
+            error == KERR_IO) /* to ask again would begin another request */
+            return error;
     }
     return transfer_some_from_pieces(transfer, to, bytes);
 }
