@@ -5,6 +5,7 @@
 #include "call_runner.h"
 
 #include <arch/i386/gdt.h>
+#include <file/file.h>
 #include <file/path.h>
 #include <kernel/string.h>
 #include <kernel/test.h>
@@ -420,6 +421,7 @@ static void tell(struct process *self, struct outcome *outcome)
 void call_run(const struct call_case *call, enum arena_kind kind, void (*prepare)(void),
               struct outcome *outcome)
 {
+    file_forget_spare();
     uint32_t blocks = kernel_heap.used_blocks, processes = process_count();
     *outcome = (struct outcome){0};
     memset(contents, 0, ARENA_PAGES * PAGE_BYTES);
@@ -447,6 +449,7 @@ void call_run(const struct call_case *call, enum arena_kind kind, void (*prepare
     if (shared != NULL)
         memory_put(shared); /* set_up played another process that has it */
     EXPECT_EQUAL(call_pager.ended, 1);
+    file_forget_spare();
     EXPECT_EQUAL(kernel_heap.used_blocks, blocks);
     EXPECT_EQUAL(process_count(), processes);
 }
