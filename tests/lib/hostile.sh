@@ -55,15 +55,18 @@ sleepers() { # MEMORY SWAP NUMBER SECONDS
     swap=$(mktemp "$queue_dir/XXXXXX.img")
     truncate -s "${2}M" "$swap"
     mkswap "$swap" > /dev/null
-    talk_disk "init=swap_sleepers swap=hdb" "$user_bin/swap_sleepers=swap_sleepers $3"
+    talk_disk "init=swap_sleepers swap=hdb" "$user_bin/swap_sleepers=swap_sleepers $3 wait"
     TIME_LIMIT=$4 talk_begin "${disk[@]}" -drive "format=raw,file=$swap" -m "$1" -cpu pentium3
     await 'init: .* starts'
-    await_processes $(($3 / 4 * 3))
+    await_processes $(($3 / 2))
+    say 'resume\n'
+    await '^# asleep: '
+    press_key
     ask swap 'tables given up: [1-9]'
     ask 'ps 3' 'zombies: 0'
     ask 'space 2' 'table in a swap slot'
     ask audit 'nothing is broken'
-    say 'resume\n'
+    say 'resume\n\n'
     talk_end 129
     found_in "$talk_log" '^ok 4'
     found_in "$talk_log" '^audit clean'

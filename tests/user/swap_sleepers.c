@@ -2,7 +2,8 @@
 /*
  * User test. More processes than there is memory for: each writes to its stack, and sleeps. Their pages, their
  * tables and their directories go; all are woken at once, and each finds what it wrote. The first
- * argument is their number: `make hostile` has 60,000 in 128 MiB.
+ * argument is their number: `make hostile` has 60,000 in 128 MiB. With a second one they are woken when a
+ * line has been typed.
  *
  * run: on=droste
  * run: arguments=2000
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
     sysinfo(&asleep);
     check_note("asleep: %lu KiB of RAM free, %lu of swap in use", asleep.freeram / 1024,
                (asleep.totalswap - asleep.freeswap) / 1024);
+    if (argc > 2)
+        (void)getchar();
     close(wake[1]);
     for (int status; wait(&status) > 0; ended++)
         wrong += status != 0;
