@@ -481,7 +481,11 @@ static enum kerr allocate(struct cache *cache, uint32_t page)
         return KERR_OK;
     /* A page's blocks have their names in one place: there are 12 direct ones, then a power of two. */
     uint64_t count = blocks - index < pieces ? blocks - index : pieces;
-    return ext2_map_new(inode, (uint32_t)index, (uint32_t)count);
+    enum kerr error;
+    do
+        error = ext2_map_new(inode, (uint32_t)index, (uint32_t)count);
+    while (inode_gains_room(inode->inode.mount, &error));
+    return error;
 }
 _Static_assert(EXT2_DIRECT % CACHE_PIECES_MAX == 0, "no page has blocks on two ways");
 

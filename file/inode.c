@@ -107,6 +107,16 @@ static bool is_shown(const struct inode *inode)
     return inode->object != NULL && inode->object->references > 1 && !keeps_inodes(inode);
 }
 
+/* INODE is on the list of the doomed; not, if it leaves. */
+static enum kerr evict_doomed(struct inode *inode)
+{
+    inode->flags |= INODE_EVICT_FAILED; /* now, as it may be gone afterwards */
+    enum kerr error = inode->operations->evict(inode);
+    if (error_goes_by(error) || error == KERR_AGAIN)
+        inode->flags &= ~(uint32_t)INODE_EVICT_FAILED;
+    return error;
+}
+
 /* Whose last user has gone leaves, and so perhaps does its parent: one after another, not one in
  * another. */
 static void evict_fresh(void)
@@ -119,12 +129,10 @@ static void evict_fresh(void)
         struct inode *inode = container_of(fresh.next, struct inode, unused);
         list_remove(&inode->unused);
         list_add_last(&doomed, &inode->unused);
-        if (is_shown(inode))
-            continue;
-        inode->flags |= INODE_EVICT_FAILED; /* now, as it may be gone afterwards */
-        enum kerr error = inode->operations->evict(inode);
-        if (error_goes_by(error) || error == KERR_AGAIN)
-            inode->flags &= ~(uint32_t)INODE_EVICT_FAILED;
+        if (!is_shown(inode)) {
+            enum kerr later = evict_doomed(inode);
+            (void)later; /* it is on the list */
+        }
     }
     runs = false;
 }
@@ -176,6 +184,30 @@ void inode_evict_again(const struct mount *mount)
             inode->flags &= ~(uint32_t)INODE_EVICT_FAILED;
     }
     inode_evict_doomed();
+}
+
+/* One that leaves may take its parent along, which is behind it or on no list: so NEXT stays. */
+bool inode_gains_room(const struct mount *mount, enum kerr *error)
+{
+    static bool runs; /* what evicts needs no room itself */
+    enum kerr gone = KERR_OK;
+    bool any = false;
+    if (*error != KERR_NO_SPACE || runs)
+        return false;
+    runs = true;
+    struct list *next;
+    for (struct list *link = doomed.next; link != &doomed && !error_goes_by(gone); link = next) {
+        struct inode *inode = container_of(link, struct inode, unused);
+        next = link->next;
+        if (inode->mount != mount || is_shown(inode) || inode->flags & INODE_EVICT_FAILED)
+            continue;
+        gone = evict_doomed(inode);
+        any |= gone == KERR_OK || gone == KERR_AGAIN;
+    }
+    runs = false;
+    if (error_goes_by(gone))
+        *error = gone;
+    return any && !error_goes_by(gone);
 }
 
 enum kerr inode_flush_status(struct inode *inode)

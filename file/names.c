@@ -185,7 +185,10 @@ enum kerr names_look_up(struct inode *directory, struct name name, struct inode 
 enum kerr names_create(struct inode *directory, struct name name, const struct inode_wish *wish,
                        struct inode **inode)
 {
-    enum kerr error = directory->operations->create(directory, name, wish, inode);
+    enum kerr error;
+    do
+        error = directory->operations->create(directory, name, wish, inode);
+    while (inode_gains_room(directory->mount, &error));
     if (error == KERR_OK && name.length > 0)
         note_change(directory, name, *inode);
     return error;
@@ -193,7 +196,10 @@ enum kerr names_create(struct inode *directory, struct name name, const struct i
 
 enum kerr names_link(struct inode *directory, struct name name, struct inode *inode)
 {
-    enum kerr error = directory->operations->link(directory, name, inode);
+    enum kerr error;
+    do
+        error = directory->operations->link(directory, name, inode);
+    while (inode_gains_room(directory->mount, &error));
     if (error == KERR_OK)
         note_change(directory, name, inode);
     return error;
@@ -210,7 +216,10 @@ enum kerr names_remove(struct inode *directory, struct name name, struct inode *
 enum kerr names_rename(struct inode *from, struct name from_name, struct inode *inode,
                        struct inode *to, struct name to_name, struct inode *replaced)
 {
-    enum kerr error = from->operations->rename(from, from_name, inode, to, to_name, replaced);
+    enum kerr error;
+    do
+        error = from->operations->rename(from, from_name, inode, to, to_name, replaced);
+    while (inode_gains_room(from->mount, &error));
     if (error != KERR_OK)
         return error;
     note_change(from, from_name, NULL);

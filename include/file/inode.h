@@ -356,6 +356,13 @@ void inode_evict_doomed(void);
 /* The same, and once more for what failed in MOUNT. */
 void inode_evict_again(const struct mount *mount);
 
+/*
+ * An operation in MOUNT said *ERROR. False: so it is. True: there is room that a removed file had, to be tried
+ * again. *ERROR is KERR_MUST_WAIT, or KERR_NO_MEMORY, where such room is there when what is on its way to
+ * the disk has come there. Runs in the fault path.
+ */
+bool inode_gains_room(const struct mount *mount, enum kerr *error);
+
 /* INODE's status, if it is dirty, goes to its file system. As flush(). */
 kerr_t inode_flush_status(struct inode *inode);
 
