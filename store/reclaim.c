@@ -19,10 +19,11 @@ enum {
     LOW_SHARE = 64,        /* a step */
 };
 
-/* PAGE can go: nobody shows it, nothing is under way. */
+/* PAGE is here and can go: nobody shows it, nothing is under way. (A page of swap may have gone when it had been
+ * written: to a disk of RAM, at once.) */
 static bool can_go(uint32_t word)
 {
-    return (word & (PAGE_FILLING | PAGE_WRITING | PAGE_DIRTY)) == 0 &&
+    return (word & (PAGE_HERE | PAGE_FILLING | PAGE_WRITING | PAGE_DIRTY)) == PAGE_HERE &&
            frame_references(&frame_pool, page_word_frame(word)) == 1;
 }
 
