@@ -48,7 +48,7 @@ enum page_use {
     PAGE_SHARED,  /* a frame that others have, or a table that others have, until one writes */
     PAGE_PRIVATE, /* a frame that nobody else has */
     PAGE_MAPPING, /* a file's own frame, or that of shared memory */
-    PAGE_OUT,     /* in a swap slot */
+    PAGE_IN_SLOT, /* in a swap slot */
     PAGE_USES
 };
 enum page_use page_use_of(pde_t pde, pte_t pte);

@@ -49,7 +49,7 @@ static char state_letter(const struct process *process)
 /* What is in swap slots: pages, and tables. */
 static uint32_t out_pages(const struct space_use *use)
 {
-    return use->pages[PAGE_OUT] + use->tables_out;
+    return use->pages[PAGE_IN_SLOT] + use->tables_out;
 }
 
 static void add_to_totals(struct totals *totals, const struct process *process,

@@ -72,7 +72,7 @@ enum page_use page_use_of(pde_t pde, pte_t pte)
     if (!pte_holds_frame(pte))
         return PAGE_NONE;
     if (pte_is_swapped(pte))
-        return PAGE_OUT;
+        return PAGE_IN_SLOT;
     switch (kind_of(frame)) {
     case FRAME_ZERO:
         return PAGE_ZERO;
@@ -200,7 +200,7 @@ static char page_letter(pde_t pde, pte_t pte)
 {
     static const char letters[PAGE_USES] = {
         [PAGE_NONE] = '.',    [PAGE_ZERO] = 'z',    [PAGE_SHARED] = 's',
-        [PAGE_PRIVATE] = 'p', [PAGE_MAPPING] = 'f', [PAGE_OUT] = 'w'};
+        [PAGE_PRIVATE] = 'p', [PAGE_MAPPING] = 'f', [PAGE_IN_SLOT] = 'w'};
 
     return pte_is_kept(pte) && !pte_is_swapped(pte) ? 'k' : letters[page_use_of(pde, pte)];
 }
