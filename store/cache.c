@@ -200,6 +200,8 @@ static enum kerr begin_read(struct cache *cache, uint32_t page, struct window wi
     /* One before it may have been what failed. */
     if (object_page_word(cache->object, page) == 0)
         error = begin_fill(&run, page);
+    if (error == KERR_OK)
+        object_change_page_if(cache->object, page, PAGE_FILLING, 0, PAGE_WANTED);
     run_submit(&run);
     return error;
 }
@@ -210,14 +212,11 @@ static bool is_under_way(uint32_t word)
     return frame_record(&frame_pool, page_word_frame(word))->used_entries > 0;
 }
 
-/* What could not be read is told once, and tried again by who asks next. */
-static enum kerr forget_failed(struct cache *cache, uint32_t page)
-{
-    frame_put(&frame_pool, cache_remove_page(cache, page));
-    return KERR_IO;
-}
-
-/* PAGE has no contents: it is asked for, with what else is in WINDOW, or on its way. */
+/*
+ * PAGE has no contents: it is asked for, with what else is in WINDOW, or on its way. What could not be read is told
+ * once, and tried again by who asks next. A page that failed beside others is read once more, alone: it may have been
+ * another one that is bad.
+ */
 static enum kerr fill(struct cache *cache, uint32_t page, struct window window)
 {
     if (object_page_word(cache->object, page) == 0) {
@@ -228,7 +227,10 @@ static enum kerr fill(struct cache *cache, uint32_t page, struct window window)
     uint32_t word = object_page_word(cache->object, page);
     if (!(word & PAGE_FILLING))
         return KERR_OK;
-    return is_under_way(word) ? request_wait(cache, page) : forget_failed(cache, page);
+    if (is_under_way(word))
+        return request_wait(cache, page);
+    frame_put(&frame_pool, cache_remove_page(cache, page));
+    return word & PAGE_WANTED ? KERR_IO : fill(cache, page, (struct window){page, page + 1});
 }
 
 static enum kerr bring(struct object *object, uint32_t page)

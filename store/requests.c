@@ -82,7 +82,7 @@ static void page_done(struct cache *cache, uint32_t page, enum block_operation o
     cache->busy_pages--;
     if (operation == BLOCK_READ) { /* of what failed who asks for it is told, and then it goes */
         if (!(object_page_word(cache->object, page) & PAGE_FAILED))
-            object_change_page(cache->object, page, PAGE_FILLING, 0);
+            object_change_page(cache->object, page, PAGE_FILLING | PAGE_WANTED, 0);
         return;
     }
     pages_under_way--;

@@ -125,6 +125,7 @@ enum page_state {
     PAGE_ASKED = 0x040,     /* it is dirty, and somebody waits for what was there when he asked; */
     PAGE_ASKED_OUT = 0x080, /* and that is what is being written */
     PAGE_PLACED = 0x100,    /* all of it has its place on the disk, and keeps it */
+    PAGE_WANTED = 0x400,    /* while FILLING: it was asked for itself, not as a neighbour */
     PAGE_STATES = 0xFFF,
 };
 
