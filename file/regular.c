@@ -333,7 +333,7 @@ static uint32_t regular_footprint(const struct file *file)
     const struct inode *inode = file->inode;
     if (inode->status.links > 0 || inode->object == NULL)
         return 0;
-    return inode->object->real_pages * PAGE_BYTES / inode->references;
+    return object_frames_in_ram(inode->object) * PAGE_BYTES / inode->references;
 }
 
 const struct file_operations regular_operations = {.read = regular_read,

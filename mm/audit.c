@@ -175,7 +175,7 @@ static void count_objects(struct audit *audit, enum direction direction)
     for (struct object *object = object_first(); object != NULL; object = object->next) {
         object_for_each_frame(object, direction == TAKE_OUT ? take_out_frame : put_back_frame,
                               audit);
-        if (object->first_slot != 0)
+        if (object->kind == OBJECT_SWAP && object->first_slot != 0)
             count_slots(audit, object, direction);
     }
 }
@@ -398,7 +398,7 @@ static void check_trees(struct audit *audit)
 
 struct object_tally {
     const struct object *object;
-    uint32_t pages, behind_the_end, of_other_kinds, broken_levels;
+    uint32_t pages, out, behind_the_end, of_other_kinds, broken_levels;
 };
 
 static void tally_frame(void *context, uint32_t page, frame_t frame)
@@ -414,6 +414,11 @@ static void tally_frame(void *context, uint32_t page, frame_t frame)
     }
     tally->pages++;
     tally->behind_the_end += page >= tally->object->pages;
+    if (object_page_is_out(tally->object, page)) {
+        tally->out++;
+        tally->of_other_kinds += kind != FRAME_SLOT && frame.n != zero_frame.n;
+        return;
+    }
     tally->of_other_kinds += kind != kinds[tally->object->kind];
 }
 
@@ -429,6 +434,9 @@ static void check_object(struct audit *audit, const struct object *object)
     if (tally.pages != object->real_pages)
         audit_broken(audit, "an object's pages are counted", "%u, not %u", (unsigned)tally.pages,
                      (unsigned)object->real_pages);
+    if (object->kind != OBJECT_SWAP && tally.out != object->out_pages)
+        audit_broken(audit, "an object's pages that are out are counted", "%u, not %u",
+                     (unsigned)tally.out, (unsigned)object->out_pages);
     if (tally.behind_the_end != 0)
         audit_broken(audit, "no frame of an object lies behind its end", "%u do",
                      (unsigned)tally.behind_the_end);

@@ -50,6 +50,11 @@ static inline enum kerr copy_frame(frame_t frame, frame_t *copy)
     return KERR_OK;
 }
 
+enum kerr cow_copy_frame(frame_t frame, frame_t *copy)
+{
+    return copy_frame(frame, copy);
+}
+
 /* So many pages in a row are taken back at once by a sole owner, as far as they lie in one slot. */
 enum { TAKEN_AT_ONCE = 8 };
 

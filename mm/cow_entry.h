@@ -37,6 +37,9 @@ static inline enum kerr own_table(uint32_t slot, enum rights rights)
     return pde_is_empty(pde) ? table_create(slot, rights, TEMP_FAULT_TABLE) : cow_bring_table(slot);
 }
 
+/* *COPY: a frame of nobody else, with what FRAME holds. Returns KERR_OK, KERR_NO_MEMORY. */
+kerr_t cow_copy_frame(frame_t frame, frame_t *copy);
+
 /* Who keeps the pages of slots; NULL: nobody, there is no swapped entry. */
 extern const struct swapper *cow_swapper;
 

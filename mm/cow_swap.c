@@ -116,6 +116,11 @@ uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
     return gone.count;
 }
 
+frame_t cow_put_frame_out(frame_t frame)
+{
+    return cow_swapper == NULL ? NO_FRAME : cow_swapper->put_out(frame);
+}
+
 /* ---- back ---- */
 
 /* What SWAPPED, an entry, is when it shows FRAME, which its slot keeps. */
@@ -152,6 +157,26 @@ enum kerr cow_bring_back(vaddr_t page, bool is_write)
     if (is_write)
         (void)cow_lets_go(frame);
     return KERR_OK;
+}
+
+/* A page that is still being written stays its slot's until that is done: there is a copy then. */
+enum kerr cow_bring_frame_back(frame_t number, frame_t *frame)
+{
+    bool is_slot = frame_is_slot(&frame_pool, number);
+    frame_t shown = number;
+    enum kerr error = is_slot ? cow_swapper->bring(number, &shown) : KERR_OK;
+    if (error != KERR_OK)
+        return error;
+    frame_get(&frame_pool, shown);
+    frame_put(&frame_pool, number); /* a slot stays as long as its page is here */
+    *frame = shown;
+    if (is_slot && cow_swapper->let_go(shown))
+        return KERR_OK;
+    error = cow_copy_frame(shown, frame);
+    if (error != KERR_OK)
+        frame_get(&frame_pool, number);
+    frame_put(&frame_pool, shown);
+    return error;
 }
 
 enum kerr cow_bring_table_back(frame_t table, frame_t first, frame_t end)

@@ -60,6 +60,7 @@ enum kerr object_create_paged(enum object_kind kind, uint32_t pages, const struc
 
 static void forget(struct object *object)
 {
+    object_out_forget(object);
     if (object->previous != NULL)
         object->previous->next = object->next;
     else
@@ -115,7 +116,7 @@ void object_put(struct object *object)
 static void drop_from(struct object *object, uint32_t from)
 {
     uint32_t page = from, word;
-    while (object_next_page(object, &page, object->pages, PAGE_HERE, &word))
+    while (object_next_page(object, &page, object->pages, PAGE_HERE | PAGE_OUT, &word))
         frame_put(&frame_pool, object_remove_page(object, page));
     object->pages = from;
 }

@@ -254,6 +254,28 @@ uint32_t object_change_page_if(struct object *object, uint32_t page, uint32_t ha
     return changed;
 }
 
+/* The page at PLACE is out, as WORD says: it comes back. */
+static __attribute__((noinline)) enum kerr bring_back(struct object *object, struct place place,
+                                                      uint32_t word, frame_t *frame)
+{
+    enum kerr error = cow_bring_frame_back(page_word_frame(word), frame);
+    if (error != KERR_OK)
+        return error;
+    if (object->kind == OBJECT_FILE)
+        frame_set_kind(&frame_pool, *frame, FRAME_FILE);
+    place_write(object, place, word_of(*frame, PAGE_USED));
+    object->out_pages--;
+    return KERR_OK;
+}
+
+void object_let_page_out(struct object *object, uint32_t page, frame_t number)
+{
+    struct place place;
+    ASSERT(find_place(object, page, &place) == 0, "page %u, which goes out, has a frame", page);
+    place_write(object, place, number.n << PAGE_SHIFT | PAGE_OUT);
+    object->out_pages++;
+}
+
 /* A frame, cleared, for PAGE of an object without a pager. */
 static kerr_t enter_zeros(struct object *object, struct place place, frame_t *frame)
 {
@@ -278,6 +300,8 @@ enum kerr object_frame(struct object *object, uint32_t page, frame_t *frame)
         return error;
     uint32_t word = place_read(object, place);
     if (!has_contents(word)) {
+        if (unlikely(word & PAGE_OUT))
+            return bring_back(object, place, word, frame);
         if (object->pager == NULL)
             return enter_zeros(object, place, frame);
         error = object->pager->bring(object, page);
@@ -469,6 +493,7 @@ frame_t object_remove_page(struct object *object, uint32_t page)
     object->root = remove_below(object->root, object->height, page, &removed);
     ASSERT(removed != 0, "page %u, which goes, has a frame", page);
     object->real_pages--;
+    object->out_pages -= (removed & PAGE_OUT) != 0;
     return page_word_frame(removed);
 }
 

@@ -75,7 +75,7 @@ static uint32_t count_object_frames(const struct space *space)
     uint32_t count = 0;
     for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
         if (region->object != NULL && region->object->owner == NULL)
-            count += region->object->real_pages / region->object->references;
+            count += object_frames_in_ram(region->object) / region->object->references;
     return count;
 }
 

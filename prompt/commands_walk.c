@@ -154,6 +154,11 @@ static void print_object_page(const struct vma *region, vaddr_t address, pte_t p
     frame_t frame = page_word_frame(word);
 
     printk("      page %u of %s: ", (unsigned)page, region_text(region, path, sizeof(path)));
+    if (word & PAGE_OUT) {
+        printk("out%s\n", frame_is_slot(&frame_pool, frame) ? "" : ": full of zeros");
+        print_slot("page", frame);
+        return;
+    }
     if (!(word & PAGE_HERE)) {
         printk("not here\n");
         return;

@@ -13,6 +13,7 @@
 #include <arch/i386/entry.h>
 #include <arch/i386/page_ops.h>
 #include <mm/cow.h>
+#include <mm/object.h>
 #include <mm/space.h>
 #include <mm/zero.h>
 
@@ -234,10 +235,11 @@ const struct swapper swap_pager = {.bring = bring,
 
 /* ---- which pages go ---- */
 
-/* Where the hand stands: a table, and an entry of it; or with tables that go themselves. */
+/* Where the hand stands: a table, and an entry of it; or with tables that go themselves; or with objects. */
+enum place { AT_TABLES, AT_SPACES, AT_OBJECTS, PLACES };
 static struct {
     uint32_t frame, entry;
-    bool is_at_spaces;
+    enum place place;
 } hand;
 
 /* The hand goes on to the next frame that is a table. False: it has come to the end of RAM. */
@@ -302,6 +304,19 @@ static uint32_t put_tables_out(uint32_t count, bool *ends)
     return gone;
 }
 
+/* The same where the hand stands. */
+static uint32_t put_out_at(enum place place, uint32_t count, bool *ends)
+{
+    switch (place) {
+    case AT_SPACES:
+        return put_tables_out(count, ends);
+    case AT_OBJECTS:
+        return object_put_out(count, ends);
+    default:
+        return put_pages_out(count, ends);
+    }
+}
+
 uint32_t swap_put_out(uint32_t count)
 {
     uint32_t gone = 0;
@@ -313,11 +328,11 @@ uint32_t swap_put_out(uint32_t count)
      * Twice round each, in turn: the first visit takes the marks away, the second finds who has none.
      * Tables come when their pages have gone.
      */
-    for (uint32_t ends = 0; ends < 6 && gone < count;) {
+    for (uint32_t ends = 0; ends < 3 * PLACES && gone < count;) {
         bool is_end;
-        gone += hand.is_at_spaces ? put_tables_out(count - gone, &is_end)
-                                  : put_pages_out(count - gone, &is_end);
-        hand.is_at_spaces ^= is_end;
+        gone += put_out_at(hand.place, count - gone, &is_end);
+        if (is_end)
+            hand.place = (hand.place + 1) % PLACES;
         ends += is_end;
     }
     for (uint32_t i = 0; i < swap_area_count; i++)

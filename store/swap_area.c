@@ -298,18 +298,18 @@ static enum kerr bring_tables_back(void)
     return error;
 }
 
-/* All pages of AREA come back to the entries that name its slots. */
+/* All pages of AREA come back to the entries, and objects, that name its slots. */
 static enum kerr bring_all_back(const struct swap_area *area)
 {
+    const frame_t first = FRAME(area->slots.first), end = FRAME(area->slots.frames);
     for (uint32_t n = 0; n < frame_pool.frames; n++) {
         if (frame_pool.records[n].kind != FRAME_TABLE)
             continue;
-        enum kerr error =
-            cow_bring_table_back(FRAME(n), FRAME(area->slots.first), FRAME(area->slots.frames));
+        enum kerr error = cow_bring_table_back(FRAME(n), first, end);
         if (error != KERR_OK)
             return error;
     }
-    return KERR_OK;
+    return object_bring_all_back(first, end);
 }
 
 /* No page of AREA is in its cache any more. KERR_MUST_WAIT: one is under way. */

@@ -168,6 +168,19 @@ void cow_set_swapper(const struct swapper *swapper);
  */
 kerr_t cow_bring_back(vaddr_t page, bool is_write);
 
+/*
+ * For who keeps a page without an entry: an object. FRAME, of which he has the only reference, goes out: the
+ * number that he is to keep instead, a slot or the zero frame, with a reference; his to FRAME is his to give
+ * back. NO_FRAME: it can't go. Takes no memory.
+ */
+frame_t cow_put_frame_out(frame_t frame);
+
+/*
+ * The page of such a NUMBER, whose reference is taken over: *FRAME, which nobody else has, of kind
+ * FRAME_ANONYMOUS.   returns as the swapper's bring(); NUMBER is still the caller's then
+ */
+kerr_t cow_bring_frame_back(frame_t number, frame_t *frame);
+
 /* The same for all of TABLE's entries that name slots of [FIRST, END). Errors as above. */
 kerr_t cow_bring_table_back(frame_t table, frame_t first, frame_t end);
 

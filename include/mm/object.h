@@ -12,7 +12,7 @@
  *               are made when it begins and stay
  *
  * A page that has no frame gets one at the first touch by anybody, cleared, or filled by the
- * object's pager (mm/pager.h).
+ * object's pager (mm/pager.h); one that is out comes back.
  *
  * The frames stand in a tree whose levels are frames, as a directory and its tables are. It is as
  * high as the last page wants it: an object of one page has no level at all.
@@ -40,12 +40,15 @@ struct object {
     uint8_t kind;        /* enum object_kind */
     uint8_t height;      /* levels above the words of pages */
     uint32_t root;       /* the word of the highest level; 0: there is no page yet */
-    uint32_t real_pages; /* pages that have a frame */
+    uint32_t real_pages; /* pages that have a frame, or are out */
     uint32_t committed;  /* layer 8's charge for it (frame_commit()); object_put() gives it back */
     struct object *next, *previous; /* of all objects */
     const struct pager *pager;      /* who fills its pages; NULL: they begin as zeros */
     void *pager_data;
-    uint32_t first_slot; /* of kind SWAP: page n is that of this slot + n; 0: not yet */
+    union {
+        uint32_t first_slot; /* of kind SWAP: page n is that of this slot + n; 0: not yet */
+        uint32_t out_pages;  /* of the others: pages that are out, in slots or as zeros */
+    };
     void *owner; /* layer 9's inode, which has one of the references; NULL: regions have them all */
 };
 
@@ -126,11 +129,24 @@ enum page_state {
     PAGE_ASKED_OUT = 0x080, /* and that is what is being written */
     PAGE_PLACED = 0x100,    /* all of it has its place on the disk, and keeps it */
     PAGE_WANTED = 0x400,    /* while FILLING: it was asked for itself, not as a neighbour */
+    PAGE_OUT = 0x200,       /* not HERE: what stands in the word is a slot, or the zero frame */
     PAGE_STATES = 0xFFF,
 };
 
 /* The word of PAGE: its frame's address and its state; 0: it has no frame. */
 uint32_t object_page_word(const struct object *object, uint32_t page);
+static inline bool object_page_is_out(const struct object *object, uint32_t page)
+{
+    return object->kind != OBJECT_SWAP && object->out_pages > 0 &&
+           (object_page_word(object, page) & PAGE_OUT) != 0;
+}
+
+/* The frames that OBJECT's pages have. */
+static inline uint32_t object_frames_in_ram(const struct object *object)
+{
+    return object->real_pages - (object->kind == OBJECT_SWAP ? 0 : object->out_pages);
+}
+
 static inline frame_t page_word_frame(uint32_t word)
 {
     return FRAME(word >> PAGE_SHIFT);
@@ -153,7 +169,7 @@ kerr_t object_prepare_page(struct object *object, uint32_t page);
 /* FRAME, whose reference is taken over, is the one of PAGE, which had none, in STATE. */
 void object_enter_page(struct object *object, uint32_t page, frame_t frame, uint32_t state);
 
-/* PAGE has no frame any more. The object's reference goes to the caller; empty levels go. */
+/* PAGE has no frame, and no slot, any more. The object's reference to it goes to the caller; empty levels go. */
 frame_t object_remove_page(struct object *object, uint32_t page);
 
 /*
@@ -195,6 +211,21 @@ void object_take_writes(const struct object *object, uint32_t first, uint32_t la
  *   returns how many entries became empty
  */
 uint32_t object_age(const struct object *object, uint32_t first, uint32_t last);
+
+/* ---- pages that are out: of shared memory, and of pagers with `is_memory` ---- */
+
+/*
+ * A hand goes round these objects. Pages that were not used since it came by last go out, at least COUNT if there
+ * are so many: to slots, as private pages do (mm/cow.h). Those of locked regions stay. Takes no memory.
+ *   returns how many went; true in *ENDS: it came to the last object            TLB: paid
+ */
+uint32_t object_put_out(uint32_t count, bool *ends);
+
+/* All pages that are in slots of [FIRST, END) come back. Errors as object_frame(). */
+kerr_t object_bring_all_back(frame_t first, frame_t end);
+
+/* How many pages of all objects are in slots. */
+uint32_t object_slots_in_use(void);
 
 /* ---- all of them ---- */
 

@@ -237,7 +237,9 @@ TEST("swap", "entries of objects in a table that goes: the object says them agai
     REQUIRE(vma_map_at(&boot_space, test_page(100), 4, &wish) == KERR_OK);
     poke(test_page(101), 77);
     EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
-    EXPECT_EQUAL(swap_put_out(1), 1);
+    for (uint32_t i = 0; i < 2 && !pde_is_swapped(test_pde());
+         i++) /* the object's page may go first */
+        EXPECT_EQUAL(swap_put_out(1), 1);
     EXPECT(pde_is_swapped(test_pde()));
     EXPECT_AUDIT();
     EXPECT_EQUAL(peek(test_page(101)), 77);
