@@ -110,8 +110,11 @@ static void end(struct object *object)
     put(tmpfs);
 }
 
-static const struct pager pager = {
-    .name = "tmpfs", .bring = bring, .count_reclaimable = count_reclaimable, .end = end};
+static const struct pager pager = {.name = "tmpfs",
+                                   .is_memory = true,
+                                   .bring = bring,
+                                   .count_reclaimable = count_reclaimable,
+                                   .end = end};
 
 static void count_sectors(struct inode *inode)
 {
@@ -133,9 +136,12 @@ static enum kerr blank_page(struct object *object, uint32_t page, frame_t *frame
 static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page use, frame_t *frame)
 {
     struct object *object = inode->object;
-    enum kerr found = object_find_frame(object, page, frame);
-    if (use == PAGE_TO_READ || found == KERR_OK)
-        return found;
+    if (object_use_frames(object, page, 1, frame) > 0)
+        return KERR_OK;
+    if (object_page_is_out(object, page))
+        return object_frame(object, page, frame);
+    if (use == PAGE_TO_READ)
+        return page < object->pages ? KERR_NOT_FOUND : KERR_BAD_RANGE;
     uint32_t before = object->pages;
     enum kerr error = page >= before ? object_resize(object, page + 1) : KERR_OK;
     if (error == KERR_BAD_RANGE)
@@ -152,9 +158,13 @@ static enum kerr tmpfs_page(struct inode *inode, uint32_t page, enum inode_page 
 static enum kerr tmpfs_pages_to_read(struct inode *inode, uint32_t page, uint32_t count,
                                      frame_t frames[], uint32_t *found)
 {
-    object_find_frames(inode->object, page, count, frames);
-    *found = count;
-    return KERR_OK;
+    struct object *object = inode->object;
+    *found = object_use_frames(object, page, count, frames);
+    if (*found > 0)
+        return KERR_OK;
+    *found = 1;
+    frames[0] = NO_FRAME;
+    return object_page_is_out(object, page) ? object_frame(object, page, frames) : KERR_OK;
 }
 
 /* The object ends behind PAGES pages; or later, if it is not done yet. */
@@ -181,16 +191,21 @@ static void tmpfs_page_written(struct inode *inode, uint64_t bytes)
 }
 
 /* What is behind the end in the last page is zeros, as it will be seen if the file grows. */
-static void clear_tail(const struct inode *inode, uint64_t bytes)
+static enum kerr clear_tail(const struct inode *inode, uint64_t bytes)
 {
-    uint32_t in_page = (uint32_t)bytes % PAGE_BYTES;
+    uint32_t in_page = (uint32_t)bytes % PAGE_BYTES, last = (uint32_t)(bytes >> PAGE_SHIFT);
     frame_t frame;
-    if (in_page == 0 ||
-        object_find_frame(inode->object, (uint32_t)(bytes >> PAGE_SHIFT), &frame) != KERR_OK)
-        return;
+    if (in_page == 0 || last >= inode->object->pages)
+        return KERR_OK;
+    enum kerr error = object_find_frame(inode->object, last, &frame);
+    if (object_page_is_out(inode->object, last))
+        error = object_frame(inode->object, last, &frame);
+    if (error != KERR_OK) /* a hole */
+        return error == KERR_NOT_FOUND ? KERR_OK : error;
     uint8_t *page = temp_map(TEMP_FRAME, frame);
     memset(page + in_page, 0, PAGE_BYTES - in_page);
     temp_unmap(TEMP_FRAME);
+    return KERR_OK;
 }
 
 static enum kerr tmpfs_resize(struct inode *inode, uint64_t bytes)
@@ -200,15 +215,16 @@ static enum kerr tmpfs_resize(struct inode *inode, uint64_t bytes)
     enum kerr error = set_pages(inode, pages_of(bytes));
     uint64_t covered = (uint64_t)inode->object->pages << PAGE_SHIFT;
     if (error == KERR_OK) {
-        clear_tail(inode, bytes < inode->status.bytes ? bytes : inode->status.bytes);
-        inode->status.bytes = bytes;
+        error = clear_tail(inode, bytes < inode->status.bytes ? bytes : inode->status.bytes);
+        if (error == KERR_OK)
+            inode->status.bytes = bytes;
     } else if (inode->status.bytes > covered) {
         inode->status.bytes = covered;
     }
     return error;
 }
 
-/* The first page from PAGE on without a frame. */
+/* The first page from PAGE on that is a hole. */
 static uint32_t find_hole(const struct object *object, uint32_t page)
 {
     enum { AT_ONCE = 64 };
@@ -217,7 +233,7 @@ static uint32_t find_hole(const struct object *object, uint32_t page)
         uint32_t count = AT_ONCE - page % AT_ONCE, i = 0;
         count = count < object->pages - page ? count : object->pages - page;
         object_find_frames(object, page, count, frames);
-        while (i < count && frames[i].n != NO_FRAME.n)
+        while (i < count && (frames[i].n != NO_FRAME.n || object_page_is_out(object, page + i)))
             i++;
         page += i;
         if (i < count)
@@ -234,7 +250,7 @@ static enum kerr tmpfs_find_page(struct inode *inode, uint32_t page, enum inode_
     *found = page;
     if (wanted == CONTENT_HOLE)
         *found = find_hole(object, page);
-    else if (!object_next_page(object, found, object->pages, PAGE_HERE, &word))
+    else if (!object_next_page(object, found, object->pages, PAGE_HERE | PAGE_OUT, &word))
         *found = object->pages;
     return KERR_OK;
 }
