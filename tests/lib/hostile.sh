@@ -2,12 +2,22 @@
 # Programs that do not end by themselves, and longer runs of those that do. Sourced by tests/run and
 # tests/hostile, after queue.sh, boot.sh, user.sh and talk.sh.
 
+# A disk to swap to: $swap, as QEMU's arguments.
+make_swap() { # MIB
+    local image
+    image=$(mktemp "$queue_dir/XXXXXX.img")
+    truncate -s "${1}M" "$image"
+    mkswap "$image" > /dev/null
+    swap=(-drive "format=raw,file=$image")
+}
+
 # A program of tests/user/ with other arguments: it exits with 0, and the kernel is what it was.
-hostile_run() { # MEMORY SECONDS NAME "ARGUMENTS" "OPTIONS"
-    local log disk
-    talk_disk "init=$3 $5" "$user_bin/$3=$3 $4"
+hostile_run() { # MEMORY SECONDS NAME "ARGUMENTS" "OPTIONS" [SWAP]
+    local log disk swap=()
+    [ -z "${6:-}" ] || make_swap "$6"
+    talk_disk "init=$3 $5 ${swap:+swap=hdb}" "$user_bin/$3=$3 $4"
     log=$(mktemp "$queue_dir/XXXXXX.img")
-    TIME_LIMIT=$2 wants_status 129 qemu "${with_serial[@]}" "${disk[@]}" -m "$1" -cpu pentium3 |
+    TIME_LIMIT=$2 wants_status 129 qemu "${with_serial[@]}" "${disk[@]}" "${swap[@]}" -m "$1" -cpu pentium3 |
         tee "$log"
     found_in "$log" '^audit clean'
     echo "note: $(grep -ac '^ok' "$log") checks"
@@ -52,11 +62,9 @@ fork_bomb_at_prompt() { # MEMORY PROCESSES
 # More sleepers than there is memory for: the prompt answers while they come, and the audit is content.
 sleepers() { # MEMORY SWAP NUMBER SECONDS
     local swap
-    swap=$(mktemp "$queue_dir/XXXXXX.img")
-    truncate -s "${2}M" "$swap"
-    mkswap "$swap" > /dev/null
+    make_swap "$2"
     talk_disk "init=swap_sleepers swap=hdb" "$user_bin/swap_sleepers=swap_sleepers $3 wait"
-    TIME_LIMIT=$4 talk_begin "${disk[@]}" -drive "format=raw,file=$swap" -m "$1" -cpu pentium3
+    TIME_LIMIT=$4 talk_begin "${disk[@]}" "${swap[@]}" -m "$1" -cpu pentium3
     await 'init: .* starts'
     await_processes $(($3 / 2))
     say 'resume\n'
@@ -70,7 +78,6 @@ sleepers() { # MEMORY SWAP NUMBER SECONDS
     talk_end 129
     found_in "$talk_log" '^ok 4'
     found_in "$talk_log" '^audit clean'
-    rm -f "$swap"
 }
 
 hostile_checks() {
@@ -93,6 +100,12 @@ hostile_long_checks() {
     check calls-strict hostile_run 64 900 hostile_calls "7 10000" overcommit=2
     for seed in 1 2 3; do
         check calls-$seed hostile_run 64 1800 hostile_calls "$((seed * 1000000)) 20000" ""
+    done
+    for seed in 4 5 6; do
+        check calls-swap-$seed hostile_run 16 1800 hostile_calls "$((seed * 1000000)) 20000" "" 64
+        check calls-swap-strict-$seed hostile_run 16 1800 hostile_calls "$seed 10000" overcommit=2 64
+        check strict-swap-$seed hostile_run 16 900 random_strict "$seed 5000" overcommit=2 64
+        check code-swap-$seed hostile_run 16 900 hostile_code "$((seed * 1000000)) 1000" "" 64
     done
     for seed in {1..30}; do
         check code-$seed hostile_run 64 900 hostile_code "$((seed * 1000000)) 1000" ""
