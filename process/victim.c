@@ -226,7 +226,8 @@ void victim_make_room(struct process *self)
     give_reserves_back();
     if (is_enough() && may_grow() && frame_available(&frame_pool) > before)
         return;
-    if (victim_give_cache_back() && may_grow())
+    /* Who lacked a frame though there were some wanted one for the kernel; else it may be one that was promised. */
+    if (victim_give_cache_back() && (may_grow() || before < ENOUGH_FRAMES))
         return;
     if (commit_account.mode == OVERCOMMIT_NEVER) {
         end_alone(self);

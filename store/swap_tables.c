@@ -11,7 +11,10 @@
 
 #include <mm/cow.h>
 
-/* Slots that are marked; and where they are looked for next. */
+/*
+ * Slots that are marked; and where they are looked for next. What they hold is no process's any more, but still
+ * takes frames and slots: so it counts as promised until it is given back.
+ */
 static uint32_t marked_count;
 static frame_t marked_hand;
 
@@ -49,6 +52,12 @@ static void give_back(frame_t slot, frame_t frame)
     frame_put(&frame_pool, slot);
 }
 
+/* The table, and what its entries hold. */
+static uint32_t promised_for(const struct frame_record *record)
+{
+    return 1u + record->used_entries;
+}
+
 void swap_forget_table(frame_t slot)
 {
     const struct swap_area *area = swap_area_of(slot);
@@ -62,6 +71,7 @@ void swap_forget_table(frame_t slot)
     } else {
         record->mark = 1;
         marked_count++;
+        frame_commit(&frame_pool, promised_for(record));
     }
 }
 
@@ -92,8 +102,10 @@ enum kerr swap_give_back_tables(void)
             error = error == KERR_OK || result == KERR_MUST_WAIT ? result : error;
             continue;
         }
-        frame_record(&frame_pool, slot)->mark = 0;
+        struct frame_record *record = frame_record(&frame_pool, slot);
+        record->mark = 0;
         marked_count--;
+        frame_uncommit(&frame_pool, promised_for(record));
         give_back(slot, frame);
     }
     return error == KERR_OK && marked_count > 0 ? KERR_AGAIN : error;
