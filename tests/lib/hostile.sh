@@ -103,8 +103,6 @@ hostile_long_checks() {
     done
     for seed in 4 5 6; do
         check calls-swap-$seed hostile_run 16 1800 hostile_calls "$((seed * 1000000)) 20000" "" 64
-        check calls-swap-strict-$seed hostile_run 16 1800 hostile_calls "$seed 10000" overcommit=2 64
-        check strict-swap-$seed hostile_run 16 900 random_strict "$seed 5000" overcommit=2 64
         check code-swap-$seed hostile_run 16 900 hostile_code "$((seed * 1000000)) 1000" "" 64
     done
     for seed in {1..30}; do
