@@ -41,7 +41,7 @@ SRC_EXT2 := file/ext2_mount.c file/ext2_super.c file/ext2_order.c file/ext2_bloc
 SRC_9 += $(SRC_EXT2)
 SRC_10 := program/elf.c program/exec.c program/exec_texts.c program/memory_calls.c \
     program/memory_map.c program/memory_unmap.c program/memory_heap.c program/memory_protect.c \
-    program/memory_remap.c program/memory_advice.c program/memory_peer.c program/init.c
+    program/memory_remap.c program/memory_advice.c program/memory_pageout.c program/memory_peer.c program/init.c
 SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_walk.c \
     prompt/commands_memory.c prompt/commands_promise.c prompt/commands_system.c \
     prompt/commands_run.c prompt/commands_process.c prompt/commands_space.c \
