@@ -41,11 +41,11 @@ SRC_EXT2 := file/ext2_mount.c file/ext2_super.c file/ext2_order.c file/ext2_bloc
 SRC_9 += $(SRC_EXT2)
 SRC_10 := program/elf.c program/exec.c program/exec_texts.c program/memory_calls.c \
     program/memory_map.c program/memory_unmap.c program/memory_heap.c program/memory_protect.c \
-    program/memory_remap.c program/memory_advice.c program/memory_peer.c program/init.c
+    program/memory_remap.c program/memory_advice.c program/memory_pageout.c program/memory_peer.c program/init.c
 SRC_11 := prompt/line.c prompt/prompt.c prompt/commands_address.c prompt/commands_walk.c \
     prompt/commands_memory.c prompt/commands_promise.c prompt/commands_system.c \
     prompt/commands_run.c prompt/commands_process.c prompt/commands_space.c \
-    prompt/commands_disk.c prompt/commands_cache.c prompt/attention.c
+    prompt/commands_disk.c prompt/commands_cache.c prompt/commands_watch.c prompt/attention.c
 
 # Self-tests and measurements belong to the layer that they test and are linked with it.
 unit_tests = $(wildcard $(foreach unit,$(1),tests/kernel/$(unit)_test.c tests/kernel/$(unit)_bench.c))

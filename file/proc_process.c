@@ -40,8 +40,9 @@ static void print_stat_of_process(struct proc_text *text, const struct process *
                (unsigned)process->session);
     proc_print(text, "%d %d 0 ", has_terminal ? CONSOLE_DEVICE : 0,
                has_terminal && terminal.group != 0 ? (int)terminal.group : -1);
-    proc_print(text, "%u %u 0 0 %u 0 0 0 ", (unsigned)process->faults,
-               (unsigned)process->child_faults, (unsigned)process->ticks);
+    proc_print(text, "%u %u %u %u %u 0 0 0 ", (unsigned)process_minor_faults(process),
+               (unsigned)process->child_faults, (unsigned)process->major_faults,
+               (unsigned)process->child_major_faults, (unsigned)process->ticks);
     proc_print(text, "20 0 1 0 %llu ", (unsigned long long)process->started);
 }
 

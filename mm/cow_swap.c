@@ -93,20 +93,36 @@ static void give_references_back(const struct gone *gone)
     }
 }
 
-uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
+/* Which of the pages that may go do so. */
+enum who_goes {
+    GOES_IF_UNUSED, /* not since the last look: the others lose the mark */
+    GOES_IF_SOLE,   /* used or not, if no other entry shows it */
+};
+
+/* No other entry shows ENTRY's page; its slot may have it, too. */
+static bool is_sole(pte_t entry)
+{
+    frame_t frame = pte_frame(entry);
+    uint32_t keepers = frame_kind(&frame_pool, frame) == FRAME_SWAPPED;
+    return frame_references(&frame_pool, frame) == 1 + keepers;
+}
+
+/* From entry *AT of TABLE on, and before END: at most MOST pages go. */
+static inline __attribute__((always_inline)) uint32_t
+put_some_out(frame_t table, uint32_t *at, uint32_t end, uint32_t most, enum who_goes who)
 {
     struct gone gone = {.count = 0, .batch = {{{0}, 0, 0}}};
     uint32_t *entries = temp_map(TEMP_FAULT_OLD_TABLE, table);
-    while (*at < SLOT_PAGES && gone.count < most) {
+    while (*at < end && gone.count < most) {
         *at = next_used_entry(entries, *at);
-        if (*at == SLOT_PAGES)
+        if (*at >= end)
             break;
         pte_t entry = {entries[*at]};
         if (pte_frame(entry).n == zero_frame.n) /* promises come in rows */
             *at += words_run(entries + *at, entry.bits, SLOT_PAGES - *at) - 1;
-        else if (may_go_out(entry) && (entry.bits & ENTRY_ACCESSED)) /* nothing is owed: tlb.h */
-            entries[*at] = entry.bits & ~(uint32_t)ENTRY_ACCESSED;
-        else if (may_go_out(entry))
+        else if (who == GOES_IF_UNUSED && may_go_out(entry) && (entry.bits & ENTRY_ACCESSED))
+            entries[*at] = entry.bits & ~(uint32_t)ENTRY_ACCESSED; /* nothing is owed: tlb.h */
+        else if (may_go_out(entry) && (who == GOES_IF_UNUSED || is_sole(entry)))
             put_entry_out(&gone, table, entries, *at);
         ++*at;
     }
@@ -119,6 +135,20 @@ uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
 frame_t cow_put_frame_out(frame_t frame)
 {
     return cow_swapper == NULL ? NO_FRAME : cow_swapper->put_out(frame);
+}
+
+uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
+{
+    return put_some_out(table, at, SLOT_PAGES, most, GOES_IF_UNUSED);
+}
+
+uint32_t cow_put_range_out(vaddr_t first, uint32_t pages)
+{
+    pde_t pde = pde_read(vaddr_to_slot(first));
+    uint32_t at = vaddr_to_pte_idx(first), end = at + pages, gone = 0;
+    while (pde_is_table(pde) && at < end)
+        gone += put_some_out(pde_frame(pde), &at, end, COW_OUT_MOST, GOES_IF_SOLE);
+    return gone;
 }
 
 /* ---- back ---- */

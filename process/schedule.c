@@ -123,6 +123,7 @@ static int32_t process_begin_again(void)
 void process_wait_for_page(void)
 {
     struct channel *channel = channel_left();
+    process_count_faults(); /* each wait alone */
     process_request_leave();
     if (!channel->is_ready(channel))
         fall_asleep(process_current, channel, 0);
@@ -271,12 +272,29 @@ void process_return_slice(const struct process *child)
         turns_return(&turns, child->parent, child);
 }
 
+/*
+ * WAITS of SELF's faults, the last among them, have to wait for a device. They are one major fault with
+ * those that did so just before: the same touch, tried again (its table had come first).
+ */
+static void count_waits(struct process *self, uint32_t waits)
+{
+    self->waiting_faults += waits;
+    self->major_faults += self->faults != self->next_try;
+    self->next_try = self->faults + 1;
+}
+
 void process_count_faults(void)
 {
-    static uint32_t counted;
-    if (process_current != NULL)
-        process_current->faults += fault_counters.total - counted;
+    static uint32_t counted, counted_waits;
+    struct process *self = process_current;
+    uint32_t waits = fault_counters.must_wait - counted_waits;
+    if (self != NULL) {
+        self->faults += fault_counters.total - counted;
+        if (waits > 0)
+            count_waits(self, waits);
+    }
     counted = fault_counters.total;
+    counted_waits = fault_counters.must_wait;
 }
 
 /* ---- the way out ---- */

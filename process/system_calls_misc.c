@@ -87,12 +87,14 @@ SYSTEM_CALL(77, getrusage)
     int32_t who = (int32_t)ARG1;
     if (who == USAGE_CHILDREN) {
         usage.faults = self->child_faults;
+        usage.faults_with_io = self->child_major_faults;
     } else if (who == USAGE_SELF || who == USAGE_THREAD) {
         struct time time = ticks_to_time(self->ticks);
         usage.user_seconds = (uint32_t)time.seconds;
         usage.user_useconds = time.nanoseconds / 1000;
         process_count_faults();
-        usage.faults = self->faults;
+        usage.faults = process_minor_faults(self);
+        usage.faults_with_io = self->major_faults;
     } else {
         return -EINVAL;
     }

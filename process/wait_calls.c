@@ -174,7 +174,8 @@ static void forget_news(struct process *self, struct process *child, uint32_t op
     child->wait_event = WAIT_NOTHING;
     if (child->state != PROCESS_ZOMBIE)
         return;
-    self->child_faults += child->faults + child->child_faults;
+    self->child_faults += process_minor_faults(child) + child->child_faults;
+    self->child_major_faults += child->major_faults + child->child_major_faults;
     process_reap(child);
 }
 

@@ -3,8 +3,7 @@
  * Layer 10. The calls that leave a program's mappings what they are: madvise, mincore, msync, and
  * the mlock family.
  *
- * Nothing is ever swapped out, so a page that is real stays real: to lock is to make real, to mark,
- * and to count. What is written to a file by its pages is dirty without a call, and goes to the disk by
+ * What is locked is not swapped out: to lock is to make real, to mark, and to count. What is written to a file by its pages is dirty without a call, and goes to the disk by
  * itself: MS_ASYNC does nothing, as in Linux.
  * Source: Linux manual pages madvise(2), mincore(2), msync(2), mlock(2).
  */
@@ -15,6 +14,7 @@
 #include <mm/object.h>
 #include <mm/zero.h>
 #include <process/repeat.h>
+#include <store/swap.h>
 
 /* How the pages of a range are held. */
 enum coverage { COVERED, COVERED_WITH_HOLES };
@@ -85,16 +85,16 @@ enum advice {
 static bool is_hint(uint32_t advice)
 {
     const uint32_t hints = 1u << MADV_NORMAL | 1u << MADV_RANDOM | 1u << MADV_SEQUENTIAL |
-                           1u << MADV_WILLNEED | 1u << MADV_DOFORK | 1u << MADV_MERGEABLE |
-                           1u << MADV_UNMERGEABLE | 1u << MADV_HUGEPAGE | 1u << MADV_NOHUGEPAGE |
-                           1u << MADV_DONTDUMP | 1u << MADV_DODUMP | 1u << MADV_KEEPONFORK |
-                           1u << MADV_COLD | 1u << MADV_PAGEOUT;
+                           1u << MADV_DOFORK | 1u << MADV_MERGEABLE | 1u << MADV_UNMERGEABLE |
+                           1u << MADV_HUGEPAGE | 1u << MADV_NOHUGEPAGE | 1u << MADV_DONTDUMP |
+                           1u << MADV_DODUMP | 1u << MADV_KEEPONFORK;
     return advice < 32 && (hints >> advice & 1) != 0;
 }
 
 static bool is_advice(uint32_t advice)
 {
-    return is_hint(advice) || advice == MADV_DONTNEED || advice == MADV_FREE ||
+    return is_hint(advice) || advice == MADV_WILLNEED || advice == MADV_COLD ||
+           advice == MADV_PAGEOUT || advice == MADV_DONTNEED || advice == MADV_FREE ||
            advice == MADV_REMOVE || advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE ||
            advice == MADV_DONTNEED_LOCKED;
 }
@@ -174,6 +174,31 @@ static int32_t populate(struct process *self, const struct vma *region, struct p
     return 0;
 }
 
+/* REGION is the first that ends in or above RANGE. Returns 0, or what the call must return. */
+static int32_t advise(struct process *self, const struct vma *region, struct pages range,
+                      uint32_t advice)
+{
+    int32_t result = is_hint(advice) || advice == MADV_WILLNEED
+                         ? 0
+                         : check_regions(self, region, range.last, advice);
+    if (result != 0 || is_hint(advice))
+        return result;
+    switch (advice) {
+    case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
+    case MADV_FREE:
+        return discard(self, range);
+    case MADV_WILLNEED:
+        return advise_use(self, range.first, range.last, PAGES_WILL_BE_NEEDED);
+    case MADV_COLD:
+        return advise_use(self, range.first, range.last, PAGES_ARE_COLD);
+    case MADV_PAGEOUT:
+        return advise_use(self, range.first, range.last, PAGES_MAY_GO);
+    default:
+        return 0;
+    }
+}
+
 SYSTEM_CALL(219, madvise)
 {
     uint32_t address = ARG1, bytes = ARG2, advice = ARG3, pages = to_pages(bytes);
@@ -191,11 +216,8 @@ SYSTEM_CALL(219, madvise)
         return -ENOMEM;
     if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
         result = coverage == COVERED ? populate(self, region, range, advice) : -ENOMEM;
-    else if (!is_hint(advice) || advice == MADV_COLD || advice == MADV_PAGEOUT)
-        result = check_regions(self, region, range.last, advice);
-    if (result == 0 &&
-        (advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED))
-        result = discard(self, range);
+    else
+        result = advise(self, region, range, advice);
     if (result != 0)
         return result;
     return coverage == COVERED ? 0 : -ENOMEM;
@@ -205,13 +227,15 @@ SYSTEM_CALL(219, madvise)
 
 /*
  * A page is in memory if it has a frame that is not the zero frame: a promise has none, though it
- * has been read (Linux says 1 then, since the zero page was mapped). Of an object: if there is a
- * frame, whoever brought it in.
+ * has been read (Linux says 1 then, since the zero page was mapped). One that is out is in memory as
+ * long as its slot's page is. Of an object: if there is a frame, whoever brought it in.
  */
 static uint8_t is_resident(const struct vma *region, uint32_t page)
 {
     struct translation t;
     paging_query(VADDR(page << PAGE_SHIFT), &t);
+    if (t.has_pte && pte_is_swapped(t.pte))
+        return swap_is_here(pte_frame(t.pte));
     if (t.has_pte && pte_holds_frame(t.pte))
         return pte_frame(t.pte).n != zero_frame.n;
     frame_t frame;

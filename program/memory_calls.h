@@ -100,6 +100,13 @@ static inline int32_t must_check before_unmapping(struct process *self, uint32_t
                                                         : unmap_in_pieces(self, first_page, pages);
 }
 
+/* What the pages of a range are said to be, holes aside (madvise). */
+enum page_use { PAGES_WILL_BE_NEEDED, PAGES_ARE_COLD, PAGES_MAY_GO };
+
+/* In pieces. Returns 0, or what the call must return. */
+int32_t must_check advise_use(struct process *self, uint32_t first_page, uint32_t last_page,
+                              enum page_use use);
+
 /* USED pages and MORE of them would exceed LIMIT, which is in bytes. */
 static inline bool exceeds(const struct process *self, enum limit limit, uint32_t used,
                            uint32_t more)

@@ -2,8 +2,9 @@
 /*
  * Layer 11. Keys while processes run, and the key that stops them: all go to the terminal
  * but ^] (and a break on the serial line), which freezes the processes and opens the prompt.
- * `resume` there lets them go on.
+ * `resume` there lets them go on. So does `watch`, and then any key is that key.
  */
+#include "watch.h"
 
 #include <arch/i386/keyboard.h>
 #include <arch/i386/pic.h>
@@ -80,12 +81,26 @@ static void drop_unread(void)
     }
 }
 
+/* The next key is the end of `watch`, and nobody's. */
+static void poll_watch(void)
+{
+    if (watch_is_due())
+        process_request_rare_work();
+    if (console_poll_key() >= 0)
+        attend(0);
+}
+
 static void poll_keys(void)
 {
     unsigned ahead;
     if (prompt_is_open || is_wanted)
         return;
-    if (!console_take_attention(&ahead)) {
+    bool is_asked = console_take_attention(&ahead);
+    if (!is_asked && watch_is_on()) {
+        poll_watch();
+        return;
+    }
+    if (!is_asked) {
         hand_on(UINT32_MAX);
         drop_unread();
         if (!console_take_attention(&ahead)) /* it may have come while others were handed on */
@@ -113,6 +128,8 @@ static void listen(void)
 static void answer(void)
 {
     bool is_last = process_count() == 0;
+    if (watch_is_due())
+        watch_say();
     if (!is_wanted && !is_last)
         return;
     if (is_last) { /* what was kept warm for processes goes back */
@@ -123,6 +140,7 @@ static void answer(void)
     }
     open_prompt(true); /* first: else the next key were the terminal's */
     is_wanted = false;
+    watch_end();
     process_put_aside();
     prompt_run();
     open_prompt(false);

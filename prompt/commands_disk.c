@@ -69,6 +69,18 @@ COMMAND("io", "", "what was read and written, and what went wrong")
     return true;
 }
 
+/* How many pages a request has had, as a rule: "N pages in M requests, N/M each". */
+static void print_cluster(const char *what, const struct block_counts *counts,
+                          enum block_operation operation)
+{
+    enum { SECTORS_PER_PAGE = 4096 / BLOCK_SECTOR_BYTES };
+    uint32_t requests = counts->requests[operation];
+    uint32_t pages = (uint32_t)counts->sectors[operation] / SECTORS_PER_PAGE;
+    printk("%s: %u pages in %u requests", what, (unsigned)pages, (unsigned)requests);
+    if (requests > 0)
+        printk(", %u each", (unsigned)((pages + requests / 2) / requests));
+}
+
 COMMAND("swap", "", "swap areas, and the pages that went out and came back")
 {
     struct swap_sum sum = swap_sum();
@@ -81,6 +93,11 @@ COMMAND("swap", "", "swap areas, and the pages that went out and came back")
         printk("  %-8s %7u %8u %9u %9d\n", area->cache.device->name, (unsigned)area->pages,
                (unsigned)swap_used_pages(area), (unsigned)area->cache.object->real_pages,
                (int)area->priority);
+    for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area)) {
+        print_cluster("  written", &area->cache.device->counts, BLOCK_WRITE);
+        print_cluster("; read", &area->cache.device->counts, BLOCK_READ);
+        printk("  (%s)\n", area->cache.device->name);
+    }
     printk("  pages out: %u, of these still the same in their slot: %u; full of zeros: %u\n",
            (unsigned)(swap_counts.out + swap_counts.again), (unsigned)swap_counts.again,
            (unsigned)swap_counts.zero);

@@ -15,6 +15,7 @@
 #include <process/commit.h>
 #include <prompt/prompt.h>
 #include <store/cache.h>
+#include <store/swap.h>
 
 enum {
     BAR_COLUMNS = 32,
@@ -81,6 +82,14 @@ static void print_page_cache(void)
            (unsigned)(pages * KIB_PER_PAGE), (unsigned)(store_dirty_pages() * KIB_PER_PAGE));
 }
 
+static void print_swap(void)
+{
+    struct swap_sum sum = swap_sum();
+    if (sum.pages > 0)
+        printk("  swap: %u KiB, of which used %u KiB (`swap` shows more, `watch` how it changes)\n",
+               (unsigned)(sum.pages * KIB_PER_PAGE), (unsigned)(sum.used * KIB_PER_PAGE));
+}
+
 /* The account of promises; a limit only where mode 2 has set one. */
 static void print_account(void)
 {
@@ -109,6 +118,7 @@ COMMAND("mem", "", "what the frames hold; reserved against real")
            (unsigned)(kernel_heap.used_bytes / 1024), (unsigned)kernel_heap.used_blocks,
            (unsigned)vma_nodes_in_use(), (unsigned)directory_live_count());
     print_page_cache();
+    print_swap();
     print_account();
     return true;
 }

@@ -64,17 +64,26 @@ static void print_frame(const char *what, frame_t frame)
     printk(")\n");
 }
 
+/* What a touch of something that is out does, if one entry names its slot, or several. */
+struct way_back {
+    const char *of_one, *of_several;
+};
+
 /* Where WHAT is that is out; one reference more is that of its page in RAM, if it is here too. */
-static void print_slot(const char *what, frame_t slot)
+static void print_slot(const char *what, frame_t slot, const struct way_back *way)
 {
     for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area)) {
         if (slot.n < area->slots.first || slot.n >= area->slots.frames)
             continue;
         uint32_t page = slot.n - area->slots.first;
         bool is_here = (object_page_word(area->cache.object, page) & PAGE_HERE) != 0;
-        printk("      the %s is on %s, slot %u%s (entries that name it: %u)\n", what,
-               area->cache.device->name, (unsigned)page, is_here ? ", and still in RAM" : "",
-               (unsigned)(frame_references(&frame_pool, slot) - is_here));
+        uint32_t entries = frame_references(&frame_pool, slot) - is_here;
+        printk("      the %s is out: on %s, slot %u%s, ", what, area->cache.device->name,
+               (unsigned)page, is_here ? ", and still in RAM" : "");
+        if (entries == 1)
+            printk("of one entry; %s\n", way->of_one);
+        else
+            printk("shared by %u entries; %s\n", (unsigned)entries, way->of_several);
     }
 }
 
@@ -117,12 +126,14 @@ static void print_entry(const char *what, uint32_t number, vaddr_t place, uint32
 
 static void print_pde(const struct view *view, vaddr_t address, pde_t pde)
 {
+    static const struct way_back way = {"a touch brings it back",
+                                        "each who touches it gets a copy"};
     uint32_t slot = vaddr_to_slot(address);
 
     print_entry("directory entry", slot, vaddr_add(view->directory, slot * (uint32_t)sizeof(pde_t)),
                 pde.bits);
     if (pde_is_swapped(pde))
-        print_slot("table", pde_frame(pde));
+        print_slot("table", pde_frame(pde), &way);
     if (!pde_is_present(pde))
         return;
     print_frame(pde_is_large(pde) ? "page" : "table", pde_frame(pde));
@@ -131,12 +142,13 @@ static void print_pde(const struct view *view, vaddr_t address, pde_t pde)
 
 static void print_pte(const struct view *view, vaddr_t address, pte_t pte)
 {
+    static const struct way_back way = {"a read brings it back", "a read brings it back for all"};
     uint32_t page = address.v >> PAGE_SHIFT;
 
     print_entry("table entry", vaddr_to_pte_idx(address),
                 vaddr_add(view->tables, page * (uint32_t)sizeof(pte_t)), pte.bits);
     if (pte_is_swapped(pte))
-        print_slot("page", pte_frame(pte));
+        print_slot("page", pte_frame(pte), &way);
     else if (pte_holds_frame(pte))
         print_frame("page", pte_frame(pte));
     if (pte_is_present(pte))

@@ -206,6 +206,22 @@ static enum kerr begin_read(struct cache *cache, uint32_t page, struct window wi
     return error;
 }
 
+bool cache_begin_read(struct cache *cache, uint32_t first, uint32_t end)
+{
+    struct run run = {.cache = cache, .operation = BLOCK_READ};
+    enum kerr error = KERR_OK;
+    if (end > cache->object->pages)
+        end = cache->object->pages;
+    for (; first < end && error == KERR_OK; first++) {
+        if (object_page_word(cache->object, first) != 0)
+            continue;
+        error = reclaim_is_wanted() ? KERR_NO_MEMORY : begin_fill(&run, first);
+        store_counts.pages_ahead += error == KERR_OK;
+    }
+    run_submit(&run);
+    return error == KERR_OK;
+}
+
 /* The page of WORD, which is FILLING or WRITING, is part of a request: others of it may have failed already. */
 static bool is_under_way(uint32_t word)
 {
@@ -417,14 +433,20 @@ static void end(struct object *object)
     cache->object = NULL;
 }
 
+static const struct pager pager = {.name = "cache",
+                                   .bring = bring,
+                                   .before_write = before_write,
+                                   .count_reclaimable = count_reclaimable,
+                                   .end = end};
+
+struct cache *cache_of_object(const struct object *object)
+{
+    return object->pager == &pager ? object->pager_data : NULL;
+}
+
 enum kerr cache_begin(struct cache *cache, const struct cache_operations *operations,
                       struct block_device *device, void *owner, uint32_t pages)
 {
-    static const struct pager pager = {.name = "cache",
-                                       .bring = bring,
-                                       .before_write = before_write,
-                                       .count_reclaimable = count_reclaimable,
-                                       .end = end};
     *cache = (struct cache){.operations = operations, .device = device, .owner = owner};
     enum kerr error = object_create_paged(OBJECT_FILE, pages, &pager, cache, &cache->object);
     if (error != KERR_OK)

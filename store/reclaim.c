@@ -154,10 +154,40 @@ enum kerr store_reclaim(uint32_t count, uint32_t *freed)
     return request_wait_for_write(NULL) == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
 }
 
+void cache_age(struct cache *cache, uint32_t first, uint32_t end)
+{
+    uint32_t word;
+    for (; object_next_page(cache->object, &first, end, PAGE_USED, &word); first++)
+        object_change_page(cache->object, first, PAGE_USED, 0);
+}
+
+void cache_put_out(struct cache *cache, uint32_t first, uint32_t end)
+{
+    uint32_t word;
+    cache_age(cache, first, end);
+    cache_begin_write_back(cache, first, end);
+    for (; object_next_page(cache->object, &first, end, PAGE_HERE, &word); first++) {
+        if (!can_go(word))
+            continue;
+        frame_put(&frame_pool, cache_remove_page(cache, first));
+        store_counts.pages_reclaimed++;
+    }
+}
+
+static uint32_t low_mark(void)
+{
+    uint32_t ram = frame_pool.frames - frame_pool.totals[FRAME_RESERVED];
+    return LOW_LEAST_FRAMES + ram / LOW_SHARE;
+}
+
+bool reclaim_is_wanted(void)
+{
+    return frame_available(&frame_pool) <= low_mark();
+}
+
 void reclaim_below_low_mark(void)
 {
-    uint32_t ram = frame_pool.frames - frame_pool.totals[FRAME_RESERVED], freed;
-    uint32_t mark = LOW_LEAST_FRAMES + ram / LOW_SHARE;
+    uint32_t mark = low_mark(), freed;
     uint32_t there = frame_available(&frame_pool) + requests_pages_written(); /* or soon */
     if (there >= mark)
         return;

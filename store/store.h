@@ -34,7 +34,8 @@ bool cache_is_placed(const struct cache *cache, const struct cache_place *place)
 /* PAGE has no frame any more: the object's reference to it goes to the caller. */
 frame_t cache_remove_page(struct cache *cache, uint32_t page);
 
-/* A step of reclaim, if few frames are left (reclaim.c). */
+/* Few frames are left: nothing is read that nobody waits for. And a step of reclaim then (reclaim.c). */
+bool reclaim_is_wanted(void);
 void reclaim_below_low_mark(void);
 
 /* Dirty pages of all caches are too many: whoever makes more has to wait. */

@@ -107,6 +107,28 @@ static enum kerr bring(frame_t slot, frame_t *frame)
     return error;
 }
 
+bool swap_begin_read(frame_t first, uint32_t slots)
+{
+    struct swap_area *area = swap_area_of(first);
+    uint32_t page = swap_page_of(area, first);
+    return cache_begin_read(&area->cache, page, page + slots);
+}
+
+bool swap_forget_read(frame_t first, uint32_t slots)
+{
+    struct swap_area *area = swap_area_of(first);
+    uint32_t page = swap_page_of(area, first);
+    cache_put_out(&area->cache, page, page + slots);
+    return true;
+}
+
+bool swap_is_here(frame_t slot)
+{
+    const struct swap_area *area = swap_area_of(slot);
+    uint32_t word = object_page_word(area->cache.object, swap_page_of(area, slot));
+    return (word & (PAGE_HERE | PAGE_FILLING)) == PAGE_HERE;
+}
+
 /* PAGE of AREA is not under way, and its slot is named by no entry: FRAME is anonymous again. */
 static bool forget_copy(struct swap_area *area, uint32_t page)
 {
@@ -317,6 +339,24 @@ static uint32_t put_out_at(enum place place, uint32_t count, bool *ends)
     }
 }
 
+/* What went is written. */
+static void begin_to_write(void)
+{
+    for (uint32_t i = 0; i < swap_area_count; i++)
+        if (swap_areas[i]->cache.dirty_pages > 0)
+            cache_begin_write_back(&swap_areas[i]->cache, 0, swap_areas[i]->cache.object->pages);
+}
+
+uint32_t swap_put_range_out(vaddr_t first, uint32_t pages)
+{
+    if (swap_area_count == 0)
+        return 0;
+    is_full = false;
+    uint32_t gone = cow_put_range_out(first, pages);
+    begin_to_write();
+    return gone;
+}
+
 uint32_t swap_put_out(uint32_t count)
 {
     uint32_t gone = 0;
@@ -335,8 +375,6 @@ uint32_t swap_put_out(uint32_t count)
             hand.place = (hand.place + 1) % PLACES;
         ends += is_end;
     }
-    for (uint32_t i = 0; i < swap_area_count; i++)
-        if (swap_areas[i]->cache.dirty_pages > 0)
-            cache_begin_write_back(&swap_areas[i]->cache, 0, swap_areas[i]->cache.object->pages);
+    begin_to_write();
     return gone;
 }

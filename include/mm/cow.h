@@ -193,6 +193,13 @@ kerr_t cow_bring_table_back(frame_t table, frame_t first, frame_t end);
 enum { COW_OUT_MOST = 16 };
 uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most);
 
+/*
+ * The PAGES pages from FIRST on, all in one slot of the lower half: private ones that no other entry
+ * shows go out, used or not. If forks share the slot's table, that is done for all of them.
+ *   returns how many pages went out       TLB: paid (a flush for 16 pages)
+ */
+uint32_t cow_put_range_out(vaddr_t first, uint32_t pages);
+
 /* ---- tables that are out (mm/cow_table.c) ---- */
 
 /*

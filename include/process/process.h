@@ -157,11 +157,22 @@ struct process {
     uint32_t clear_tid;     /* set_tid_address; 0: none */
     uint64_t tls[3];        /* its GDT entries 6-8 */
     uint32_t staged_frames; /* that a call to be repeated had taken, when it lacked one */
-    uint32_t faults, ticks, child_faults; /* page faults, timer ticks while it ran */
-    uint32_t serial;                      /* of two processes with one pid each has its own */
-    uint64_t started;                     /* in timer ticks */
+    uint32_t faults, ticks; /* page faults, timer ticks while it ran */
+    uint32_t waiting_faults, next_try; /* those that had to wait, and the number of the next */
+    uint32_t major_faults;             /* touches that waited, once or several times */
+    uint32_t child_faults, child_major_faults; /* of children that were waited for; minor, major */
+    uint32_t serial;                           /* of two processes with one pid each has its own */
+    uint64_t started;                          /* in timer ticks */
     char name[16];
 };
+
+/* Page faults of PROCESS that needed no device. A touch that waited is answered by one more fault. */
+static inline uint32_t process_minor_faults(const struct process *process)
+{
+    uint32_t others = process->waiting_faults + process->major_faults;
+    return process->faults > others ? process->faults - others : 0;
+}
+
 _Static_assert(offsetof(struct process, frame) == TRAP_VM86_BYTES &&
                    offsetof(struct process, no_calls) ==
                        offsetof(struct process, frame) + TRAP_NO_CALLS &&

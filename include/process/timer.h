@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layer 0. Used by: process/, file/, program/init.c, prompt/attention.c.
+ * Layer 8. Uses: layer 0. Used by: process/, file/, program/init.c, prompt/attention.c, prompt/commands_watch.c.
  *
  * Time in ticks: the PIT ticks TIMER_HZ times a second from the first process on. Deadlines of
  * sleepers, and the end of a time slice, hang on it.

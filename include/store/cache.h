@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Uses: layers 0-6. Used by: layers 8 (shortage), 9 (files, disks), 11 (`cache`).
+ * Layer 7. Uses: layers 0-6. Used by: layers 8 (shortage), 9 (files, disks), 10 (madvise()), 11 (`cache`).
  *
  * The page cache. The pages of a file are the frames of its object, whoever looks: read(), write(),
  * mmap() and execve() see the same frame at once. A `struct cache` says what stands behind such an
@@ -120,6 +120,12 @@ kerr_t cache_resize(struct cache *cache, uint32_t pages);
  */
 kerr_t cache_page(struct cache *cache, uint32_t page, frame_t *frame);
 
+/*
+ * The pages [FIRST, END) that are not here are asked for, without waiting, as far as requests reach, and as
+ * there are frames above the low mark. False: more could not be begun.
+ */
+bool cache_begin_read(struct cache *cache, uint32_t first, uint32_t end);
+
 /* The same of up to COUNT pages from PAGE on, all in one slot's worth (SLOT_PAGES): as many as are here, and PAGE
  * in any case; *FOUND. */
 kerr_t cache_pages(struct cache *cache, uint32_t page, uint32_t count, frame_t frames[],
@@ -177,6 +183,15 @@ void cache_forget_device(const struct block_device *device);
 /* Pages of CACHE from *FROM on that are clean, and that nobody shows, go: they are read anew when they
  * are wanted. KERR_OK; KERR_AGAIN: a piece is done, and it goes on at *FROM, which is not 0. */
 kerr_t cache_forget_clean(struct cache *cache, uint32_t *from);
+
+/* The pages [FIRST, END) of CACHE look unused. */
+void cache_age(struct cache *cache, uint32_t first, uint32_t end);
+
+/* And those that nobody shows go: clean ones at once, dirty ones begin to be written and go next. */
+void cache_put_out(struct cache *cache, uint32_t first, uint32_t end);
+
+/* The cache whose pages are OBJECT's, or NULL: nothing stands behind it. */
+struct cache *cache_of_object(const struct object *object);
 
 /* ---- for all of them (store/writer.c, store/reclaim.c) ---- */
 

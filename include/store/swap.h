@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Uses: layers 0-6, cache. Used by: layers 8 (shortage), 9 (swapon(), /proc), 10 (the end), 11 (`swap`).
+ * Layer 7. Uses: layers 0-6, cache. Used by: layers 8 (shortage), 9 (swapon(), /proc), 10 (the end, madvise()), 11 (`swap`).
  *
  * Swap areas. Private pages that nobody used lately go to slots of a device, and come back when they
  * are touched. The entries of page tables say where a page is (mm/cow.h, "pages that are out"); what
@@ -97,5 +97,21 @@ void swap_tick(void);
  *   returns how many left their entries; their frames are free when they have been written
  */
 uint32_t swap_put_out(uint32_t count);
+
+/*
+ * The PAGES pages from FIRST on, all in one slot of the current space's lower half: see cow_put_range_out().
+ * Without an area nothing goes.   returns how many left their entries
+ */
+uint32_t swap_put_range_out(vaddr_t first, uint32_t pages);
+
+/* SLOTS slots from FIRST on, which are in use, and of one area: their pages are asked for, as by
+ * cache_begin_read(). */
+bool swap_begin_read(frame_t first, uint32_t slots);
+
+/* What of these is in RAM, too, and no entry shows, goes, as by cache_put_out(). Returns true. */
+bool swap_forget_read(frame_t first, uint32_t slots);
+
+/* SLOT, which is in use, has its page in RAM as well. */
+bool swap_is_here(frame_t slot);
 
 #endif

@@ -340,6 +340,46 @@ TEST("cache", "frames are wanted: what was used stays once, what is dirty is wri
     file_end();
 }
 
+TEST("cache", "pages asked for ahead: nobody waits, and what is here is not read again")
+{
+    uint32_t word;
+    REQUIRE(file_begin());
+    expect_words(0, 1);
+    uint32_t here = file.cache.object->real_pages;
+    store_disk.holds_back = true;
+    EXPECT(cache_begin_read(&file.cache, 0, 16));
+    EXPECT_EQUAL(file.cache.busy_pages, 16 - here);
+    EXPECT_EQUAL(read_word(8 * PAGE_BLOCKS, &word), KERR_MUST_WAIT);
+    store_disk_work();
+    EXPECT_EQUAL(file.cache.busy_pages, 0);
+    uint32_t reads = store_disk.reads;
+    expect_words(0, 16 * PAGE_BLOCKS);
+    EXPECT_EQUAL(store_disk.reads, reads);
+    EXPECT(cache_begin_read(&file.cache, 0, UINT32_MAX)); /* to its end */
+    store_disk_work();
+    EXPECT_EQUAL(file.cache.object->real_pages, FILE_PAGES);
+    file_end();
+}
+
+TEST("cache", "pages put out: clean ones go, used or not; a dirty one is written, and goes then")
+{
+    REQUIRE(file_begin());
+    expect_words(0, 8 * PAGE_BLOCKS);
+    EXPECT_EQUAL(write_word(2 * PAGE_BLOCKS, 4711), KERR_OK);
+    uint32_t pages = file.cache.object->real_pages;
+    store_disk.holds_back = true;
+    cache_put_out(&file.cache, 1, 5);
+    EXPECT_EQUAL(file.cache.object->real_pages, pages - 3);
+    EXPECT(object_page_word(file.cache.object, 2) & PAGE_WRITING);
+    store_disk_work();
+    EXPECT_EQUAL(store_disk_word(file.block[2 * PAGE_BLOCKS] * 1024u), 4711);
+    cache_put_out(&file.cache, 1, 5);
+    EXPECT_EQUAL(file.cache.object->real_pages, pages - 4);
+    EXPECT(object_page_word(file.cache.object, 0) != 0 &&
+           object_page_word(file.cache.object, 5) != 0);
+    file_end();
+}
+
 TEST("cache", "smaller: what is behind the end is gone, after what is under way; larger: holes")
 {
     uint32_t word;

@@ -22,8 +22,8 @@ static void run_line(const char *text)
 
 TEST("commands", "those that only look: no fault, no frame")
 {
-    static const char *const lines[] = {"help",   "mem",    "map",  "regions",
-                                        "frames", "faults", "audit"};
+    static const char *const lines[] = {"help",   "mem",   "map",   "regions", "frames",
+                                        "faults", "audit", "watch", "swap"};
     uint32_t faults = fault_counters.total;
     uint32_t available = frame_pool.totals[FRAME_FREE];
 

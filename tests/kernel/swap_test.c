@@ -166,3 +166,47 @@ TEST("swap", "a page that can't be read: the touch is refused, again and again; 
     release_pages();
     swap_end();
 }
+
+TEST("swap", "a range put out: its pages go though they are used, and no others")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_EQUAL(swap_put_range_out(test_page(3), 5), 5);
+    EXPECT_EQUAL(count_swapped(), 5);
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(pte_is_swapped(pte_read(test_page(i))), i >= 3 && i < 8);
+    EXPECT_AUDIT();
+    EXPECT_EQUAL(swap_put_range_out(test_page(0), PAGES), PAGES - 5);
+    EXPECT_EQUAL(swap_put_range_out(test_page(0), PAGES), 0);
+    for (uint32_t i = 0; i < PAGES; i++)
+        EXPECT_EQUAL(peek(test_page(i)), i + 1);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+    REQUIRE(fill_pages(0));
+    EXPECT_EQUAL(swap_put_range_out(test_page(0), PAGES), 0); /* there is no area */
+    release_pages();
+}
+
+TEST("swap",
+     "pages read ahead of a touch: are here and show nothing; forgotten, they are read again")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_range_out(test_page(0), PAGES), PAGES);
+    frame_t first = pte_frame(pte_read(test_page(8)));
+    EXPECT(!swap_is_here(first));
+    EXPECT(swap_begin_read(first, 4));
+    EXPECT(swap_is_here(first) && swap_is_here(FRAME(first.n + 3)));
+    EXPECT_EQUAL(count_swapped(), PAGES);
+    uint32_t reads = store_disk.reads;
+    EXPECT_EQUAL(peek(test_page(9)), 10);
+    EXPECT_EQUAL(store_disk.reads, reads);
+    EXPECT(swap_forget_read(first, 4));
+    EXPECT(!swap_is_here(first) && swap_is_here(FRAME(first.n + 1))); /* an entry shows that */
+    EXPECT_EQUAL(peek(test_page(8)), 9);
+    EXPECT(store_disk.reads > reads);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}

@@ -130,6 +130,60 @@ run_at_prompt() {
     talk_end $STATUS_HALT
 }
 
+# A disk of N MiB to swap to beside $disk, which is hdb.
+talk_swap() { # MIB
+    talk_swap_image=$(mktemp "$queue_dir/XXXXXX.img")
+    truncate -s "${1}M" "$talk_swap_image"
+    mkswap "$talk_swap_image" > /dev/null
+    disk+=(-drive "format=raw,file=$talk_swap_image")
+}
+
+# What goes out is seen a line a second, until a key that no program gets; twice, and with the prompt's own key.
+watch_at_prompt() {
+    local key
+    talk_disk "init=pressure swap=hdb" "build/user/pressure=pressure 24 100000"
+    talk_swap 64
+    talk_begin "${disk[@]}" -m 16 -cpu pentium3
+    await '^read: .* part 1 of 8'
+    press_key
+    ask mem 'swap: 65532 KiB, of which used [1-9]'
+    ask swap 'written: [1-9][0-9]* pages in [1-9][0-9]* requests, [0-9]+ each; read'
+    for key in 'x' '\035' '\n'; do
+        say 'watch\n'
+        await 'any key ends it'
+        await 'PAGES IN +OUT +TO WRITE +FAULTS +WAITING +TABLES SEEN +FREE FRAMES'
+        await '^ +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +[1-9][0-9]* +[0-9]+ +[1-9][0-9]* +[0-9]+'
+        say "$key"
+        await 'processes frozen'
+        await 'droste> '
+    done
+    ask ps 'zombies: 0'
+    ask audit 'nothing is broken'
+    ask 'kill 1' 'process 1 .pressure. ended'
+    say 'halt\n'
+    talk_end $STATUS_HALT
+    rm -f "$talk_swap_image"
+}
+
+# A page that is out, as the prompt draws and tells it: two entries name its slot.
+walk_of_what_is_out() {
+    talk_disk "init=swap_walk swap=hdb" "$user_bin/swap_walk=swap_walk"
+    talk_swap 64
+    talk_begin "${disk[@]}" -m 32 -cpu pentium3
+    await '^it is out'
+    press_key
+    ask 'walk 1 0x50000000' \
+        'the page is out: on hdb, slot [1-9][0-9]*, shared by 2 entries; a read brings it back for all'
+    ask 'walk 3 0x50000000' 'a read: +answered: the page is brought back'
+    ask 'space 1 320' '0x50000000  wz'
+    ask 'kill 3' 'process 3 .swap_walk. ended'
+    ask 'walk 2 0x50000000' 'of one entry; a read brings it back'
+    ask 'kill all' 'processes ended'
+    say 'halt\n'
+    talk_end $STATUS_HALT
+    rm -f "$talk_swap_image"
+}
+
 # N characters that no program reads, lines of 50.
 burst() { # N
     [ "$1" = 0 ] || printf '%*s' "$1" '' | sed 's/\(.\{49\}\) /\1\\n/g' | tr ' ' x
@@ -189,6 +243,8 @@ break_on_line() {
 talk_checks() {
     check prompt-family family_at_prompt
     check prompt-run run_at_prompt
+    check prompt-watch watch_at_prompt
+    check prompt-walk-out walk_of_what_is_out
     check prompt-key-in-burst key_in_burst
     check prompt-break break_on_line
 }

@@ -174,8 +174,8 @@ user_checks() {
 program_session() { # PROGRAM "INPUT" STATUS TEXT...
     local name image log status=0 text
     name=$(basename "$1")
-    image=$queue_dir/$name.iso log=$queue_dir/$name.session.img
-    COMMAND_LINE="init=$name" tools/iso "$image" build/droste.elf build/droste-checked.elf \
+    image=$queue_dir/$name${MEM:-}.iso log=$queue_dir/$name${MEM:-}.session.img
+    COMMAND_LINE="init=$name ${OPTIONS:-}" tools/iso "$image" build/droste.elf build/droste-checked.elf \
         iso/grub.cfg "$1=$name one two" README.md=README.md
     # shellcheck disable=SC2059 # the input holds \n
     printf "$2" | limited tools/run program "$image" > "$log" || status=$?
@@ -187,6 +187,17 @@ program_session() { # PROGRAM "INPUT" STATUS TEXT...
     [ $status = "$3" ] && return 0
     echo "### status $status, wanted $3"
     return 1
+}
+
+# The same with 16 MiB and a disk of 64 to swap to.
+swap_session() { # as program_session
+    local swap status=0
+    swap=$(mktemp "$queue_dir/XXXXXX.img")
+    truncate -s 64M "$swap"
+    mkswap "$swap" > /dev/null
+    OPTIONS=swap=hdb SWAP_IMAGE=$swap MEM=16 program_session "$@" || status=$?
+    rm -f "$swap"
+    return $status
 }
 
 # With 4 MiB a program runs, if it is small: GRUB must find room for it beside the kernel.
