@@ -64,9 +64,9 @@ static void print_frame(const char *what, frame_t frame)
     printk(")\n");
 }
 
-/* What a touch of something that is out does, if one entry names its slot, or several. */
+/* What a touch of something that is out does, if one USER names its slot, or several. */
 struct way_back {
-    const char *of_one, *of_several;
+    const char *user, *of_one, *of_several;
 };
 
 /* Where WHAT is that is out; one reference more is that of its page in RAM, if it is here too. */
@@ -81,7 +81,7 @@ static void print_slot(const char *what, frame_t slot, const struct way_back *wa
         printk("      the %s is out: on %s, slot %u%s, ", what, area->cache.device->name,
                (unsigned)page, is_here ? ", and still in RAM" : "");
         if (entries == 1)
-            printk("of one entry; %s\n", way->of_one);
+            printk("of one %s; %s\n", way->user, way->of_one);
         else
             printk("shared by %u entries; %s\n", (unsigned)entries, way->of_several);
     }
@@ -126,7 +126,7 @@ static void print_entry(const char *what, uint32_t number, vaddr_t place, uint32
 
 static void print_pde(const struct view *view, vaddr_t address, pde_t pde)
 {
-    static const struct way_back way = {"a touch brings it back",
+    static const struct way_back way = {"entry", "a touch brings it back",
                                         "each who touches it gets a copy"};
     uint32_t slot = vaddr_to_slot(address);
 
@@ -142,7 +142,8 @@ static void print_pde(const struct view *view, vaddr_t address, pde_t pde)
 
 static void print_pte(const struct view *view, vaddr_t address, pte_t pte)
 {
-    static const struct way_back way = {"a read brings it back", "a read brings it back for all"};
+    static const struct way_back way = {"entry", "a read brings it back",
+                                        "a read brings it back for all"};
     uint32_t page = address.v >> PAGE_SHIFT;
 
     print_entry("table entry", vaddr_to_pte_idx(address),
@@ -160,6 +161,8 @@ static void print_pte(const struct view *view, vaddr_t address, pte_t pte)
 /* What REGION's object knows of the page at ADDRESS, and whether PTE shows it. */
 static void print_object_page(const struct vma *region, vaddr_t address, pte_t pte)
 {
+    static const struct way_back way = {"object", "a touch brings it back for all who show it",
+                                        NULL};
     char path[128];
     uint32_t page = region->object_page + (address.v >> PAGE_SHIFT) - region->first_page;
     uint32_t word = object_page_word(region->object, page);
@@ -168,7 +171,7 @@ static void print_object_page(const struct vma *region, vaddr_t address, pte_t p
     printk("      page %u of %s: ", (unsigned)page, region_text(region, path, sizeof(path)));
     if (word & PAGE_OUT) {
         printk("out%s\n", frame_is_slot(&frame_pool, frame) ? "" : ": full of zeros");
-        print_slot("page", frame);
+        print_slot("page", frame, &way);
         return;
     }
     if (!(word & PAGE_HERE)) {
