@@ -23,7 +23,7 @@ SRC_6 := device/block.c device/ramdisk.c device/pci.c device/ata.c device/ata_id
     device/ata_pio.c device/ata_dma.c device/partition_table.c device/partitions.c
 
 SRC_7 := store/requests.c store/cache.c store/writer.c store/reclaim.c store/device.c store/swap.c \
-    store/swap_area.c store/swap_tables.c
+    store/swap_area.c store/swap_tables.c store/page_compress.c
 SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
     process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
     process/exceptions.c \
@@ -61,7 +61,7 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
     audit audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions disk disk_trouble)
-TESTS_7 := tests/kernel/store_testing.c $(call unit_tests,cache swap swap_table swap_object space_fold)
+TESTS_7 := tests/kernel/store_testing.c $(call unit_tests,cache swap swap_table swap_object page_compress space_fold)
 TESTS_8 := $(call unit_tests,process schedule alarm user_copy must_wait)
 TESTS_9 := $(call unit_tests,file inode proc tmpfs pipe terminal)
 TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)
@@ -135,7 +135,7 @@ TEST_KERNELS  := $(LAYER_KERNELS) $(OUT)/layer-1-unpaged.elf $(OUT)/wrong-magic.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-5s %s\n') $(1) $@
 
-.PHONY: all help run run-window debug iso floppy test bench matrix cuts hostile mutants exercises layers sources clean \
+.PHONY: all help run run-window debug iso floppy test bench bench-compress matrix cuts hostile mutants exercises layers sources clean \
     setup setup-test format lint
 .DELETE_ON_ERROR:
 
@@ -153,6 +153,7 @@ help:
 #: make bench-linux    the same program on Debian's kernel for i686 (fetched), side by side
 #: make bench-store    what files cost, in instructions and requests, beside Linux's figures and the aims;
 #:                     ROWS=ext2, ext2-64, tmpfs: only those; STRETCH=file_msync: where its instructions go
+#: make bench-compress what the compressor of pages makes of real programs' pages, beside LZ4
 #: make hostile        the long runs of hostile and random programs (half an hour)
 #: make cuts           the power goes behind each block that a boot writes to its ext2 (a quarter of an hour)
 #: make exercises      every "Change this and see" of docs/, tried (a quarter of an hour)
@@ -177,6 +178,9 @@ debug: $(FLOPPY)
 bench: $(KERNELS) $(OUT)/user/bench
 	$(Q)tools/bench $(OUT)/droste.elf $(OUT)
 	$(Q)tools/bench-user $(OUT)/droste.elf $(OUT)/user/bench $(OUT)
+
+bench-compress: $(OUT)/droste.elf
+	$(Q)CROSS=$(CROSS) tools/bench-compress $(OUT)
 
 test: setup-test
 	$(Q)tests/run

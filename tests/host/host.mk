@@ -14,11 +14,11 @@ HOST_BASE := 0x200000000000
 # Layer 0 as far as it is not the CPU's own. kernel/test.c keeps its state when a machine restarts.
 HOST_KERNEL := boot/early.c boot/boot_info.c arch/i386/fault.c kernel/string.c kernel/format.c \
     kernel/printk.c kernel/options.c kernel/memmap.c kernel/kerr.c kernel/channel.c kernel/rbtree.c prompt/line.c \
-    prompt/prompt.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5) $(SRC_6)
+    prompt/prompt.c store/page_compress.c $(SRC_1) $(filter-out %/framebuffer_init.c,$(SRC_2)) $(SRC_3) $(SRC_4) $(SRC_5) $(SRC_6)
 # Of layer 9, what needs no process.
 HOST_FILES := file/inode.c file/names.c file/tmpfs.c file/tmpfs_names.c file/cpio.c file/initramfs.c
 HOST_TESTS := kernel/test.c $(filter-out %_bench.c %/protection_test.c %/disk_test.c, \
-    $(call unit_tests,boot_info memmap string format options rbtree) \
+    $(call unit_tests,boot_info memmap string format options rbtree page_compress) \
     $(TESTS_1) $(TESTS_2) $(TESTS_3) $(TESTS_4) $(TESTS_5) $(TESTS_6))
 # Layers 7-10 as far as they are not about programs' files, and the parts of the machine that they want.
 HOST_UPPER := $(SRC_7) $(SRC_8) $(SRC_9) $(filter program/memory_%,$(SRC_10)) \
