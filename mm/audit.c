@@ -192,10 +192,12 @@ static void count_everything(struct audit *audit, enum direction direction)
     count_objects(audit, direction);
 }
 
-/* Owners that are no entries: what boot claimed; and layer 3 has one reference of its own. */
+/* Owners that are no entries: what boot claimed; layer 3 has one reference of its own; so
+ * has layer 7 to what it keeps pages in. */
 static const uint8_t owners_outside[FRAME_KINDS] = {
     [FRAME_KERNEL] = 1,
     [FRAME_ZERO] = 1,
+    [FRAME_PACKED] = 1,
 };
 
 /* What entries that nobody can see may refer to; of a slot that is marked one reference is its own. */

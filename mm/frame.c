@@ -26,8 +26,8 @@ struct frame_pool frame_pool;
 const char *frame_kind_text(enum frame_kind kind)
 {
     static const char *const text[FRAME_KINDS] = {
-        "free", "reserved", "kernel", "directory", "table", "anonymous",
-        "file", "index",    "zero",   "swapped",   "slot",
+        "free", "reserved", "kernel", "directory", "table",  "anonymous",
+        "file", "index",    "zero",   "swapped",   "packed", "slot",
     };
     return kind < FRAME_KINDS ? text[kind] : "?";
 }
@@ -328,6 +328,14 @@ static struct frame_pool *pool_of_slot(frame_t slot)
     panic("%u is no frame, and no slot of any swap area", slot.n);
 }
 
+static void release_slot(struct frame_record *record, frame_t slot)
+{
+    struct frame_pool *pool = pool_of_slot(slot);
+    if (pool->on_drop != NULL)
+        pool->on_drop(slot);
+    release(pool, record, slot);
+}
+
 /* COUNT references are not all there are, or FRAME is of those that are never freed, or a slot. */
 static __attribute__((noinline)) void put_unusual(struct frame_record *record, frame_t frame,
                                                   uint32_t count)
@@ -337,7 +345,7 @@ static __attribute__((noinline)) void put_unusual(struct frame_record *record, f
     ASSERT(record->kind != FRAME_SLOT || record->used_entries == 0,
            "slot %u, which keeps a table, loses its last reference", frame.n);
     if (record->kind == FRAME_SLOT)
-        release(pool_of_slot(frame), record, frame);
+        release_slot(record, frame);
     else
         ASSERT(count == 0, "the last reference of frame %u, which is %s", frame.n,
                frame_kind_text((enum frame_kind)record->kind));

@@ -87,7 +87,8 @@ static struct stock take_stock(void)
 {
     struct stock stock = {.free = frame_available(&frame_pool) + frame_pool.totals[FRAME_FILE] +
                                   frame_pool.totals[FRAME_INDEX] +
-                                  frame_pool.totals[FRAME_SWAPPED]};
+                                  frame_pool.totals[FRAME_SWAPPED] +
+                                  frame_pool.totals[FRAME_PACKED]};
     for (const struct inode *inode = inode_next(NULL); inode != NULL; inode = inode_next(inode))
         stock.files++;
     return stock;

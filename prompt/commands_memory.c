@@ -35,7 +35,7 @@ static const struct {
     [FRAME_FREE] = {'.', 90},      [FRAME_RESERVED] = {'R', 37}, [FRAME_KERNEL] = {'K', 94},
     [FRAME_DIRECTORY] = {'D', 95}, [FRAME_TABLE] = {'T', 93},    [FRAME_ANONYMOUS] = {'A', 92},
     [FRAME_FILE] = {'F', 96},      [FRAME_INDEX] = {'I', 33},    [FRAME_ZERO] = {'Z', 91},
-    [FRAME_SWAPPED] = {'S', 32},   [FRAME_SLOT] = {'?', 37},
+    [FRAME_SWAPPED] = {'S', 32},   [FRAME_PACKED] = {'P', 36},   [FRAME_SLOT] = {'?', 37},
 };
 
 /* ---- mem ---- */

@@ -33,6 +33,7 @@ enum frame_kind {
     FRAME_INDEX,     /* a level above the pages of an object (mm/object.h) */
     FRAME_ZERO,      /* the zero frame and the zero tables: never written, never freed */
     FRAME_SWAPPED,   /* promised memory again, but it is the page of a swap slot, too */
+    FRAME_PACKED,    /* pages that are out, compressed (store/swap_ram.c) */
     FRAME_SLOT,      /* no frame: a swap slot that somebody refers to */
     FRAME_KINDS
 };
@@ -57,6 +58,7 @@ struct frame_pool {
     uint32_t numbers;    /* frames, or slots behind them, have numbers below this one */
     uint32_t totals[FRAME_KINDS];
     void (*on_free)(frame_t frame); /* checked builds: called before a frame becomes free */
+    void (*on_drop)(frame_t slot);  /* of slots: the same, in all builds; or NULL */
     uint32_t set_aside;             /* free frames that frame_alloc() may not take */
     uint64_t committed;             /* frames promised to programs, there or not */
     uint64_t commit_limit;          /* these and the kernel's own together; UINT64_MAX: none */
