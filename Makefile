@@ -23,7 +23,7 @@ SRC_6 := device/block.c device/ramdisk.c device/pci.c device/ata.c device/ata_id
     device/ata_pio.c device/ata_dma.c device/partition_table.c device/partitions.c
 
 SRC_7 := store/requests.c store/cache.c store/writer.c store/reclaim.c store/device.c store/swap.c \
-    store/swap_area.c store/swap_tables.c store/page_compress.c
+    store/swap_area.c store/swap_tables.c store/swap_ram.c store/swap_ram_device.c store/page_compress.c
 SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
     process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
     process/exceptions.c \
@@ -61,7 +61,7 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
     audit audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions disk disk_trouble)
-TESTS_7 := tests/kernel/store_testing.c $(call unit_tests,cache swap swap_table swap_object page_compress space_fold)
+TESTS_7 := tests/kernel/store_testing.c $(call unit_tests,cache swap swap_table swap_object swap_ram page_compress space_fold)
 TESTS_8 := $(call unit_tests,process schedule alarm user_copy must_wait)
 TESTS_9 := $(call unit_tests,file inode proc tmpfs pipe terminal)
 TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)

@@ -6,6 +6,7 @@
 #include <kernel/layer.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
+#include <kernel/string.h>
 #include <process/commit.h>
 #include <store/swap.h>
 
@@ -18,19 +19,25 @@ enum {
     SWAP_FLAGS_WITHOUT_EFFECT = 0x70000, /* DISCARD: a hint */
 };
 
+/* How much a page takes in RAM is known when it goes: nothing can be promised of that. */
+static uint32_t pages_that_can_be_promised(const struct swap_area *area)
+{
+    return area->is_ram && commit_account.mode == OVERCOMMIT_NEVER ? 0 : area->pages;
+}
+
 /* DEVICE becomes an area, and there is more that can be promised. */
 static enum kerr begin(struct block_device *device, int32_t priority)
 {
     enum kerr error = swap_on(device, priority);
     if (error == KERR_OK)
-        commit_change_limit((int32_t)swap_of_device(device)->pages);
+        commit_change_limit((int32_t)pages_that_can_be_promised(swap_of_device(device)));
     return error;
 }
 
 static enum kerr end(struct block_device *device)
 {
     const struct swap_area *area = swap_of_device(device);
-    uint32_t pages = area != NULL ? area->pages : 0;
+    uint32_t pages = area != NULL ? pages_that_can_be_promised(area) : 0;
     if (!commit_can_lose(pages))
         return KERR_NO_MEMORY;
     enum kerr error = swap_off(device);
@@ -95,12 +102,33 @@ SYSTEM_CALL(115, swapoff)
 
 OPTION(swap, "swap", OPTION_TEXT);
 
+/*
+ * "ram", or "ram:N" with N MiB of slots: the device of compressed memory is made, and a file for it.
+ * Without a number there are as many slots as can be filled if pages become four times smaller.
+ * False: it is something else.
+ */
+static bool make_ram(const char *text, struct block_device **device)
+{
+    enum { SLOTS_FOR_FRAME = 3, MIB_PAGES = 1024 * 1024 / PAGE_BYTES, MIB_MOST = 4096, NTH = 64 };
+    uint32_t mib = 0, frames = frame_pool.frames - frame_pool.totals[FRAME_RESERVED];
+    if (strncmp(text, "ram", 3) != 0 || (text[3] != '\0' && text[3] != ':') ||
+        (text[3] == ':' && (!parse_u32(text + 4, &mib) || mib == 0 || mib > MIB_MOST)))
+        return false;
+    uint32_t pages = mib > 0 ? mib * MIB_PAGES : frames * SLOTS_FOR_FRAME;
+    uint32_t most = FRAME_NUMBERS - frame_pool.frames;
+    *device = swap_ram_device(pages < most ? pages : most);
+    block_register(*device);
+    return disk_file_add(*device, NTH) == KERR_OK;
+}
+
 static enum kerr swap_layer_init(const struct boot_info *boot)
 {
     (void)boot;
     if (!swap_option.is_given)
         return KERR_OK;
-    struct block_device *device = block_find(swap_option.text);
+    struct block_device *device;
+    if (!make_ram(swap_option.text, &device))
+        device = block_find(swap_option.text);
     enum kerr error = KERR_NOT_FOUND;
     if (device != NULL)
         do

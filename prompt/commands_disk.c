@@ -81,6 +81,15 @@ static void print_cluster(const char *what, const struct block_counts *counts,
         printk(", %u each", (unsigned)((pages + requests / 2) / requests));
 }
 
+static void print_compressed(void)
+{
+    const struct swap_ram_counts *counts = &swap_ram_counts;
+    if (counts->frames > 0)
+        printk("  in RAM: %u pages in %u frames, in %u pieces; %u of one word; too large: %u\n",
+               (unsigned)counts->pages, (unsigned)counts->frames, (unsigned)counts->pieces,
+               (unsigned)counts->words, (unsigned)counts->refused);
+}
+
 COMMAND("swap", "", "swap areas, and the pages that went out and came back")
 {
     struct swap_sum sum = swap_sum();
@@ -106,5 +115,6 @@ COMMAND("swap", "", "swap areas, and the pages that went out and came back")
     printk("  tables given up: %u, of these to slots: %u; tables back: %u\n",
            (unsigned)swap_counts.tables_gone, (unsigned)swap_counts.tables_out,
            (unsigned)swap_counts.tables_in);
+    print_compressed();
     return true;
 }

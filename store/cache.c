@@ -159,7 +159,7 @@ struct window {
  */
 static struct window ahead_of(struct cache *cache, uint32_t page)
 {
-    bool goes_on = page == cache->ahead_page;
+    bool goes_on = page == cache->ahead_page && !cache->operations->is_at_once;
     uint32_t pages = goes_on ? 2 * cache->ahead_pages : 1;
     if (goes_on && pages < AHEAD_FIRST_PAGES)
         pages = AHEAD_FIRST_PAGES;

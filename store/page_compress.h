@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Private. Uses: layer 0. Used by: tests. (And tools/bench-compress, on the host.)
+ * Layer 7. Private. Uses: layer 0. Used by: store/swap_ram.c, tests. (And tools/bench-compress, on the host.)
  *
  * A page as fewer bytes, and back. What is compressed is a row of items, eight behind a byte that
  * says what each one is, the lowest bit first:

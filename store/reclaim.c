@@ -8,6 +8,7 @@
  */
 #include "requests.h"
 #include "store.h"
+#include "swap_ram.h"
 
 #include <mm/frame.h>
 #include <store/swap.h>
@@ -16,7 +17,8 @@ enum {
     LOOK_PAGES = 512,      /* so many are looked at in one call, at most */
     WRITTEN_ENOUGH = 64,   /* so many pages on their way to a disk are frames enough for now */
     LOW_LEAST_FRAMES = 32, /* below so many free frames, and this part of RAM, each tick takes */
-    LOW_SHARE = 64,        /* a step */
+    LOW_SHARE = 64,        /* a step; */
+    PACKED_STEP = 64,      /* of so many pages at most, where they are compressed */
 };
 
 /* PAGE is here and can go: nobody shows it, nothing is under way. (A page of swap may have gone when it had been
@@ -189,8 +191,13 @@ void reclaim_below_low_mark(void)
 {
     uint32_t mark = low_mark(), freed;
     uint32_t there = frame_available(&frame_pool) + requests_pages_written(); /* or soon */
-    if (there >= mark)
+    if (there >= mark) {
+        ram_put_by(mark);
         return;
-    enum kerr error = store_reclaim(mark - there, &freed);
+    }
+    uint32_t wanted = mark - there;
+    if (swap_ram_counts.frames > 0 && wanted > PACKED_STEP)
+        wanted = PACKED_STEP;
+    enum kerr error = store_reclaim(wanted, &freed);
     (void)error; /* what can't be given back now may be later */
 }

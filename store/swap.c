@@ -9,6 +9,7 @@
 #include "requests.h"
 #include "store.h"
 #include "swap_area.h"
+#include "swap_ram.h"
 
 #include <arch/i386/entry.h>
 #include <arch/i386/page_ops.h>
@@ -97,6 +98,14 @@ const struct cache_operations swap_cache_operations = {.locate = locate,
                                                        .is_unwanted = is_unwanted,
                                                        .name = "swap"};
 
+const struct cache_operations swap_ram_cache_operations = {.locate = locate,
+                                                           .entered = entered,
+                                                           .removed = removed,
+                                                           .written = written,
+                                                           .is_unwanted = is_unwanted,
+                                                           .is_at_once = true,
+                                                           .name = "swap"};
+
 /* ---- the pager's side ---- */
 
 static enum kerr bring(frame_t slot, frame_t *frame)
@@ -177,16 +186,38 @@ static bool is_full_of_zeros(frame_t frame)
     return is_zero;
 }
 
-/* A slot, with one reference, of an area that has one to spare. False: all are full. */
-static bool take_slot(frame_t *slot, struct swap_area **area)
+/* What came of a page that wants to go: it got a slot; it takes too much room in RAM, and others may not;
+ * all areas are full. */
+enum taking { TAKEN, TOO_LARGE, NONE_LEFT };
+
+/*
+ * FRAME's page gets a slot of AREA, with one reference. In RAM it is kept at once; but a table changes
+ * before it is written, so that room for it is promised.
+ */
+static enum taking take_slot_of(struct swap_area *area, frame_t frame, frame_t *slot)
 {
+    if (!area->is_open || area->is_closing ||
+        (area->is_ram && !ram_has_room(area->cache.dirty_pages)) ||
+        frame_alloc(&area->slots, FRAME_SLOT, slot) != KERR_OK)
+        return NONE_LEFT;
+    if (!area->is_ram || frame_kind(&frame_pool, frame) == FRAME_TABLE || ram_keep(*slot, frame))
+        return TAKEN;
+    frame_put(&frame_pool, *slot);
+    return TOO_LARGE;
+}
+
+/* The same of the first area that takes it. */
+static enum taking take_slot(frame_t frame, frame_t *slot, struct swap_area **area)
+{
+    enum taking taking = NONE_LEFT;
     for (uint32_t i = 0; i < swap_area_count; i++) {
         *area = swap_areas[i];
-        if ((*area)->is_open && !(*area)->is_closing &&
-            frame_alloc(&(*area)->slots, FRAME_SLOT, slot) == KERR_OK)
-            return true;
+        enum taking here = take_slot_of(*area, frame, slot);
+        if (here == TAKEN)
+            return TAKEN;
+        taking = here == TOO_LARGE ? TOO_LARGE : taking;
     }
-    return false;
+    return taking;
 }
 
 /* Slots whose page is in RAM anyway, and is named by no entry, are given up. False: there are none. */
@@ -227,13 +258,19 @@ static frame_t put_out(frame_t frame)
         swap_counts.zero++;
         return zero_frame;
     }
-    is_full = is_full || (!take_slot(&slot, &area) && (!free_slots() || !take_slot(&slot, &area)));
     if (is_full)
+        return NO_FRAME;
+    enum taking taking = take_slot(frame, &slot, &area);
+    if (taking == NONE_LEFT && free_slots())
+        taking = take_slot(frame, &slot, &area);
+    is_full = taking == NONE_LEFT;
+    if (taking != TAKEN)
         return NO_FRAME;
     frame_get(&frame_pool, frame);
     object_enter_page(area->cache.object, swap_page_of(area, slot), frame, 0);
     entered(&area->cache, swap_page_of(area, slot), frame);
-    cache_mark_dirty(&area->cache, swap_page_of(area, slot));
+    if (!area->is_ram || is_table)
+        cache_mark_dirty(&area->cache, swap_page_of(area, slot));
     swap_counts.out += !is_table;
     swap_counts.tables_out += is_table;
     return slot;
@@ -287,6 +324,21 @@ static bool is_kernel_table(frame_t table)
 /* Within one swap_put_out(): tables have to be looked for below locked regions. */
 static bool some_are_locked;
 
+/* And so many frames were free when it began. */
+static uint32_t free_before;
+
+/*
+ * What compressed memory has taken is put by again: it takes less than the pages that went give. But
+ * an eighth of what is free by now is left to whoever asked for it, and one frame at least.
+ */
+static void put_frames_by(void)
+{
+    enum { LEFT_SHARE = 8 };
+    uint32_t free = frame_available(&frame_pool);
+    if (free > free_before)
+        ram_put_by(free_before + 1 + (free - free_before) / LEFT_SHARE);
+}
+
 static uint32_t put_out_of_table(uint32_t count)
 {
     frame_t table = FRAME(hand.frame);
@@ -296,6 +348,7 @@ static uint32_t put_out_of_table(uint32_t count)
     while (hand.entry < SLOT_PAGES && gone < count) {
         uint32_t most = count - gone < COW_OUT_MOST ? count - gone : COW_OUT_MOST;
         gone += cow_put_out(table, &hand.entry, most);
+        put_frames_by();
     }
     return gone;
 }
@@ -326,6 +379,14 @@ static uint32_t put_tables_out(uint32_t count, bool *ends)
     return gone;
 }
 
+/* The same over objects. */
+static uint32_t put_objects_out(uint32_t count, bool *ends)
+{
+    uint32_t gone = object_put_out(count, ends);
+    put_frames_by();
+    return gone;
+}
+
 /* The same where the hand stands. */
 static uint32_t put_out_at(enum place place, uint32_t count, bool *ends)
 {
@@ -333,7 +394,7 @@ static uint32_t put_out_at(enum place place, uint32_t count, bool *ends)
     case AT_SPACES:
         return put_tables_out(count, ends);
     case AT_OBJECTS:
-        return object_put_out(count, ends);
+        return put_objects_out(count < COW_OUT_MOST ? count : COW_OUT_MOST, ends);
     default:
         return put_pages_out(count, ends);
     }
@@ -352,8 +413,10 @@ uint32_t swap_put_range_out(vaddr_t first, uint32_t pages)
     if (swap_area_count == 0)
         return 0;
     is_full = false;
+    free_before = frame_available(&frame_pool);
     uint32_t gone = cow_put_range_out(first, pages);
     begin_to_write();
+    put_frames_by();
     return gone;
 }
 
@@ -363,6 +426,7 @@ uint32_t swap_put_out(uint32_t count)
     if (swap_area_count == 0)
         return 0;
     is_full = false;
+    free_before = frame_available(&frame_pool);
     some_are_locked = space_some_are_locked();
     /*
      * Twice round each, in turn: the first visit takes the marks away, the second finds who has none.
@@ -376,5 +440,6 @@ uint32_t swap_put_out(uint32_t count)
         ends += is_end;
     }
     begin_to_write();
+    put_frames_by();
     return gone;
 }

@@ -6,6 +6,7 @@
  *     1036  UUID, label         1536  the bad pages' numbers      4086  "SWAPSPACE2"
  */
 #include "swap_area.h"
+#include "swap_ram.h"
 
 #include <arch/i386/entry.h>
 #include <kernel/string.h>
@@ -183,7 +184,15 @@ static enum kerr open_area(struct swap_area *area, const struct header *header)
         error = map_records(first.n, first.n + slots);
     if (error != KERR_OK)
         return error;
+    if (area->is_ram) {
+        error = ram_begin(first, pages);
+        if (error != KERR_OK) {
+            unmap_records(first.n, first.n + slots);
+            return error;
+        }
+    }
     frame_slots_begin(&frame_pool, &area->slots, first, slots, area->bitmap);
+    area->slots.on_drop = area->is_ram ? ram_drop : NULL;
     area->cache.object->first_slot = first.n;
     add_slots(area, header);
     return KERR_OK;
@@ -211,7 +220,10 @@ static enum kerr begin_area(struct block_device *device, int32_t priority)
     memset(area, 0, sizeof(*area));
     error = block_open_for_writing(device, "swap");
     if (error == KERR_OK) {
-        error = cache_begin(&area->cache, &swap_cache_operations, device, NULL, 1);
+        area->is_ram = ram_is_device(device);
+        error = cache_begin(&area->cache,
+                            area->is_ram ? &swap_ram_cache_operations : &swap_cache_operations,
+                            device, NULL, 1);
         if (error != KERR_OK)
             block_close_for_writing(device);
     }
@@ -233,6 +245,8 @@ static void end_area(struct swap_area *area)
     if (area->slots.records != NULL) {
         frame_slots_end(&frame_pool, &area->slots);
         unmap_records(first, end);
+        if (area->is_ram)
+            ram_end();
     }
     unlist_area(area);
     object_put(area->cache.object);

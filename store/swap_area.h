@@ -34,7 +34,7 @@ void swap_forget_table(frame_t slot);
  */
 kerr_t swap_give_back_tables(void);
 
-extern const struct cache_operations swap_cache_operations;
+extern const struct cache_operations swap_cache_operations, swap_ram_cache_operations;
 extern const struct swapper swap_pager;
 
 #endif

@@ -64,6 +64,7 @@ struct cache_operations {
     /* What has its place, a page as a whole, keeps that as long as it has a frame: allocate() is not asked
      * for it again. */
     bool keeps_places;
+    bool is_at_once;  /* what is read is there at once: nothing is read ahead */
     bool is_view;     /* it shows what stands on the device, and whose that is does not matter */
     const char *name; /* "disk", "ext2": for people */
 };

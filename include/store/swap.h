@@ -30,6 +30,7 @@ struct swap_area {
     uint32_t pages;          /* that can be used, bad ones not counted */
     bool is_open;            /* false: its header is still being read */
     bool is_closing;         /* no page goes out to it any more */
+    bool is_ram;             /* its pages are kept in RAM, compressed (swap_ram_device()) */
     uint32_t slot_hand;      /* where it was looked last for slots that can be given up */
     uint32_t *bitmap;
 };
@@ -75,6 +76,20 @@ struct swap_counts {
     uint32_t tables_out, tables_in; /* of these, to a slot; and back */
 };
 extern struct swap_counts swap_counts;
+
+/*
+ * The device "ram", of PAGES pages, one of them for a header: an area on it keeps its pages in RAM,
+ * compressed. It is not registered. Once.
+ */
+struct block_device *swap_ram_device(uint32_t pages);
+
+struct swap_ram_counts {
+    uint32_t pages, words; /* that are kept; of these full of one word, which take no room */
+    uint32_t frames;       /* that keep them, or are put by */
+    uint32_t pieces;       /* in so many pieces */
+    uint32_t refused;      /* since it began: pages that would have taken most of a frame */
+};
+extern struct swap_ram_counts swap_ram_counts;
 
 /*
  * Pages that no entry names any more go at once, and their slots; else they do when frames are wanted.
