@@ -113,7 +113,7 @@ LDFLAGS := -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstack -T linker.
     --defsym=KERNEL_BASE=$(KERNEL_BASE) --defsym=KERNEL_LOAD_ADDRESS=$(KERNEL_LOAD_ADDRESS)
 
 # Most of the image are self-tests, which may take their time.
-$(OUT)/%_test.c.o: CFLAGS += -Os
+$(OUT)/%_test.c.o $(OUT)/%_testing.c.o: CFLAGS += -Os
 
 # Three builds of the same sources; `unpaged` shows that layer 1 works before paging is on.
 FLAGS_plain   := -DCHECKED=0

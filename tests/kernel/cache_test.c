@@ -270,10 +270,10 @@ TEST("cache", "no space, or a disk that nobody opened: the write is refused, and
 
 TEST("cache", "a whole page is written: it is not read first")
 {
-    static uint8_t page[PAGE_BYTES];
+    uint8_t *const page = test_scratch;
     REQUIRE(file_begin());
-    memset(page, 7, sizeof(page));
-    EXPECT_EQUAL(cache_write(&file.cache, 3 * PAGE_BYTES, page, sizeof(page)), KERR_OK);
+    memset(page, 7, PAGE_BYTES);
+    EXPECT_EQUAL(cache_write(&file.cache, 3 * PAGE_BYTES, page, PAGE_BYTES), KERR_OK);
     EXPECT_EQUAL(store_disk.reads, 0);
     EXPECT_EQUAL(write_back(), KERR_OK);
     EXPECT_EQUAL(store_disk_word(file.block[3 * PAGE_BLOCKS + 3] * 1024u), 0x07070707);

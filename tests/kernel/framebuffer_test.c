@@ -15,10 +15,15 @@ enum {
     YELLOW_ON_BLUE = 0x1E,
 };
 
-static uint8_t memory[PITCH * HEIGHT + 64] __attribute__((aligned(4)));
+enum { MEMORY_BYTES = PITCH * HEIGHT + 64 };
+struct large {
+    struct screen screen;
+    uint8_t memory[MEMORY_BYTES] __attribute__((aligned(4)));
+};
+_Static_assert(sizeof(struct large) <= TEST_SCRATCH_BYTES, "it fits");
+static struct screen *const screen = &((struct large *)(void *)test_scratch)->screen;
+static uint8_t *const memory = ((struct large *)(void *)test_scratch)->memory;
 static struct framebuffer framebuffer;
-static struct screen *const screen = (void *)test_scratch;
-_Static_assert(sizeof(*screen) <= TEST_SCRATCH_BYTES, "it fits");
 
 static const struct boot_framebuffer depths[] = {
     {0, PITCH, WIDTH, HEIGHT, 15, 1, 10, 5, 5, 5, 0, 5},
@@ -36,7 +41,7 @@ static const uint32_t grey[] = {0x56B5, 0xAD55, 0xAAAAAA, 0xAAAAAA, 0xAAAAAA, 0x
 
 static void start(const struct boot_framebuffer *info)
 {
-    memset(memory, UNTOUCHED, sizeof(memory));
+    memset(memory, UNTOUCHED, MEMORY_BYTES);
     framebuffer_init(&framebuffer, info, memory);
     framebuffer_clear(&framebuffer);
     screen_init(screen, &framebuffer.device);
@@ -141,7 +146,7 @@ TEST("framebuffer", "a lot of text: nothing is written outside of the cells")
 
                 wrong += !in_cell && memory[y * PITCH + x] != 0;
             }
-        for (unsigned n = PITCH * HEIGHT; n < sizeof(memory); n++)
+        for (unsigned n = PITCH * HEIGHT; n < MEMORY_BYTES; n++)
             wrong += memory[n] != UNTOUCHED;
         EXPECT_EQUAL(wrong, 0);
     }
@@ -162,7 +167,7 @@ TEST("framebuffer", "a very large screen: the font's pixels are doubled")
                                                  .blue_bits = 8};
     unsigned wrong = 0;
 
-    memset(memory, UNTOUCHED, sizeof(memory));
+    memset(memory, UNTOUCHED, MEMORY_BYTES);
     framebuffer_init(&framebuffer, &info, memory);
     EXPECT_EQUAL(framebuffer.device.columns, SCREEN_COLUMNS_MAX);
     EXPECT_EQUAL(framebuffer.device.rows, SCREEN_ROWS_MAX);
@@ -183,7 +188,7 @@ TEST("framebuffer", "screen that moves there: shows what the last one showed")
 
     start(&depths[0]);
     show("one\n\033[93;44mtwo\033[0m\nsix");
-    memset(memory, UNTOUCHED, sizeof(memory));
+    memset(memory, UNTOUCHED, MEMORY_BYTES);
     framebuffer_init(&framebuffer, info, memory);
     framebuffer_clear(&framebuffer);
     screen_move(screen, &framebuffer.device);

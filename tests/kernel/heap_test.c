@@ -438,10 +438,12 @@ TEST("heap",
 
 enum { LIVE = 500 };
 
-static struct live {
+struct live {
     uint8_t *block;
     uint32_t bytes;
-} live[LIVE];
+};
+static struct live *const live = (void *)test_scratch;
+_Static_assert(LIVE * sizeof(*live) <= TEST_SCRATCH_BYTES, "they fit");
 
 static uint32_t random_bytes(uint32_t *seed)
 {
@@ -487,6 +489,7 @@ TEST("heap", "50000 random kmalloc, krealloc and kfree: contents kept, sound thr
     uint32_t seed = 1204, used = kernel_heap.used_blocks;
 
     printk("# seed %u\n", (unsigned)seed);
+    memset(live, 0, LIVE * sizeof(*live));
     for (uint32_t step = 0; step < 50000; step++) {
         random_step(&seed);
         if (step % 1000 == 0)

@@ -150,9 +150,11 @@ TEST("proc", "a process that has ended: its inodes stand for nobody, even if its
 
 TEST("proc", "a text: in any pieces it is what it is at once")
 {
-    static char all[2 * PAGE_BYTES], piece[64];
+    enum { ROOM = 2 * PAGE_BYTES };
+    static char piece[64];
+    char *const all = (char *)test_scratch;
     struct proc_place place = {0, 0};
-    struct proc_text text = {.window = all, .room = sizeof(all), .place = &place};
+    struct proc_text text = {.window = all, .room = ROOM, .place = &place};
     if (!begin())
         return;
     const struct proc_entry *entry = proc_of_system;
@@ -160,7 +162,7 @@ TEST("proc", "a text: in any pieces it is what it is at once")
         entry++;
     EXPECT_EQUAL(entry->write(&text, NULL), KERR_OK);
     uint32_t bytes = text.used;
-    EXPECT(bytes > 0 && bytes < sizeof(all) && bytes == text.at);
+    EXPECT(bytes > 0 && bytes < ROOM && bytes == text.at);
     for (uint32_t room = 1; room <= sizeof(piece); room++)
         for (uint32_t at = 0; at < bytes; at += room) {
             text = (struct proc_text){.window = piece, .room = room, .first = at, .place = &place};

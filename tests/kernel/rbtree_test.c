@@ -16,7 +16,8 @@ struct item {
 };
 
 /* Item i has key i; the table says which are in the tree. */
-static struct item items[ITEMS];
+static struct item *const items = (void *)test_scratch;
+_Static_assert(ITEMS * sizeof(*items) <= TEST_SCRATCH_BYTES, "they fit");
 static bool is_in[ITEMS];
 static struct rb_tree tree;
 static uint32_t count;
