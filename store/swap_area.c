@@ -28,7 +28,7 @@ struct header {
 _Static_assert(sizeof(struct header) == PAGE_BYTES, "the header is a page");
 
 struct swap_area *swap_areas[SLOT_POOLS_MAX];
-uint32_t swap_area_count;
+uint32_t swap_area_count, swap_area_changes;
 
 struct swap_area *swap_of_device(const struct block_device *device)
 {
@@ -68,6 +68,7 @@ struct swap_sum swap_sum(void)
 static void list_area(struct swap_area *area)
 {
     uint32_t i = swap_area_count++;
+    swap_area_changes++;
     for (; i > 0 && swap_areas[i - 1]->priority < area->priority; i--)
         swap_areas[i] = swap_areas[i - 1];
     swap_areas[i] = area;
@@ -78,6 +79,7 @@ static void unlist_area(const struct swap_area *area)
     uint32_t i = 0;
     while (swap_areas[i] != area)
         i++;
+    swap_area_changes++;
     for (swap_area_count--; i < swap_area_count; i++)
         swap_areas[i] = swap_areas[i + 1];
 }

@@ -51,6 +51,9 @@ kerr_t swap_on(struct block_device *device, int32_t priority);
  */
 kerr_t swap_off(struct block_device *device);
 
+/* How many areas have begun or ended. Each takes frames and heap for its records, and gives them back. */
+extern uint32_t swap_area_changes;
+
 /* The area that DEVICE is, or NULL. */
 struct swap_area *swap_of_device(const struct block_device *device);
 
