@@ -279,7 +279,7 @@ static void write_pattern(struct block_device *disk, uint64_t sector, uint32_t s
 static void write_and_compare(struct block_device *disk, const struct window *window)
 {
     uint8_t *const is_second = test_scratch; /* 1, or 0 */
-    _Static_assert(SMALL_SECTORS <= TEST_SCRATCH_BYTES, "all sectors");
+    _Static_assert(SMALL_SECTORS * sizeof(*is_second) <= TEST_SCRATCH_BYTES, "all sectors");
     memset(is_second, 0, SMALL_SECTORS);
     for (uint32_t round = 0; round < 40; round++) {
         enum pattern pattern = round % 3 == 2 ? PATTERN_FIRST : PATTERN_SECOND;
