@@ -82,7 +82,6 @@ static void say_how_it_ended(const struct process *process)
         printk("%s: exited with status %u\n", who, process->exit_status >> 8 & 0xFF);
 }
 
-/* Nothing of any process is left: the kernel must be what it was. */
 /* Pages of files, whose owners the audit knows, count as free; so do copies of what they have in swap. */
 static struct stock take_stock(void)
 {
@@ -96,6 +95,7 @@ static struct stock take_stock(void)
     return stock;
 }
 
+/* Nothing of any process is left: the kernel must be what it was. */
 static void check_that_nothing_is_left(void)
 {
     enum kerr error;

@@ -128,8 +128,8 @@ enum inode_flags {
     INODE_DIRTY = 1, /* `status` says more than the file system has written (see flush) */
     /* Room was made, and what was to be written there had to be waited for: the next write looks at that first. */
     INODE_SOURCE_FIRST = 2,
-    INODE_EVICT_FAILED =
-        4, /* its evict() failed, and is not repeated until a sync or an unmount asks for it */
+    /* Its evict() failed, and is not repeated until a sync or an unmount asks for it. */
+    INODE_EVICT_FAILED = 4,
 };
 
 /* What create() is to make. */

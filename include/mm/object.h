@@ -128,13 +128,14 @@ enum page_state {
     PAGE_ASKED = 0x040,     /* it is dirty, and somebody waits for what was there when he asked; */
     PAGE_ASKED_OUT = 0x080, /* and that is what is being written */
     PAGE_PLACED = 0x100,    /* all of it has its place on the disk, and keeps it */
-    PAGE_WANTED = 0x400,    /* while FILLING: it was asked for itself, not as a neighbour */
     PAGE_OUT = 0x200,       /* not HERE: what stands in the word is a slot, or the zero frame */
+    PAGE_WANTED = 0x400,    /* while FILLING: it was asked for itself, not as a neighbour */
     PAGE_STATES = 0xFFF,
 };
 
-/* The word of PAGE: its frame's address and its state; 0: it has no frame. */
+/* The word of PAGE: its frame's address, or a slot's, and its state; 0: it has neither. */
 uint32_t object_page_word(const struct object *object, uint32_t page);
+
 static inline bool object_page_is_out(const struct object *object, uint32_t page)
 {
     return object->kind != OBJECT_SWAP && object->out_pages > 0 &&

@@ -16,8 +16,8 @@
 
 struct pager {
     const char *name;
-    bool
-        is_memory; /* nothing stands behind its pages: they can go out to swap, as those of shared memory can */
+    /* Nothing stands behind its pages: they can go out to swap, as those of shared memory can. */
+    bool is_memory;
     /*
      * Bring PAGE of OBJECT, which is within it and has no frame yet, or one that is being filled.
      *   => KERR_OK: it has been entered (object_enter_page()), and its contents are there
