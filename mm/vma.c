@@ -158,6 +158,9 @@ static inline __attribute__((always_inline)) enum kerr enter_wish(struct space *
     struct vma new;
     if (wish->object_page >= OBJECT_PAGE_LIMIT - pages)
         return KERR_BAD_RANGE;
+    CHECK(wish->object == NULL || wish->object->kind != OBJECT_ANONYMOUS ||
+              (wish->flags & VMA_SHARED),
+          "shared memory is mapped privately: swap could not tell its pages from private ones");
     new.first_page = page;
     new.last_page = page + pages - 1;
     new.name = wish->name;

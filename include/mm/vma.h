@@ -133,6 +133,8 @@ struct vma_wish {
  * As vma_reserve_at(), with all that a region can be. Pages behind the object's end are allowed:
  * their touch is refused (FAULT_BEYOND_END). A neighbour that is alike, and shows the object's next
  * pages, grows instead of a new region.
+ *   OBJECT, if it is shared memory (OBJECT_ANONYMOUS), is mapped VMA_SHARED: a private entry that shows
+ *   a frame of kind ANONYMOUS is taken for a private page's, which may go out to swap by itself
  *   returns also KERR_BAD_RANGE if the object's pages reach OBJECT_PAGE_LIMIT
  */
 kerr_t vma_map_at(struct space *space, vaddr_t first, uint32_t pages, const struct vma_wish *wish);

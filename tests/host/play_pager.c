@@ -43,7 +43,7 @@ static enum kerr bring(struct object *object, uint32_t page)
         channel_leave(&channel);
         return error;
     }
-    error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, &frame);
+    error = frame_alloc(&frame_pool, FRAME_FILE, &frame);
     if (error != KERR_OK)
         return error;
     uint32_t *words = temp_map(TEMP_FAULT_FRAME, frame);
@@ -80,7 +80,7 @@ enum kerr play_pager_make(uint32_t pages, struct object **object)
                                        .before_write = before_write,
                                        .count_reclaimable = count_reclaimable,
                                        .end = end};
-    return object_create_paged(OBJECT_ANONYMOUS, pages, &pager, NULL, object);
+    return object_create_paged(OBJECT_FILE, pages, &pager, NULL, object);
 }
 
 bool play_pager_is_dirty(uint32_t page)

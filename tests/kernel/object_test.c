@@ -318,11 +318,11 @@ TEST("object", "a private mapping, every pair of rights: data survives, the file
     object_put(file);
 }
 
-TEST("object", "a private mapping of shared memory: sees it until it writes")
+TEST("object", "a private mapping of a file that is written: sees it until it writes itself")
 {
     struct object *object;
 
-    REQUIRE(object_create_anonymous(2, &object) == KERR_OK);
+    REQUIRE(object_create(OBJECT_FILE, 2, &object) == KERR_OK);
     REQUIRE(map_shared(0, 2, object));
     REQUIRE(map_private(8, 2, object));
     poke(page_at(0), 1);
@@ -527,7 +527,7 @@ TEST("object", "regions of an object: merge where its pages go on, and each has 
     uint32_t regions = boot_space.region_count;
 
     REQUIRE(object_create_anonymous(100, &object) == KERR_OK);
-    REQUIRE(object_create_anonymous(100, &other) == KERR_OK);
+    REQUIRE(object_create(OBJECT_FILE, 100, &other) == KERR_OK);
     REQUIRE(map(0, 4, object, 10, RIGHTS_READ, VMA_SHARED));
     REQUIRE(map(4, 4, object, 14, RIGHTS_READ, VMA_SHARED)); /* goes on above */
     EXPECT_EQUAL(boot_space.region_count - regions, 1);
@@ -689,7 +689,7 @@ TEST("object", "resize: what was behind the end is gone from all spaces, and com
     uint32_t value;
 
     cost_start(&cost);
-    REQUIRE(object_create_anonymous(2 * SLOT_PAGES + 10, &object) == KERR_OK);
+    REQUIRE(object_create(OBJECT_FILE, 2 * SLOT_PAGES + 10, &object) == KERR_OK);
     REQUIRE(map(0, 2 * SLOT_PAGES + 10, object, 0, RIGHTS_READ_WRITE, VMA_SHARED));
     REQUIRE(map(3 * SLOT_PAGES, 8, object, 2, RIGHTS_READ_WRITE, 0));
     for (uint32_t i = 0; i < 8; i++)

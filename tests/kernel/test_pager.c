@@ -33,7 +33,7 @@ static enum kerr bring(struct object *object, uint32_t number)
         page->is_asked_for = false;
         return KERR_IO;
     }
-    enum kerr error = frame_alloc(&frame_pool, FRAME_ANONYMOUS, &frame);
+    enum kerr error = frame_alloc(&frame_pool, FRAME_FILE, &frame);
     if (error != KERR_OK)
         return error;
     uint32_t *words = temp_map(TEMP_FAULT_FRAME, frame);
@@ -80,5 +80,5 @@ enum kerr test_pager_make(struct test_pager *pager, uint32_t polls, struct objec
     *pager = (struct test_pager){0};
     for (uint32_t i = 0; i < TEST_PAGES; i++)
         pager->pages[i] = (struct test_page){.channel = {is_ready}, .polls = polls};
-    return object_create_paged(OBJECT_ANONYMOUS, TEST_PAGES, &operations, pager, object);
+    return object_create_paged(OBJECT_FILE, TEST_PAGES, &operations, pager, object);
 }
