@@ -3,7 +3,8 @@
  * Host test. The audit of audit.h.
  *
  * Kernel tables have one reference each, by way of directory 0. Pages of the image, of devices and
- * temporary pages hold no reference of their own; all other entries do.
+ * temporary pages hold no reference of their own; all other entries do. What is out is counted where it
+ * is: the words of tables in slots are read from the disk.
  */
 #include "audit.h"
 
@@ -32,7 +33,14 @@ static printf_like(1, 2) void broken(const char *format, ...)
     va_end(arguments);
 }
 
-/* What was counted, by frame. */
+static const struct audit_slots *slots_known;
+
+void audit_know_slots(const struct audit_slots *slots)
+{
+    slots_known = slots;
+}
+
+/* What was counted, by frame; and by slot, behind the frames. */
 static struct {
     uint32_t references;
     uint32_t shared; /* of a table: PDEs with the mark */
@@ -42,6 +50,13 @@ static struct {
 static bool is_ram(frame_t frame)
 {
     return frame.n < frame_pool.frames;
+}
+
+/* NUMBER is that of a frame, or of a slot that can be looked at. */
+static bool is_known(frame_t number)
+{
+    return is_ram(number) || (slots_known != NULL && number.n < frame_pool.numbers &&
+                              frame_is_slot(&frame_pool, number));
 }
 
 /* ---- entries ---- */
@@ -73,8 +88,11 @@ static void check_against_region(const struct vma *region, vaddr_t page, pte_t p
         return;
     bool may_write = (region->rights & RIGHTS_WRITE) != 0;
     bool may_read = (region->rights & (RIGHTS_READ | RIGHTS_EXECUTE | RIGHTS_WRITE)) != 0;
-    bool allows_write = pte_is_present(pte) && (pte_is_writable(pte) || pte_is_cow(pte));
-    if (allows_write != may_write || pte_is_present(pte) != may_read)
+    bool is_out = pte_is_swapped(pte); /* what it allows when it is back, it says as well */
+    bool allows_write =
+        is_out ? (pte.bits & PTE_COW) != 0 : pte_is_writable(pte) || pte_is_cow(pte);
+    bool allows_read = is_out ? (pte.bits & ENTRY_ACCESSED) != 0 : pte_is_present(pte);
+    if (allows_write != may_write || allows_read != may_read)
         broken("PTE %08x of " PRI_VADDR ": region's rights are %x", pte.bits, ARG_VADDR(page),
                region->rights);
     if (((pte.bits & PTE_SHARED_MAPPING) != 0) != ((region->flags & VMA_SHARED) != 0))
@@ -87,10 +105,12 @@ static void check_against_region(const struct vma *region, vaddr_t page, pte_t p
 static void check_pte(pte_t pte)
 {
     frame_t frame = pte_frame(pte);
-    if (!pte_holds_frame(pte) || !is_ram(frame)) {
+    if (!pte_holds_frame(pte) || !is_known(frame)) {
         broken("PTE %08x holds no frame", pte.bits);
         return;
     }
+    if (pte_is_swapped(pte) == is_ram(frame))
+        broken("PTE %08x is swapped, or names a slot, but not both", pte.bits);
     counted[frame.n].references++;
     if (pte_is_writable(pte) && pte_is_cow(pte))
         broken("PTE %08x is writable and COW", pte.bits);
@@ -102,10 +122,15 @@ static void check_pte(pte_t pte)
                frame_references(&frame_pool, frame));
 }
 
-/* The entries of TABLE, seen for the first time. */
+static const uint32_t *table_words(frame_t table)
+{
+    return is_ram(table) ? machine_frame(table) : slots_known->words(table);
+}
+
+/* The entries of TABLE, seen for the first time: in a frame, or in a slot. */
 static void count_table(frame_t table)
 {
-    const uint32_t *entries = machine_frame(table);
+    const uint32_t *entries = table_words(table);
     uint32_t used = 0;
     counted[table.n].is_table = true;
     for (uint32_t i = 0; i < SLOT_PAGES; i++) {
@@ -123,8 +148,8 @@ static void count_table(frame_t table)
 
 static void check_table_against_regions(struct space *space, uint32_t slot, frame_t table)
 {
-    bool is_zero_table = frame_kind(&frame_pool, table) == FRAME_ZERO;
-    const uint32_t *entries = machine_frame(table);
+    bool is_zero_table = is_ram(table) && frame_kind(&frame_pool, table) == FRAME_ZERO;
+    const uint32_t *entries = table_words(table);
     const struct vma *region = NULL;
     for (uint32_t i = 0; i < SLOT_PAGES && !is_broken; i++) {
         vaddr_t page = vaddr_add(slot_to_vaddr(slot), i << PAGE_SHIFT);
@@ -146,13 +171,15 @@ static void check_table_against_regions(struct space *space, uint32_t slot, fram
 static void count_pde(struct space *space, uint32_t slot, pde_t pde)
 {
     frame_t table = pde_frame(pde);
+    bool is_out = pde_is_swapped(pde);
     if (pde.bits == 0)
         return;
-    if (!pde_is_table(pde) || !is_ram(table) || (pde.bits & ENTRY_GLOBAL)) {
+    if (is_out ? !is_known(table) || is_ram(table) || space == &kernel_space
+               : !pde_is_table(pde) || !is_ram(table) || (pde.bits & ENTRY_GLOBAL)) {
         broken("PDE %08x of slot %u leads to no table", pde.bits, slot);
         return;
     }
-    if (pde_is_shared(pde) == ((pde.bits & ENTRY_WRITABLE) != 0))
+    if (!is_out && pde_is_shared(pde) == ((pde.bits & ENTRY_WRITABLE) != 0))
         broken("PDE %08x of slot %u is neither own nor shared", pde.bits, slot);
     counted[table.n].references++;
     counted[table.n].shared += pde_is_shared(pde);
@@ -211,7 +238,11 @@ static void check_frame(frame_t frame)
             broken("table %u has %u PDEs, but %u are shared", frame.n, found,
                    counted[frame.n].shared);
         break;
+    case FRAME_SLOT:
+        found += slots_known->has_frame(frame);
+        break;
     case FRAME_ANONYMOUS:
+    case FRAME_SWAPPED:
     case FRAME_INDEX:
     case FRAME_DIRECTORY:
     case FRAME_FREE:
@@ -245,6 +276,29 @@ static void count_zero_tables(void)
             count_table(FRAME(n));
 }
 
+/* Slots of tables that nobody has any more, and that could not be read yet: what they hold is not given back. */
+static void count_tables_of_nobody(void)
+{
+    for (uint32_t n = frame_pool.frames; n < frame_pool.numbers; n++) {
+        frame_t slot = FRAME(n);
+        if (!is_known(slot) || frame_record(&frame_pool, slot)->mark == 0)
+            continue;
+        counted[n].references++;
+        count_table(slot);
+    }
+}
+
+/* SPACE's entry of SLOT, with or without a directory. */
+static pde_t pde_of(const struct space *space, uint32_t slot)
+{
+    if (!space_is_folded(space))
+        return (pde_t){machine_frame(machine_walk(directory_page(space->directory)).frame)[slot]};
+    for (uint32_t i = 0; i < space->folded_runs; i++)
+        if (slot >= space->folded[i].slot && slot < space->folded[i].slot + space->folded[i].count)
+            return space->folded[i].pde;
+    return PDE_EMPTY;
+}
+
 static void check_sentence(const char *sentence)
 {
     if (sentence != NULL)
@@ -255,18 +309,21 @@ const char *audit(struct space *const *spaces, uint32_t count)
 {
     vaddr_t where;
     is_broken = false;
-    counted = calloc(frame_pool.frames, sizeof(*counted));
+    uint32_t folded = 0;
+    counted = calloc(frame_pool.numbers, sizeof(*counted));
     count_zero_tables();
+    count_tables_of_nobody();
     for (uint32_t i = 0; i < count; i++) {
-        frame_t directory = machine_walk(directory_page(spaces[i]->directory)).frame;
+        folded += space_is_folded(spaces[i]);
         for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && !is_broken; slot++)
-            count_pde(spaces[i], slot, (pde_t){machine_frame(directory)[slot]});
+            count_pde(spaces[i], slot, pde_of(spaces[i], slot));
         check_sentence(vma_check(spaces[i]));
     }
     count_kernel_half();
     count_objects();
-    for (uint32_t n = 0; n < frame_pool.frames && !is_broken; n++)
-        check_frame(FRAME(n));
+    for (uint32_t n = 0; n < frame_pool.numbers && !is_broken; n++)
+        if (n < frame_pool.frames || is_known(FRAME(n)))
+            check_frame(FRAME(n));
     free(counted);
     check_sentence(vma_check(&kernel_space));
     check_sentence(frame_pool_check(&frame_pool));
@@ -274,8 +331,9 @@ const char *audit(struct space *const *spaces, uint32_t count)
     check_sentence(zero_check());
     check_sentence(heap_check(&kernel_heap, &where));
     check_sentence(machine_check_tlb(&where));
-    if (directory_live_count() != count)
-        broken("%u directories are live, %u spaces are known", directory_live_count(), count);
+    if (directory_live_count() != count - folded)
+        broken("%u directories are live, %u spaces are known", directory_live_count(),
+               count - folded);
     if (ledger_open() != 0)
         ledger_leave(); /* panics, and says which */
     return is_broken ? text : NULL;

@@ -8,6 +8,13 @@
 #include <mm/frame.h>
 #include <mm/space.h>
 
+/* How to look at swap slots. Without them, no entry may name one. */
+struct audit_slots {
+    const uint32_t *(*words)(frame_t slot); /* what is in it, or will be */
+    bool (*has_frame)(frame_t slot);        /* which has a reference to it as well */
+};
+void audit_know_slots(const struct audit_slots *slots);
+
 /*
  * Count every reference from the directories up, and compare with frames, regions and TLB.
  *   spaces  the COUNT spaces that there are, the boot space first
