@@ -488,6 +488,8 @@ static int32_t open_again(struct process *self, struct opening *opening, struct 
 int32_t fifo_open(struct process *self, struct inode *inode, uint32_t flags, struct file **file)
 {
     enum kerr error = KERR_OK;
+    if ((flags & O_ACCMODE) == O_ACCMODE) /* neither to read nor to write: there is no such end */
+        return -EINVAL;
     if (call_held(self) != NULL)
         return open_again(self, container_of(call_held(self), struct opening, holding), file);
     bool has_readers = inode->pipe != NULL && inode->pipe->readers > 0;
