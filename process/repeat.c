@@ -13,8 +13,19 @@
 
 enum { INT_0X80_BYTES = 2 };
 
+/* What SELF's call notes from here on is something else: what it held is not taken any more. */
+static void drop_held(struct process *self)
+{
+    if (self->progress.kind != PROGRESS_HOLDS)
+        return;
+    struct call_holding *holding = (struct call_holding *)(uintptr_t)self->progress.value;
+    self->progress.kind = PROGRESS_NONE;
+    holding->drop(holding);
+}
+
 void progress_note(struct process *self, enum progress_kind kind, uint32_t value)
 {
+    drop_held(self);
     self->progress.kind = kind;
     self->progress.value = value;
     process_request_leave(); /* where it is dropped if the call ends */
@@ -37,15 +48,11 @@ void call_go_on_in(struct process *self, system_call_t *handler, enum progress_k
 /* What a call leaves behind that has come to its end. */
 static void forget(struct process *self)
 {
-    const uint32_t kind = self->progress.kind;
     self->is_in_call = IN_NO_CALL;
     self->goes_on_in = NULL;
+    drop_held(self);
     self->progress.kind = PROGRESS_NONE;
     self->progress.flushing[0] = self->progress.flushing[1] = 0;
-    if (kind == PROGRESS_HOLDS) {
-        struct call_holding *holding = (struct call_holding *)(uintptr_t)self->progress.value;
-        holding->drop(holding);
-    }
 }
 
 void call_hold(struct process *self, struct call_holding *holding)

@@ -35,7 +35,8 @@ static inline uint32_t progress_of(const struct process *self, enum progress_kin
     return self->progress.kind == kind ? self->progress.value : 0;
 }
 
-/* SELF's call notes VALUE; a call that ends all the same has noted nothing. */
+/* SELF's call notes VALUE instead of what it noted before, or held (call_hold()); a call that ends all the same has
+ * noted nothing. */
 void progress_note(struct process *self, enum progress_kind kind, uint32_t value);
 
 /*

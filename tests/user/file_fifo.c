@@ -64,6 +64,7 @@ static void test_not_waiting(void)
     char buffer[10];
     struct stat status;
     CHECK_ERROR(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
+    CHECK_ERROR(open("fifo", O_ACCMODE), EINVAL); /* neither */
     int reader = open("fifo", O_RDONLY | O_NONBLOCK);
     CHECK(reader >= 0);
     CHECK_EQUAL(read(reader, buffer, 10), 0);
@@ -110,6 +111,35 @@ static void test_interrupted(void)
     CHECK_ERROR(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
 }
 
+static char moving_path[8] = "fifo";
+
+static int open_moving_path(void *argument)
+{
+    (void)argument;
+    return open(moving_path, O_RDONLY | O_TRUNC) >= 0 ? 42 : 1;
+}
+
+/* The path of who waits becomes that of a large file, which takes a while to be cut: he reads no pipe any more. */
+static void test_path_changes(void)
+{
+    static char stack[16384];
+    int status;
+    int fd = open("large", O_RDWR | O_CREAT, 0600);
+    for (int page = 0; page < 200; page++)
+        CHECK_EQUAL(pwrite(fd, "x", 1, page * 4096L), 1);
+    pid_t child = clone(open_moving_path, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+    let_others_run();
+    memcpy(moving_path, "large", 6);
+    int both = open("fifo", O_RDWR | O_NONBLOCK); /* wakes him */
+    CHECK(both >= 0);
+    close(both);
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
+    CHECK_EQUAL(WEXITSTATUS(status), 42);
+    CHECK_ERROR(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
+    close(fd);
+    unlink("large");
+}
+
 static void test_nodes(void)
 {
     CHECK_ERROR(mkfifo("fifo", 0600), EEXIST);
@@ -152,6 +182,7 @@ int main(void)
     test_meeting();
     test_not_waiting();
     test_interrupted();
+    test_path_changes();
     test_nodes();
     unlink("fifo");
     file_place_leave();
