@@ -17,11 +17,11 @@ host_self_tests() { # ARGUMENTS...
     sed -n 's/^# passed/note: passed/p' "$log"
 }
 
-host_exhaustive() { # LENGTH PART: every PART-th sequence, shared by all processors
+host_exhaustive() { # ALPHABET LENGTH PART: every PART-th sequence, shared by all processors
     local processors part pids=()
     processors=$(nproc)
     for ((part = 0; part < processors; part++)); do
-        $host/fast/exhaustive "$1" $part $((processors * $2)) &
+        $host/fast/exhaustive "$1" "$2" $part $((processors * $3)) &
         pids+=($!)
     done
     for part in "${pids[@]}"; do
@@ -55,11 +55,13 @@ host_checks() {
     check host-panics host_self_tests -p tests/panics.txt
     check host-random $host/asan/random -n 3000
     check host-random-long $host/asan/random -n 150 -l 2000 -s 100000
+    check host-random-swap $host/asan/random -n "${RANDOM_SWAP:-40}" -l 500 -f 40
     check host-ata $host/asan/ata_test
     check host-allocation-failures $host/asan/failures
     check host-mutants tests/host/mutants
-    check host-exhaustive-4 host_exhaustive 4 1
-    check host-exhaustive host_exhaustive 5 "${EXHAUSTIVE_PART:-3}"
+    check host-exhaustive-4 host_exhaustive edges 4 1
+    check host-exhaustive host_exhaustive edges 5 "${EXHAUSTIVE_PART:-4}"
+    check host-exhaustive-swap host_exhaustive swap "${EXHAUSTIVE_SWAP:-4}" 1
     check host-ext2-random $host/ext2/ext2 -r 12 random
     check host-ext2-cuts $host/ext2/ext2 -r "$((4 * ${EXT2_ROUNDS:-1}))" -n 40 cuts
     check host-ext2-failures $host/ext2/ext2 allocations errors dead

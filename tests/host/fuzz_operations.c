@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     static bool is_booted;
     uint32_t count = (uint32_t)(bytes / sizeof(operations[0])), at;
     if (!is_booted)
-        operations_boot(8 << 20);
+        operations_boot(8 << 20, 100);
     is_booted = true;
     if (count > OPERATIONS_MAX)
         count = OPERATIONS_MAX;

@@ -106,7 +106,8 @@ $(HOST)/ext2/ext2: $(call host_objects,ext2,$(HOST_EXT2))
 
 HOST_AUDIT      := tests/host/audit.c
 HOST_OPERATIONS := tests/host/operations.c tests/host/play.c tests/host/play_lose.c \
-    tests/host/play_pager.c $(HOST_AUDIT)
+    tests/host/play_pager.c tests/host/play_swap.c $(HOST_AUDIT) $(SRC_7) tests/host/system/arch.c \
+    tests/host/system/disk.c
 # The whole kernel below the programs, with programs of the test and a disk.
 HOST_SYSTEM     := tests/host/system/user_copy.S $(HOST_AUDIT) tests/host/ext2/disk.c \
     $(filter-out $(HOST_UPPER),$(wildcard tests/host/system/*.c))
@@ -138,8 +139,8 @@ host: setup-test
 
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: setup-test
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) EXHAUSTIVE_PART=1 SYSTEM_ROUNDS=125 SYSTEM_STEP=1 \
-	    tests/host/run 'host-(fuzz|exhaustive|system)'
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) EXHAUSTIVE_PART=1 EXHAUSTIVE_SWAP=6 RANDOM_SWAP=2000 SYSTEM_ROUNDS=125 SYSTEM_STEP=1 \
+	    tests/host/run 'host-(fuzz|exhaustive|random-swap|system)'
 
 coverage: setup-test
 	$(Q)tests/host/coverage

@@ -10,8 +10,10 @@
 
 #include "audit.h"
 #include "machine.h"
+#include "play_swap.h"
 
 #include <stdlib.h>
+#include <store/swap.h>
 #include <string.h>
 
 /* ---- the TLB ---- */
@@ -28,29 +30,53 @@ static void preload(void)
 
 /* ---- comparing ---- */
 
-/* Contents of page I of AREA, whose address is ADDRESS, by way of DIRECTORY and RAM alone. */
+/* The page of ADDRESS is out: its words. NULL: it is not, as far as DIRECTORY, RAM and disk alone tell. */
+static const uint32_t *find_out(frame_t directory, vaddr_t address)
+{
+    pde_t pde = {machine_frame(directory)[vaddr_to_slot(address)]};
+    const uint32_t *table = pde_is_swapped(pde) ? play_slot_words(pde_frame(pde))
+                            : pde_is_table(pde) ? machine_frame(pde_frame(pde))
+                                                : NULL;
+    if (table == NULL)
+        return NULL;
+    pte_t pte = {table[vaddr_to_pte_idx(address)]};
+    if (pte_is_swapped(pte))
+        return play_slot_words(pte_frame(pte));
+    return pde_is_swapped(pde) && pte_is_present(pte) ? machine_frame(pte_frame(pte)) : NULL;
+}
+
+static void compare_word(struct page *page, uint32_t i, const uint32_t *words)
+{
+    uint32_t wanted = *play_word_of(page);
+    if (words[0] != wanted)
+        play_wrong("page %u holds %x, written was %x", i, words[0], wanted);
+}
+
+/* Contents of page I of AREA, whose address is ADDRESS, by way of DIRECTORY, RAM and disk alone. */
 static void compare_page(struct area *area, uint32_t i, frame_t directory, vaddr_t address)
 {
     struct machine_walk found = machine_walk_from(directory, address);
     struct page *page = &area->pages[i];
+    const uint32_t *out = found.present ? NULL : find_out(directory, address);
     bool may_read = page->is_reserved && page->rights != 0;
     bool may_write = may_read && (page->rights & RIGHTS_WRITE);
+    if (out != NULL)
+        compare_word(page, i, out);
     if (!found.present)
         return; /* a touch will build it; what may be kept is compared when it is back */
     if (!may_read || play_is_behind_the_end(page))
         play_wrong("page %u is present, but nobody may read it", i);
     else if (found.writable && !may_write)
         play_wrong("page %u can be written, but should not", i);
-    else if (machine_frame(found.frame)[0] != *play_word_of(page))
-        play_wrong("page %u holds %x, written was %x", i, machine_frame(found.frame)[0],
-                   *play_word_of(page));
+    else
+        compare_word(page, i, machine_frame(found.frame));
 }
 
 static void compare_all(void)
 {
     for (uint32_t number = 0; number < PLAY_SPACES; number++) {
-        if (!play_model[number].exists)
-            continue;
+        if (!play_model[number].exists || space_is_folded(play_space(number)))
+            continue; /* without a directory: compared when it has one again */
         frame_t directory = machine_walk(directory_page(play_space(number)->directory)).frame;
         for (uint32_t p = 0; p < PLAY_POINTS; p++) {
             vaddr_t address =
@@ -110,6 +136,7 @@ static void run_one(const struct operation *operation)
     }
     preload();
     machine_speculate(preload);
+    play_swap_be_patient();
     play_do(operation);
     machine_speculate(NULL);
     machine_fail_allocation(0, FAIL_ONCE);
@@ -140,24 +167,36 @@ static void run_sequence(void)
         audit_everything();
 }
 
+struct operations_swapped operations_swapped;
+
+static void count_swapped(void)
+{
+    operations_swapped.out += swap_counts.out;
+    operations_swapped.in += swap_counts.in;
+    operations_swapped.tables_out += swap_counts.tables_out;
+    operations_swapped.tables_in += swap_counts.tables_in;
+}
+
 const char *operations_run(const struct operation *operations, uint32_t count,
                            enum strictness strictness, uint32_t *at)
 {
     static char panic_copy[400];
     machine_restore();
     play_reset();
+    play_swap_reset();
     sequence.operations = operations;
     sequence.count = count;
     sequence.strictness = strictness;
     const char *panicked = machine_expect_panic(run_sequence);
     *at = sequence.at;
+    count_swapped();
     if (panicked == NULL)
         return play_is_wrong ? play_text : NULL;
     strncpy(panic_copy, panicked, sizeof(panic_copy) - 1);
     return panic_copy;
 }
 
-void operations_boot(uint32_t ram_bytes)
+void operations_boot(uint32_t ram_bytes, uint32_t slots)
 {
     struct machine_options options = {.ram_bytes = ram_bytes, .pse = true, .pge = true};
     struct boot_info boot;
@@ -167,6 +206,8 @@ void operations_boot(uint32_t ram_bytes)
         abort();
     machine_set_output(OUTPUT_HIDDEN);
     play_make_objects();
+    if (slots > 0)
+        play_swap_begin(slots);
     machine_save();
 }
 
@@ -175,9 +216,10 @@ void operations_boot(uint32_t ram_bytes)
 void operation_print(const struct operation *operation, char *line, size_t bytes)
 {
     static const char *const names[OP_KINDS] = {
-        "RESERVE", "RELEASE",  "PROTECT", "DISCARD", "MAKE_REAL", "WRITE",  "READ", "UNSHARE",
-        "CREATE",  "DESTROY",  "SWITCH",  "FORK",    "ALLOCATE",  "RESIZE", "FREE", "TRIM",
-        "FAIL",    "PRESSURE", "MAP",     "MOVE",    "STRETCH",   "TAKE",   "AGE"};
+        "RESERVE", "RELEASE", "PROTECT", "DISCARD",  "MAKE_REAL", "WRITE",     "READ",
+        "UNSHARE", "CREATE",  "DESTROY", "SWITCH",   "FORK",      "ALLOCATE",  "RESIZE",
+        "FREE",    "TRIM",    "FAIL",    "PRESSURE", "MAP",       "MOVE",      "STRETCH",
+        "TAKE",    "AGE",     "PUT_OUT", "DISK",     "RECLAIM",   "DISK_FAILS"};
     format_text(line, bytes, "{OP_%s, 0x%02x, %u, %u},", names[operation->kind % OP_KINDS],
                 operation->where, operation->to, operation->how);
 }

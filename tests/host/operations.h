@@ -2,9 +2,10 @@
 /*
  * Host test. Sequences of operations on the kernel's layers 4 and 5, compared with a plain model.
  *
- * The playground: twelve pages at the edges of three slots, in each of three spaces and once in
+ * The playground: twelve pages at the edges of three slots, in each of four spaces and once in
  * kernel space. The model: an array of pages per space, each with rights and one word of contents,
- * which may be an object's. Three objects: a file of a few pages, and two of shared memory.
+ * which may be an object's. Three objects: two files, and shared memory. And a swap
+ * area, on a disk that works when it is let.
  */
 #ifndef TESTS_HOST_OPERATIONS_H
 #define TESTS_HOST_OPERATIONS_H
@@ -29,16 +30,27 @@ enum operation_kind {
     OP_FREE,
     OP_TRIM,
     OP_FAIL,     /* of the next operation, an allocation fails */
-    OP_PRESSURE, /* few frames are left, or all again */
+    OP_PRESSURE, /* few frames are left: HOW of them, below PLAY_FRAMES_MAX; or all again */
     OP_MAP,      /* an object, from one of its pages on: privately or shared */
     OP_MOVE,
     OP_STRETCH, /* the end of a promise moves: up, or down */
     OP_TAKE,    /* writes of an object's pages; those that had a pager to ask are clean again */
     OP_AGE,     /* entries of an object's pages, once or twice */
+    OP_PUT_OUT, /* pages and tables go to swap */
+    OP_DISK,    /* requests are done, a tick comes */
+    OP_RECLAIM,
+    OP_DISK_FAILS, /* one of the next requests does */
     OP_KINDS
 };
 
-enum { PLAY_SLOTS = 3, PLAY_POINTS = 12, PLAY_SPACES = 3, PLAY_BLOCKS = 8, PLAY_OBJECTS = 3 };
+enum {
+    PLAY_SLOTS = 3,
+    PLAY_POINTS = 12,
+    PLAY_SPACES = 4,
+    PLAY_BLOCKS = 8,
+    PLAY_OBJECTS = 3,
+    PLAY_FRAMES_MAX = 48
+};
 
 /* Any four bytes are an operation: values out of range are taken modulo. */
 struct operation {
@@ -48,8 +60,8 @@ struct operation {
     uint8_t how;   /* rights; which allocation fails */
 };
 
-/* Boot a machine to run sequences on. */
-void operations_boot(uint32_t ram_bytes);
+/* Boot a machine to run sequences on, with SLOTS swap slots; 0: there is no swap. */
+void operations_boot(uint32_t ram_bytes, uint32_t slots);
 
 enum strictness {
     CHECK_STEPS, /* after each operation: its result, the contents, the TLB */
@@ -62,6 +74,12 @@ enum strictness {
  */
 const char *operations_run(const struct operation *operations, uint32_t count,
                            enum strictness strictness, uint32_t *at);
+
+/* What all sequences so far have done to pages and tables. */
+struct operations_swapped {
+    uint64_t out, in, tables_out, tables_in;
+};
+extern struct operations_swapped operations_swapped;
 
 /* As a line of C, for people. */
 void operation_print(const struct operation *operation, char *text, size_t bytes);

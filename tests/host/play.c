@@ -6,6 +6,7 @@
 
 #include "machine.h"
 #include "play_pager.h"
+#include "play_swap.h"
 
 #include <mm/cow.h>
 #include <mm/frame.h>
@@ -33,11 +34,12 @@ struct area play_kernel;
 static struct block blocks[PLAY_BLOCKS];
 uint32_t play_current;
 static bool is_under_pressure;
+static uint32_t pressure_left; /* frames, when it began */
 static uint32_t words_written; /* every value is a new one */
 
-/* Objects: 0 is the file, 2 has a pager. What their pages hold; what they held when the machine was
+/* Objects: 0 is the file, 1 shared memory, 2 has a pager. What their pages hold; what they held when the machine was
  * booted. */
-enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000, PAGED_PAGES = 200 };
+enum { FILE_PAGES = 40, FILE_WORD = 0xF11E0000, PAGED_PAGES = 200, MEMORY_OBJECT = 1 };
 static const uint32_t object_pages[PLAY_OBJECTS] = {FILE_PAGES, PAGES, PAGED_PAGES};
 struct object *play_objects[PLAY_OBJECTS];
 static uint32_t object_contents[PLAY_OBJECTS][PAGES];
@@ -82,12 +84,27 @@ static const char *result_text(unsigned result)
     return kerr_text((enum kerr)result);
 }
 
+/*
+ * So few frames are left that what one operation needs may not fit at once: it would wait for ever. Blocks
+ * of the heap stay in RAM.
+ */
+static bool frames_are_too_few(void)
+{
+    enum { ENOUGH = 24 };
+    bool has_blocks = false;
+    for (uint32_t i = 0; i < PLAY_BLOCKS; i++)
+        has_blocks |= blocks[i].at != NULL;
+    return is_under_pressure && (pressure_left < ENOUGH || has_blocks);
+}
+
 /* RESULT must be WANTED; or it may be "no memory", if there was none: then *DONE is false. */
 static void judge(enum kerr result, enum kerr wanted, bool *done)
 {
-    bool may_fail = machine_allocation_failed() || is_under_pressure;
+    bool may_fail =
+        (result == KERR_NO_MEMORY && (machine_allocation_failed() || is_under_pressure)) ||
+        (result == KERR_MUST_WAIT && frames_are_too_few());
     *done = result == KERR_OK;
-    if (result != wanted && !(may_fail && result == KERR_NO_MEMORY && wanted == KERR_OK))
+    if (result != wanted && !(may_fail && wanted == KERR_OK))
         play_wrong("the answer is '%s', wanted is '%s'", result_text(result), result_text(wanted));
 }
 
@@ -162,7 +179,7 @@ static void do_reserve(const struct operation *operation)
     struct place place = place_of(operation);
     enum rights rights = rights_of(operation);
     bool done;
-    judge(vma_reserve_at(place.space, place.address, place.pages, rights, name),
+    judge(REPEATED(vma_reserve_at(place.space, place.address, place.pages, rights, name)),
           any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
     for (uint32_t i = place.first; done && i <= place.last; i++)
         place.area->pages[i] = (struct page){.is_reserved = true, .rights = (uint8_t)rights};
@@ -173,17 +190,18 @@ static void do_map(const struct operation *operation)
     struct place place = place_of(operation);
     enum rights rights = rights_of(operation);
     uint32_t object = (operation->how >> 3) % PLAY_OBJECTS;
+    bool is_shared = object == MEMORY_OBJECT || (operation->how & 0x80) != 0;
     const struct vma_wish wish = {.rights = rights,
-                                  .flags = operation->how & 0x80 ? VMA_SHARED : 0,
+                                  .flags = is_shared ? VMA_SHARED : 0,
                                   .name = name,
                                   .object = play_objects[object],
                                   .object_page = (operation->how >> 5 & 3) * 7u};
     bool done;
-    judge(vma_map_at(place.space, place.address, place.pages, &wish),
+    judge(REPEATED(vma_map_at(place.space, place.address, place.pages, &wish)),
           any_reserved(&place) ? KERR_EXISTS : KERR_OK, &done);
     for (uint32_t i = place.first; done && i <= place.last; i++)
         place.area->pages[i] = (struct page){.is_reserved = true,
-                                             .is_shared = wish.flags != 0,
+                                             .is_shared = is_shared,
                                              .rights = (uint8_t)rights,
                                              .object = (uint8_t)(1 + object),
                                              .object_page = wish.object_page + i - place.first};
@@ -193,7 +211,7 @@ static void do_release(const struct operation *operation)
 {
     struct place place = place_of(operation);
     bool done;
-    judge(vma_release(place.space, place.address, place.pages),
+    judge(REPEATED(vma_release(place.space, place.address, place.pages)),
           any_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
     for (uint32_t i = place.first; done && i <= place.last; i++)
         place.area->pages[i] = (struct page){0};
@@ -210,7 +228,8 @@ static void do_move(const struct operation *operation)
     if (target.last >= PAGES)
         return;
     vaddr_t address = VADDR(place.address.v - (place.first << PAGE_SHIFT));
-    judge(vma_move(place.space, place.address, place.pages, vaddr_add(address, to << PAGE_SHIFT)),
+    judge(REPEATED(vma_move(place.space, place.address, place.pages,
+                            vaddr_add(address, to << PAGE_SHIFT))),
           !is_in_one_region(&place) ? KERR_NOT_FOUND
           : any_reserved(&target)   ? KERR_EXISTS
                                     : KERR_OK,
@@ -232,8 +251,8 @@ static void do_extend(struct place place, struct vma *region, uint32_t last, uin
     bool done;
     if (more.last >= PAGES)
         return;
-    judge(vma_extend(place.space, region, pages), any_reserved(&more) ? KERR_EXISTS : KERR_OK,
-          &done);
+    judge(REPEATED(vma_extend(place.space, region, pages)),
+          any_reserved(&more) ? KERR_EXISTS : KERR_OK, &done);
     for (uint32_t i = more.first; done && i < more.last; i++)
         place.area->pages[i] = (struct page){.is_reserved = true, .rights = like->rights};
 }
@@ -243,7 +262,7 @@ static void do_shorten(struct place place, struct vma *region, uint32_t last, ui
     bool done;
     if (pages >= vma_pages(region))
         return;
-    judge(vma_shorten(place.space, region, pages), KERR_OK, &done);
+    judge(REPEATED(vma_shorten(place.space, region, pages)), KERR_OK, &done);
     for (uint32_t i = last - pages + 1; done && i <= last; i++)
         place.area->pages[i] = (struct page){0};
 }
@@ -269,7 +288,7 @@ static void do_protect(const struct operation *operation)
     struct place place = place_of(operation);
     enum rights rights = rights_of(operation);
     bool done;
-    judge(vma_protect(place.space, place.address, place.pages, rights),
+    judge(REPEATED(vma_protect(place.space, place.address, place.pages, rights)),
           all_reserved(&place) ? KERR_OK : KERR_NOT_FOUND, &done);
     for (uint32_t i = place.first; done && i <= place.last; i++)
         place.area->pages[i].rights = (uint8_t)rights;
@@ -279,7 +298,7 @@ static void do_discard(const struct operation *operation)
 {
     struct place place = place_of(operation);
     bool done;
-    judge(vma_discard(place.space, place.address, place.pages), KERR_OK, &done);
+    judge(REPEATED(vma_discard(place.space, place.address, place.pages)), KERR_OK, &done);
     for (uint32_t i = place.first; done && i <= place.last; i++) {
         place.area->pages[i].contents = 0;
         place.area->pages[i].is_copied = false;
@@ -322,14 +341,16 @@ static void do_make_real(const struct operation *operation)
         if (!place.area->pages[i].is_reserved || !(place.area->pages[i].rights & RIGHTS_WRITE) ||
             play_is_behind_the_end(&place.area->pages[i]))
             wanted = KERR_BAD_ACCESS;
-    enum kerr result = vma_make_real(place.address, place.pages);
+    enum kerr result = REPEATED(vma_make_real(place.address, place.pages));
     for (uint32_t i = 0; i < place.pages * PLAY_PAGER_REFUSALS && is_refusal(result); i++)
-        result = vma_make_real(place.address, place.pages);
+        result = REPEATED(vma_make_real(place.address, place.pages));
     note_copies(&place);
     if (wanted != KERR_OK && result == KERR_NO_MEMORY)
         return; /* it did not come so far */
     if (wanted == KERR_OK && result == KERR_NO_MEMORY && frame_available(&frame_pool) < 8)
         return;
+    if (is_under_pressure && result == KERR_MUST_WAIT)
+        return; /* all of it at once does not fit */
     judge(result, wanted, &done);
 }
 
@@ -337,15 +358,17 @@ static void do_unshare(const struct operation *operation)
 {
     uint32_t slot = SLOT_FIRST + operation->where % PLAY_SLOTS;
     bool done;
-    judge(cow_unshare(slot), KERR_OK, &done);
+    judge(REPEATED(cow_unshare(slot)), KERR_OK, &done);
 }
 
 /* ---- accesses ---- */
 
 static void judge_access(enum fault_result result, enum fault_result wanted)
 {
-    bool may_fail = machine_allocation_failed() || is_under_pressure;
-    if (result != wanted && !(may_fail && result == FAULT_NO_MEMORY && wanted == FAULT_RESOLVED))
+    bool may_fail =
+        (result == FAULT_NO_MEMORY && (machine_allocation_failed() || is_under_pressure)) ||
+        (result == FAULT_MUST_WAIT && frames_are_too_few());
+    if (result != wanted && !(may_fail && wanted == FAULT_RESOLVED))
         play_wrong("the access ended with %u, wanted is %u", result, wanted);
 }
 
@@ -358,11 +381,15 @@ static enum fault_result wanted_of(const struct page *page, uint32_t rights)
     return play_is_behind_the_end(page) ? FAULT_BEYOND_END : FAULT_RESOLVED;
 }
 
-/* The same for an access to PAGE: others must not be refused. */
-static bool is_refused(const struct page *page, enum fault_result result)
+/* The same for an access to PAGE, refused *TIMES before: its pager, or swap, may have a reason. */
+static bool is_refused(const struct page *page, enum fault_result result, uint32_t *times)
 {
-    return page->object == PLAY_PAGED_OBJECT + 1 &&
-           (result == FAULT_MUST_WAIT || result == FAULT_IO_ERROR);
+    if (page->object == PLAY_PAGED_OBJECT + 1 && *times < PLAY_PAGER_REFUSALS &&
+        (result == FAULT_MUST_WAIT || result == FAULT_IO_ERROR)) {
+        ++*times;
+        return true;
+    }
+    return play_access_goes_on(result);
 }
 
 static void do_write(const struct operation *operation)
@@ -373,7 +400,7 @@ static void do_write(const struct operation *operation)
     struct page *page = &place.area->pages[place.first];
     uint32_t value = ++words_written;
     enum fault_result result = probe_write(place.address, value);
-    for (uint32_t i = 0; i < PLAY_PAGER_REFUSALS && is_refused(page, result); i++)
+    for (uint32_t i = 0; is_refused(page, result, &i);)
         result = probe_write(place.address, value);
     judge_access(result, wanted_of(page, RIGHTS_WRITE));
     if (result != FAULT_RESOLVED || play_is_wrong)
@@ -393,7 +420,7 @@ static void do_read(const struct operation *operation)
     struct page *page = &place.area->pages[place.first];
     uint32_t value = 0;
     enum fault_result result = probe_read(place.address, &value);
-    for (uint32_t i = 0; i < PLAY_PAGER_REFUSALS && is_refused(page, result); i++)
+    for (uint32_t i = 0; is_refused(page, result, &i);)
         result = probe_read(place.address, &value);
     judge_access(result, wanted_of(page, RIGHTS_READ | RIGHTS_EXECUTE));
     if (result == FAULT_RESOLVED && !play_is_wrong && value != *play_word_of(page))
@@ -408,8 +435,8 @@ static void do_create(const struct operation *operation)
     bool done;
     if (play_model[number].exists)
         return;
-    judge(space_create(&kernel_side[number], number == 2 ? RIGHTS_USER : RIGHTS_NONE), KERR_OK,
-          &done);
+    judge(REPEATED(space_create(&kernel_side[number], number == 2 ? RIGHTS_USER : RIGHTS_NONE)),
+          KERR_OK, &done);
     if (!done)
         return;
     memset(&play_model[number].area, 0, sizeof(play_model[number].area));
@@ -428,7 +455,11 @@ static void do_destroy(const struct operation *operation)
 static void do_switch(const struct operation *operation)
 {
     uint32_t number = operation->where % PLAY_SPACES;
+    bool done;
     if (!play_model[number].exists)
+        return;
+    judge(REPEATED(space_make_ready(play_space(number))), KERR_OK, &done);
+    if (!done)
         return;
     space_switch(play_space(number));
     play_current = number;
@@ -440,7 +471,7 @@ static void do_fork(const struct operation *operation)
     bool done;
     if (play_model[number].exists)
         return;
-    judge(space_fork(&kernel_side[number]), KERR_OK, &done);
+    judge(REPEATED(space_fork(&kernel_side[number])), KERR_OK, &done);
     if (done)
         play_model[number] = play_model[play_current];
 }
@@ -523,7 +554,7 @@ static uint32_t pressure_frames;
 
 static void do_pressure(const struct operation *operation)
 {
-    uint32_t left = operation->how % 16;
+    uint32_t left = operation->how % PLAY_FRAMES_MAX;
     if (is_under_pressure) {
         frame_end_set_aside(&frame_pool, pressure_frames);
         is_under_pressure = false;
@@ -531,6 +562,7 @@ static void do_pressure(const struct operation *operation)
     }
     if (left >= frame_available(&frame_pool))
         return;
+    pressure_left = left;
     pressure_frames = frame_available(&frame_pool) - left;
     is_under_pressure = frame_set_aside(&frame_pool, pressure_frames) == KERR_OK;
 }
@@ -572,14 +604,15 @@ void play_reset(void)
 void play_do(const struct operation *operation)
 {
     static void (*const run[OP_KINDS])(const struct operation *) = {
-        [OP_RESERVE] = do_reserve,   [OP_RELEASE] = do_release,     [OP_PROTECT] = do_protect,
-        [OP_DISCARD] = do_discard,   [OP_MAKE_REAL] = do_make_real, [OP_WRITE] = do_write,
-        [OP_READ] = do_read,         [OP_UNSHARE] = do_unshare,     [OP_CREATE] = do_create,
-        [OP_DESTROY] = do_destroy,   [OP_SWITCH] = do_switch,       [OP_FORK] = do_fork,
-        [OP_ALLOCATE] = do_allocate, [OP_RESIZE] = do_resize,       [OP_FREE] = do_free,
-        [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,   [OP_MAP] = do_map,
-        [OP_MOVE] = do_move,         [OP_STRETCH] = do_stretch,     [OP_TAKE] = play_take,
-        [OP_AGE] = play_age,
+        [OP_RESERVE] = do_reserve,   [OP_RELEASE] = do_release,         [OP_PROTECT] = do_protect,
+        [OP_DISCARD] = do_discard,   [OP_MAKE_REAL] = do_make_real,     [OP_WRITE] = do_write,
+        [OP_READ] = do_read,         [OP_UNSHARE] = do_unshare,         [OP_CREATE] = do_create,
+        [OP_DESTROY] = do_destroy,   [OP_SWITCH] = do_switch,           [OP_FORK] = do_fork,
+        [OP_ALLOCATE] = do_allocate, [OP_RESIZE] = do_resize,           [OP_FREE] = do_free,
+        [OP_TRIM] = do_trim,         [OP_PRESSURE] = do_pressure,       [OP_MAP] = do_map,
+        [OP_MOVE] = do_move,         [OP_STRETCH] = do_stretch,         [OP_TAKE] = play_take,
+        [OP_AGE] = play_age,         [OP_PUT_OUT] = play_put_out,       [OP_DISK] = play_disk,
+        [OP_RECLAIM] = play_reclaim, [OP_DISK_FAILS] = play_disk_fails,
     };
     run[operation->kind % OP_KINDS](operation);
 }

@@ -73,7 +73,7 @@ void play_reset(void);
  * answer. */
 void play_do(const struct operation *operation);
 
-/* OP_TAKE and OP_AGE (play_lose.c). */
+/* OP_TAKE and OP_AGE (play_lose.c); those of swap are in play_swap.h. */
 void play_take(const struct operation *operation);
 void play_age(const struct operation *operation);
 
