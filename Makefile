@@ -61,7 +61,7 @@ TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/aud
     audit audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions disk disk_trouble)
-TESTS_7 := tests/kernel/store_testing.c $(call unit_tests,cache swap swap_table swap_object swap_ram page_compress space_fold)
+TESTS_7 := tests/kernel/store_testing.c $(call unit_tests,cache swap swap_table swap_object swap_errors swap_ram page_compress space_fold)
 TESTS_8 := $(call unit_tests,process schedule alarm user_copy must_wait)
 TESTS_9 := $(call unit_tests,file inode proc tmpfs pipe terminal)
 TESTS_10 := tests/kernel/call_runner.c $(call unit_tests,commit calls_absent)

@@ -28,6 +28,22 @@ static void copy_sector(const struct block_request *request, uint32_t number)
     temp_unmap(TEMP_FRAME);
 }
 
+static bool must_fail(void)
+{
+    if (store_disk.fails_at == 0 || --store_disk.fails_at > 0)
+        return false;
+    store_disk.fails_at = store_disk.stays_broken;
+    return true;
+}
+
+static void note_read(const struct block_request *request, bool fails)
+{
+    uint32_t page = (uint32_t)request->sector / 8, pages = request->sectors / 8;
+    for (uint32_t i = page; i < page + pages && i < 64 && request->operation == BLOCK_READ; i++)
+        store_disk.unread =
+            (store_disk.unread & ~((uint64_t)1 << i)) | ((uint64_t)(fails ? 1 : 0) << i);
+}
+
 static void carry_out(struct block_request *request)
 {
     store_disk.reads += request->operation == BLOCK_READ;
@@ -35,7 +51,8 @@ static void carry_out(struct block_request *request)
     store_disk.flushes += request->operation == BLOCK_FLUSH;
     if (request->sectors > store_disk.longest)
         store_disk.longest = request->sectors;
-    bool fails = store_disk.fails_at != 0 && --store_disk.fails_at == 0;
+    bool fails = must_fail();
+    note_read(request, fails);
     for (uint32_t i = 0; i < request->sectors && !fails; i++)
         copy_sector(request, i);
     block_complete(request, fails ? KERR_IO : KERR_OK);

@@ -15,7 +15,9 @@ struct store_disk {
     frame_t memory;             /* of which this is the first */
     uint32_t pages;
     bool holds_back;   /* requests stay in the queue until store_disk_work() */
-    uint32_t fails_at; /* the request that fails, counted from 1; 0: none */
+    uint32_t fails_at; /* the request that fails, counted from 1; 0: none; */
+    bool stays_broken; /* and all behind it */
+    uint64_t unread;   /* of the first 64 pages: the last try to read them failed */
     uint32_t reads, writes, flushes;
     uint32_t longest; /* request, in sectors */
 };
