@@ -23,7 +23,7 @@ SRC_6 := device/block.c device/ramdisk.c device/pci.c device/ata.c device/ata_id
     device/ata_pio.c device/ata_dma.c device/partition_table.c device/partitions.c
 
 SRC_7 := store/requests.c store/cache.c store/writer.c store/reclaim.c store/device.c store/swap.c \
-    store/swap_area.c store/swap_tables.c store/swap_ram.c store/swap_ram_device.c store/page_compress.c
+    store/swap_area.c store/swap_tables.c store/swap_bad.c store/swap_ram.c store/swap_ram_device.c store/page_compress.c
 SRC_8 := process/process.c process/part.c process/client.c process/turns.c process/schedule.c \
     process/repeat.c process/process_calls.c process/system_call.c process/wait_calls.c process/timer.c process/user.c \
     process/exceptions.c \

@@ -184,19 +184,11 @@ static void give_reserves_back(void)
 
 bool victim_give_cache_back(void)
 {
-    enum { ROUNDS = 64 }; /* the first look at a page takes away what the next one asks for */
     uint32_t freed;
-    for (uint32_t i = 0; i < ROUNDS; i++)
-        switch (store_reclaim(ENOUGH_FRAMES, &freed)) {
-        case KERR_OK:
-            return true;
-        case KERR_MUST_WAIT:
-            process_wait_for_page();
-            return true;
-        default:
-            break;
-        }
-    return false;
+    enum kerr error = store_reclaim_at_last(ENOUGH_FRAMES, &freed);
+    if (error == KERR_MUST_WAIT)
+        process_wait_for_page();
+    return error == KERR_OK || error == KERR_MUST_WAIT;
 }
 
 static bool is_enough(void)

@@ -97,11 +97,11 @@ COMMAND("swap", "", "swap areas, and the pages that went out and came back")
         printk("  there is none: swap=DEVICE on the command line, or swapon\n");
         return true;
     }
-    printk("  NAME       SLOTS     USED  HERE TOO  PRIORITY\n");
+    printk("  NAME       SLOTS  BAD     USED  HERE TOO  PRIORITY\n");
     for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area))
-        printk("  %-8s %7u %8u %9u %9d\n", area->cache.device->name, (unsigned)area->pages,
-               (unsigned)swap_used_pages(area), (unsigned)area->cache.object->real_pages,
-               (int)area->priority);
+        printk("  %-8s %7u %4u %8u %9u %9d\n", area->cache.device->name, (unsigned)area->pages,
+               (unsigned)area->moved_count, (unsigned)swap_used_pages(area),
+               (unsigned)area->cache.object->real_pages, (int)area->priority);
     for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area)) {
         print_cluster("  written", &area->cache.device->counts, BLOCK_WRITE);
         print_cluster("; read", &area->cache.device->counts, BLOCK_READ);

@@ -222,12 +222,6 @@ bool cache_begin_read(struct cache *cache, uint32_t first, uint32_t end)
     return error == KERR_OK;
 }
 
-/* The page of WORD, which is FILLING or WRITING, is part of a request: others of it may have failed already. */
-static bool is_under_way(uint32_t word)
-{
-    return frame_record(&frame_pool, page_word_frame(word))->used_entries > 0;
-}
-
 /*
  * PAGE has no contents: it is asked for, with what else is in WINDOW, or on its way. What could not be read is told
  * once, and tried again by who asks next. A page that failed beside others is read once more, alone: it may have been
@@ -243,7 +237,7 @@ static enum kerr fill(struct cache *cache, uint32_t page, struct window window)
     uint32_t word = object_page_word(cache->object, page);
     if (!(word & PAGE_FILLING))
         return KERR_OK;
-    if (is_under_way(word))
+    if (cache_is_under_way(word))
         return request_wait(cache, page);
     frame_put(&frame_pool, cache_remove_page(cache, page));
     return word & PAGE_WANTED ? KERR_IO : fill(cache, page, (struct window){page, page + 1});
@@ -463,7 +457,7 @@ static enum kerr wait_for_busy(const struct cache *cache, uint32_t first, uint32
     uint32_t word;
     while (cache->busy_pages > 0 &&
            object_next_page(cache->object, &first, end, PAGE_FILLING | PAGE_WRITING, &word)) {
-        if (is_under_way(word))
+        if (cache_is_under_way(word))
             return request_wait(cache, first);
         first++; /* it failed, and nobody came to hear of it */
     }

@@ -21,11 +21,11 @@ enum {
     PACKED_STEP = 64,      /* of so many pages at most, where they are compressed */
 };
 
-/* PAGE is here and can go: nobody shows it, nothing is under way. (A page of swap may have gone when it had been
+/* PAGE is here, or was read in vain, and can go: nobody shows it, nothing is under way. (A page of swap may have gone when it had been
  * written: to a disk of RAM, at once.) */
 static bool can_go(uint32_t word)
 {
-    return (word & (PAGE_HERE | PAGE_FILLING | PAGE_WRITING | PAGE_DIRTY)) == PAGE_HERE &&
+    return (word & (PAGE_HERE | PAGE_DIRTY)) == PAGE_HERE && !cache_is_under_way(word) &&
            frame_references(&frame_pool, page_word_frame(word)) == 1;
 }
 
@@ -50,7 +50,7 @@ static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
         cache_mark_clean(cache, page, 0);
         word &= ~(uint32_t)PAGE_DIRTY;
     }
-    if ((word & PAGE_DIRTY) && !(word & PAGE_WRITING))
+    if ((word & PAGE_DIRTY) && !(word & PAGE_WRITING) && !cache_is_stuck(cache))
         cache_begin_write_back(cache, page, (page | (BLOCK_FRAMES_MAX - 1)) + 1);
     if (!can_go(object_page_word(cache->object, page)))
         return 0;
@@ -156,6 +156,20 @@ enum kerr store_reclaim(uint32_t count, uint32_t *freed)
     return request_wait_for_write(NULL) == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
 }
 
+/* What private pages can give is known after one round: nobody has touched one since. */
+enum kerr store_reclaim_at_last(uint32_t count, uint32_t *freed)
+{
+    enum { ROUNDS = 64 }; /* the first look at a page takes away what the next one asks for */
+    enum kerr error = store_reclaim(count, freed);
+    for (uint32_t i = 1; i < ROUNDS && error == KERR_NO_MEMORY; i++) {
+        *freed = turn_hands(count, LOOK_PAGES, false);
+        if (*freed > 0)
+            return KERR_OK;
+        error = request_wait_for_write(NULL) == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
+    }
+    return error;
+}
+
 void cache_age(struct cache *cache, uint32_t first, uint32_t end)
 {
     uint32_t word;
@@ -191,13 +205,17 @@ void reclaim_below_low_mark(void)
 {
     uint32_t mark = low_mark(), freed;
     uint32_t there = frame_available(&frame_pool) + requests_pages_written(); /* or soon */
+    static uint32_t in_vain = UINT32_MAX; /* the second in which nothing could be given back */
     if (there >= mark) {
         ram_put_by(mark);
         return;
     }
+    if (in_vain == store_seconds)
+        return;
     uint32_t wanted = mark - there;
     if (swap_ram_counts.frames > 0 && wanted > PACKED_STEP)
         wanted = PACKED_STEP;
-    enum kerr error = store_reclaim(wanted, &freed);
-    (void)error; /* what can't be given back now may be later */
+    /* Each page has been looked at then: to do so every tick would leave no time to anybody else. */
+    if (store_reclaim(wanted, &freed) == KERR_NO_MEMORY)
+        in_vain = store_seconds;
 }

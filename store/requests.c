@@ -118,6 +118,9 @@ static void request_done(struct block_request *block)
     struct cache *cache = request->cache;
     uint32_t pages = block_request_frames(block);
     count(request, pages);
+    if (block->status != KERR_OK && block->operation == BLOCK_WRITE && pages == 1 &&
+        cache->operations->not_written != NULL)
+        cache->operations->not_written(cache, request->page);
     for (uint32_t i = 0; i < pages; i++) {
         struct frame_record *record = frame_record(&frame_pool, block->frames[i]);
         if (block->status != KERR_OK)

@@ -7,6 +7,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <mm/frame.h>
 #include <store/cache.h>
 
 /* All caches; those with dirty pages, the one that became so first at the beginning. */
@@ -24,9 +25,26 @@ void cache_mark_clean(struct cache *cache, uint32_t page,
 /* A page of CACHE could not be written: others' dirt comes first from here on, until this is old again. */
 void cache_note_failure(struct cache *cache);
 
+/*
+ * CACHE has dirty pages, and what was tried last could not be written. It is tried again by the clock, a page of it,
+ * and not by who wants a frame: he would wait for what does not come.
+ */
+static inline bool cache_is_stuck(const struct cache *cache)
+{
+    return cache->is_failing && cache->dirty_pages > 0;
+}
+void cache_try_to_write(struct cache *cache);
+
 /* [*FIRST, *END) becomes the part of it in which CACHE may have pages that are DIRTY or WRITING. What was so at the
  * beginning of its span, and is no more, is forgotten. */
 void cache_clip(struct cache *cache, uint32_t *first, uint32_t *end);
+
+/* The page of WORD is part of a request. One that is FILLING and is not could not be read: it holds nothing. */
+static inline bool cache_is_under_way(uint32_t word)
+{
+    return (word & (PAGE_FILLING | PAGE_WRITING)) != 0 &&
+           frame_record(&frame_pool, page_word_frame(word))->used_entries > 0;
+}
 
 /* A page that stands at PLACE is PAGE_PLACED. */
 bool cache_is_placed(const struct cache *cache, const struct cache_place *place);

@@ -50,8 +50,9 @@ static enum kerr locate(struct cache *cache, uint32_t page, struct cache_place *
     /* What is read ahead ends where a slot is in use by nobody. */
     if (area->is_open && frame_kind(&frame_pool, slot_of(cache, page)) != FRAME_SLOT)
         return KERR_NOT_FOUND;
-    *place = (struct cache_place){
-        .pieces = 1, .sectors = PAGE_SECTORS, .sector = {(uint64_t)page * PAGE_SECTORS}};
+    *place = (struct cache_place){.pieces = 1,
+                                  .sectors = PAGE_SECTORS,
+                                  .sector = {(uint64_t)swap_place_of(area, page) * PAGE_SECTORS}};
     return KERR_OK;
 }
 
@@ -95,6 +96,7 @@ const struct cache_operations swap_cache_operations = {.locate = locate,
                                                        .entered = entered,
                                                        .removed = removed,
                                                        .written = written,
+                                                       .not_written = swap_not_written,
                                                        .is_unwanted = is_unwanted,
                                                        .name = "swap"};
 
@@ -142,7 +144,7 @@ bool swap_is_here(frame_t slot)
 static bool forget_copy(struct swap_area *area, uint32_t page)
 {
     uint32_t word = object_page_word(area->cache.object, page);
-    if ((word & (PAGE_FILLING | PAGE_WRITING)) || !is_unwanted(&area->cache, page))
+    if (cache_is_under_way(word) || !is_unwanted(&area->cache, page))
         return false;
     if (word & PAGE_DIRTY)
         cache_mark_clean(&area->cache, page, 0);
@@ -196,7 +198,7 @@ enum taking { TAKEN, TOO_LARGE, NONE_LEFT };
  */
 static enum taking take_slot_of(struct swap_area *area, frame_t frame, frame_t *slot)
 {
-    if (!area->is_open || area->is_closing ||
+    if (!area->is_open || area->is_closing || cache_is_stuck(&area->cache) ||
         (area->is_ram && !ram_has_room(area->cache.dirty_pages)) ||
         frame_alloc(&area->slots, FRAME_SLOT, slot) != KERR_OK)
         return NONE_LEFT;
@@ -404,7 +406,7 @@ static uint32_t put_out_at(enum place place, uint32_t count, bool *ends)
 static void begin_to_write(void)
 {
     for (uint32_t i = 0; i < swap_area_count; i++)
-        if (swap_areas[i]->cache.dirty_pages > 0)
+        if (swap_areas[i]->cache.dirty_pages > 0 && !cache_is_stuck(&swap_areas[i]->cache))
             cache_begin_write_back(&swap_areas[i]->cache, 0, swap_areas[i]->cache.object->pages);
 }
 

@@ -57,7 +57,7 @@ struct swap_sum swap_sum(void)
 {
     struct swap_sum sum = {0};
     for (const struct swap_area *area = swap_next(NULL); area != NULL; area = swap_next(area)) {
-        sum.pages += area->pages;
+        sum.pages += area->pages - area->moved_count;
         sum.used += swap_used_pages(area);
         sum.cached += area->cache.object->real_pages;
     }

@@ -24,6 +24,13 @@ uint32_t swap_page_of(const struct swap_area *area, frame_t slot);
 /* Some area is to end, and everything comes back. */
 bool swap_is_closing(void);
 
+/* Where PAGE of AREA stands, in pages: as a rule there. And a cache_operations.not_written() (swap_bad.c). */
+uint32_t swap_place_of(const struct swap_area *area, uint32_t page);
+void swap_not_written(struct cache *cache, uint32_t page);
+
+/* An area that is stuck is tried again, once a second. */
+void swap_try_again(void);
+
 /* Tables in slots (swap_tables.c): as struct swapper has it. */
 kerr_t swap_take_table(frame_t slot, frame_t frame);
 void swap_forget_table(frame_t slot);

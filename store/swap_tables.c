@@ -121,6 +121,7 @@ enum kerr swap_settle(void)
 
 void swap_tick(void)
 {
+    swap_try_again();
     if (marked_count == 0)
         return;
     enum kerr error = swap_give_back_tables();

@@ -21,7 +21,10 @@ uint32_t store_seconds;
 
 /* ---- writing ---- */
 
-/* PAGE, dirty, whose word is WORD, goes on its way. KERR_MUST_WAIT; or it can't, and stays dirty. */
+/*
+ * PAGE, dirty, whose word is WORD, goes on its way: alone, if it failed before, since it may have been a neighbour
+ * that is bad. KERR_MUST_WAIT; or it can't, and stays dirty.
+ */
 static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
 {
     struct cache *cache = run->cache;
@@ -35,7 +38,11 @@ static enum kerr begin_page(struct run *run, uint32_t page, uint32_t word)
     cache_mark_clean(cache, page,
                      PAGE_WRITING | (word & PAGE_ASKED ? PAGE_ASKED_OUT : 0) |
                          (cache_is_placed(cache, &place) ? PAGE_PLACED : 0));
+    if (word & PAGE_FAILED)
+        run_submit(run);
     run_add(run, page, page_word_frame(word), &place);
+    if (word & PAGE_FAILED)
+        run_submit(run);
     return KERR_OK;
 }
 
@@ -73,6 +80,11 @@ static enum kerr begin_pages(struct cache *cache, uint32_t first, uint32_t end, 
              object_next_page(cache->object, &first, end, state, words));
     run_submit(&run);
     return error == KERR_MUST_WAIT ? error : lacking;
+}
+
+void cache_try_to_write(struct cache *cache)
+{
+    (void)begin_pages(cache, 0, cache->object->pages, 1, PAGE_DIRTY);
 }
 
 void cache_begin_write_back(struct cache *cache, uint32_t first, uint32_t end)

@@ -57,6 +57,8 @@ struct cache_operations {
     void (*removed)(struct cache *cache, uint32_t page, frame_t frame);
     /* NULL, or: what PAGE holds has been written, and is the same on the device. PAGE may go at once. */
     void (*written)(struct cache *cache, uint32_t page);
+    /* NULL, or: PAGE could not be written, though it was tried alone. locate() is asked again before the next try. */
+    void (*not_written)(struct cache *cache, uint32_t page);
     /* NULL, or: what PAGE holds is of no interest to anybody, dirty or not. */
     bool (*is_unwanted)(const struct cache *cache, uint32_t page);
     /* Pages don't change while a device reads them: the order of writes depends on it. */
@@ -208,6 +210,9 @@ void store_tick(uint32_t seconds);
  *   KERR_NO_MEMORY: nothing can be given back
  */
 kerr_t store_reclaim(uint32_t count, uint32_t *freed);
+
+/* The same, for who has to end somebody if nothing is given back: pages are looked at again and again. */
+kerr_t store_reclaim_at_last(uint32_t count, uint32_t *freed);
 
 /* All caches, in the order in which they began; NULL at the end. */
 struct cache *cache_next(const struct cache *cache);

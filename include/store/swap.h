@@ -23,6 +23,12 @@
 #include <mm/frame.h>
 #include <store/cache.h>
 
+/* PAGE could not be written where it belongs: it stands where PLACE, a slot out of use, would. */
+struct swap_moved {
+    uint32_t page, place;
+};
+enum { SWAP_MOVED_MOST = 32 }; /* of an area: a disk with more of them is broken */
+
 struct swap_area {
     struct cache cache;      /* page n is slot `slots.first` + n; page 0 is the header */
     struct frame_pool slots; /* the numbers of slots that can be used are free, or FRAME_SLOT */
@@ -33,6 +39,8 @@ struct swap_area {
     bool is_ram;             /* its pages are kept in RAM, compressed (swap_ram_device()) */
     uint32_t slot_hand;      /* where it was looked last for slots that can be given up */
     uint32_t *bitmap;
+    struct swap_moved moved[SWAP_MOVED_MOST];
+    uint32_t moved_count; /* slots that were found to be bad */
 };
 
 /*
@@ -64,7 +72,7 @@ const struct swap_area *swap_next(const struct swap_area *area);
 uint32_t swap_used_pages(const struct swap_area *area);
 
 struct swap_sum {
-    uint32_t pages, used; /* of all areas */
+    uint32_t pages, used; /* of all areas, bad ones not counted */
     uint32_t cached;      /* slots whose page is in RAM as well */
 };
 struct swap_sum swap_sum(void);

@@ -28,8 +28,12 @@ static void copy_sector(const struct block_request *request, uint32_t number)
     temp_unmap(TEMP_FRAME);
 }
 
-static bool must_fail(void)
+static bool must_fail(const struct block_request *request)
 {
+    uint64_t bad = store_disk.bad_page * 8u;
+    if (request->operation == BLOCK_WRITE && bad != 0 && request->sector <= bad &&
+        bad < request->sector + request->sectors)
+        return true;
     if (store_disk.fails_at == 0 || --store_disk.fails_at > 0)
         return false;
     store_disk.fails_at = store_disk.stays_broken;
@@ -51,7 +55,7 @@ static void carry_out(struct block_request *request)
     store_disk.flushes += request->operation == BLOCK_FLUSH;
     if (request->sectors > store_disk.longest)
         store_disk.longest = request->sectors;
-    bool fails = must_fail();
+    bool fails = must_fail(request);
     note_read(request, fails);
     for (uint32_t i = 0; i < request->sectors && !fails; i++)
         copy_sector(request, i);

@@ -17,6 +17,7 @@ struct store_disk {
     bool holds_back;   /* requests stay in the queue until store_disk_work() */
     uint32_t fails_at; /* the request that fails, counted from 1; 0: none; */
     bool stays_broken; /* and all behind it */
+    uint32_t bad_page; /* can't be written; 0: none */
     uint64_t unread;   /* of the first 64 pages: the last try to read them failed */
     uint32_t reads, writes, flushes;
     uint32_t longest; /* request, in sectors */

@@ -13,12 +13,15 @@ static bool has_failed(void)
     return store_disk.fails_at == store_disk.stays_broken;
 }
 
-/* All that can goes: pages, their table, and what of them is in RAM. */
+/* All that can goes: pages, their table, and what of them is in RAM. What can't be written is tried again. */
 static void put_all_out(void)
 {
+    static uint32_t seconds;
     uint32_t freed;
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         (void)swap_put_out(PAGES);
+        store_tick(++seconds);
+    }
     EXPECT_AUDIT();
     for (uint32_t i = 0; i < 4; i++)
         (void)(store_reclaim(2 * PAGES, &freed) == KERR_OK);
@@ -127,4 +130,67 @@ TEST("swap_errors",
      "the disk fails from request 1, 2, 3 ... on: what is in RAM is right, and stays")
 {
     fail_each(true);
+}
+
+TEST("swap_errors",
+     "a page that can't be written: goes to another slot, alone; the area has one less")
+{
+    enum { BAD = 9 };
+    REQUIRE(swap_begin() && fill_pages(0));
+    const struct swap_area *area = swap_of_device(&store_disk.device);
+    store_disk.bad_page = BAD;
+    for (uint32_t i = 0; i < PAGES; i++)
+        held[i] = i + 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        put_all_out();
+        EXPECT_EQUAL(area->cache.dirty_pages, 0);
+        EXPECT_EQUAL(swap_sum().cached, 0);
+        EXPECT_EQUAL(area->moved_count, 1);
+        look_at_pages();
+        write_some();
+    }
+    EXPECT_EQUAL(store_disk_word(BAD * PAGE_BYTES), BAD << 16); /* as it was at first */
+    EXPECT_EQUAL(swap_sum().pages, SLOTS - 1);
+    release_pages();
+    EXPECT_AUDIT();
+    swap_end();
+}
+
+TEST("swap_errors",
+     "what was read ahead in vain: goes when frames are wanted, or nobody has the slot")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t freed;
+        put_all_out();
+        EXPECT_EQUAL(peek(test_page(0)), 1); /* its table is back */
+        store_disk.fails_at = 1;
+        EXPECT(swap_begin_read(pte_frame(pte_read(test_page(8))), 4));
+        EXPECT_EQUAL(swap_sum().cached, 5);
+        for (uint32_t j = 0; j < 2 && i == 0; j++)
+            (void)(store_reclaim(PAGES, &freed) == KERR_OK);
+        EXPECT_EQUAL(swap_sum().cached, i == 0 ? 0 : 5);
+    }
+    release_pages();
+    EXPECT_EQUAL(swap_trim(), KERR_OK);
+    EXPECT_EQUAL(swap_sum().used, 0);
+    swap_end();
+}
+
+TEST("swap_errors", "frames lack and nothing can go: it is tried once a second, not each tick")
+{
+    REQUIRE(swap_begin() && fill_pages(0));
+    store_disk.fails_at = store_disk.stays_broken = true;
+    put_all_out();
+    leave_frames(0);
+    store_tick(1000);
+    uint32_t scanned = swap_counts.scanned;
+    store_tick(1000);
+    EXPECT_EQUAL(swap_counts.scanned, scanned);
+    store_tick(1001);
+    EXPECT(swap_counts.scanned > scanned);
+    all_frames();
+    mend();
+    release_pages();
+    swap_end();
 }
