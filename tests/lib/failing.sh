@@ -48,3 +48,29 @@ failing_judge() { # DIRECTORY LAST
     echo "note: $(wc -l < "$1/failed") requests failed, $(grep -acE 'told: ' "$1/said") rounds told"
     ! grep "^round $((2 * $2)):" "$1/failed" || { echo "### there are more requests than rounds"; return 1; }
 }
+
+# More is written than there is memory, to a swap disk on which OPERATION (read, write) fails, of SECTOR or of all. The
+# machine answers, HOW the children end is said, and `swap` says TEXT.
+failing_swap() { # OPERATION SECTOR HOW TEXT
+    local image
+    image=$(mktemp "$queue_dir/XXXXXX.img")
+    truncate -s 64M "$image"
+    mkswap "$image" > /dev/null
+    {
+        printf '[inject-error]\nerrno = "5"\nevent = "%s_aio"\niotype = "%s"\n' "$1" "$1"
+        [ -z "$2" ] || printf 'sector = "%s"\n' "$2"
+    } > "$image.bad.img"
+    talk_disk "init=swap_errors swap=hdb" "$user_bin/swap_errors=swap_errors"
+    talk_begin "${disk[@]}" -m 16 -cpu pentium3 \
+        -drive "format=raw,rerror=report,werror=report,file=blkdebug:$image.bad.img:$image"
+    await '^# all is written'
+    press_key
+    ask swap "$4"
+    ask audit 'nothing is broken'
+    say 'resume\n\n'
+    await "$3"
+    await '^init: exited with status 0'
+    await '^audit clean'
+    talk_end 129
+    rm -f "$image" "$image.bad.img"
+}
