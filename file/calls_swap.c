@@ -95,6 +95,8 @@ SYSTEM_CALL(115, swapoff)
     if (result != 0)
         return result;
     enum kerr error = end(device);
+    if (error == KERR_AGAIN)
+        return call_continue(self, PROGRESS_STEPS, 0);
     return error == KERR_OK ? 0 : swap_failed(error);
 }
 

@@ -181,7 +181,10 @@ frame_t cow_put_frame_out(frame_t frame);
  */
 kerr_t cow_bring_frame_back(frame_t number, frame_t *frame);
 
-/* The same for all of TABLE's entries that name slots of [FIRST, END). Errors as above. */
+/*
+ * The same for all of TABLE's entries that name slots of [FIRST, END). Errors as above; KERR_AGAIN: so many have come
+ * that the others have to wait for another event.
+ */
 kerr_t cow_bring_table_back(frame_t table, frame_t first, frame_t end);
 
 /*
