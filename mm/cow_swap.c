@@ -211,7 +211,7 @@ enum kerr cow_bring_frame_back(frame_t number, frame_t *frame)
 
 enum kerr cow_bring_table_back(frame_t table, frame_t first, frame_t end)
 {
-    enum { MOST = 256 }; /* in one event: what has to be unpacked takes some 40,000 instructions */
+    enum { MOST = 128 }; /* in one event: what has to be unpacked takes some 40,000 instructions */
     enum kerr error = KERR_OK;
     uint32_t brought = 0;
     uint32_t *entries = temp_map(TEMP_FAULT_OLD_TABLE, table);

@@ -52,13 +52,13 @@ events_of_swap() { # PROGRAM "OPTIONS"
 
 store_build() {
     make_quietly "$host/ext2/ext2" "$user_bin"/{power_cuts,disk_errors,large_file,power_off} \
-        "$user_bin"/swap_{errors,pressure} \
+        "$user_bin"/swap_{errors,pressure,ram} \
         build/droste.elf build/droste-checked.elf
 }
 
 store_checks() {
     printf '%s\n' power-cuts-{1024,4096-pio} failing-disk-{once,ever} failing-swap-{read,write,dead} \
-        events-swap-disk large-file-{16,8} machine-left-{off,restart,halt} |
+        events-swap-{disk,ram} large-file-{16,8} machine-left-{off,restart,halt} |
         grep -E -- "$queue_pattern" > /dev/null || return 0
     check_first build-store store_build
     check power-cuts-1024 power_cuts 1 60 1024 50 40
@@ -72,6 +72,7 @@ store_checks() {
     check failing-swap-write failing_swap write 8000 'SIGBUS: 0, no memory: 0' 'hdb +16383 +1 '
     check failing-swap-dead failing_swap write '' 'SIGBUS: 0, no memory: [1-9]' hdb
     check events-swap-disk events_of_swap swap_pressure swap=hdb
+    check events-swap-ram events_of_swap swap_ram swap=ram
     check large-file-16 large_file 16 200
     check large-file-8 large_file 8 200
 }
