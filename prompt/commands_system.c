@@ -10,6 +10,7 @@
 #include <process/audit.h>
 #include <process/client.h>
 #include <prompt/prompt.h>
+#include <store/swap.h>
 
 enum { USAGE_COLUMNS = 21 };
 
@@ -75,7 +76,7 @@ COMMAND("help", "", "this list")
 static bool audit_all(struct audit *audit, struct process_audit *processes)
 {
     vaddr_t where;
-    const char *sentence = vm_audit(audit, 0);
+    const char *sentence = vm_audit(audit, swap_frames_put_by());
 
     if (sentence != NULL) {
         printk("\033[31mBROKEN: \"%s\" is not true of %s\033[0m\n", sentence, audit->where);

@@ -136,10 +136,22 @@ static uint32_t put_out(uint32_t wanted)
     return frame_available(&frame_pool) - before;
 }
 
+/*
+ * Nothing can go, but something is under way. A page that is being read has a frame and a slot: when it is here,
+ * it is shown, or can go.
+ */
+static enum kerr wait_for_others(void)
+{
+    if (request_wait_for_write(NULL) == KERR_MUST_WAIT)
+        return KERR_MUST_WAIT;
+    return request_wait_for_read() == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
+}
+
 enum kerr store_reclaim(uint32_t count, uint32_t *freed)
 {
     bool is_swap_first = files_are_few();
     *freed = 0;
+    swap_tick(); /* first: a table of nobody that has been read is not to go before it gave its slots back */
     if (is_swap_first) { /* what was read ahead of nobody goes, too, in the long run */
         *freed = turn_hands(count, (count + 1) / 2, true);
         if (*freed < count)
@@ -153,7 +165,7 @@ enum kerr store_reclaim(uint32_t count, uint32_t *freed)
         *freed = put_out(count);
     if (*freed > 0)
         return KERR_OK;
-    return request_wait_for_write(NULL) == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
+    return wait_for_others();
 }
 
 /* What private pages can give is known after one round: nobody has touched one since. */

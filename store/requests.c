@@ -63,15 +63,25 @@ uint32_t requests_pages_written(void)
     return pages_under_way;
 }
 
-enum kerr request_wait_for_write(const struct cache *cache)
+static enum kerr wait_for(const struct cache *cache, enum block_operation operation)
 {
     for (uint32_t i = 0; i < REQUESTS; i++)
         if (requests[i].cache != NULL && (cache == NULL || requests[i].cache == cache) &&
-            requests[i].block.operation == BLOCK_WRITE) {
+            requests[i].block.operation == operation) {
             channel_leave(&requests[i].block.channel);
             return KERR_MUST_WAIT;
         }
     return KERR_OK;
+}
+
+enum kerr request_wait_for_write(const struct cache *cache)
+{
+    return wait_for(cache, BLOCK_WRITE);
+}
+
+enum kerr request_wait_for_read(void)
+{
+    return wait_for(NULL, BLOCK_READ);
 }
 
 /* ---- done ---- */

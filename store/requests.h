@@ -41,4 +41,7 @@ uint32_t requests_pages_written(void);
 /* The same for any page of CACHE (NULL: of all) that is being written. KERR_OK: there is none. */
 kerr_t request_wait_for_write(const struct cache *cache);
 
+/* The same for any page that is being read. */
+kerr_t request_wait_for_read(void);
+
 #endif

@@ -140,8 +140,8 @@ bool swap_is_here(frame_t slot)
     return (word & (PAGE_HERE | PAGE_FILLING)) == PAGE_HERE;
 }
 
-/* PAGE of AREA is not under way, and its slot is named by no entry: FRAME is anonymous again. */
-static bool forget_copy(struct swap_area *area, uint32_t page)
+/* The frame is anonymous again, if an entry shows it. */
+bool swap_forget_copy(struct swap_area *area, uint32_t page)
 {
     uint32_t word = object_page_word(area->cache.object, page);
     if (cache_is_under_way(word) || !is_unwanted(&area->cache, page))
@@ -163,7 +163,7 @@ enum kerr swap_trim(void)
              area->is_open && object_next_page(object, &page, object->pages, PAGE_HERE, &word);
              page++) {
             if (frame_references(&frame_pool, page_word_frame(word)) > 1 ||
-                !is_unwanted(&area->cache, page) || forget_copy(area, page))
+                !is_unwanted(&area->cache, page) || swap_forget_copy(area, page))
                 continue;
             error = request_wait(&area->cache, page);
         }
@@ -175,7 +175,7 @@ static bool let_go(frame_t frame)
 {
     frame_t slot = FRAME(swap_slot_of_frame[frame.n]);
     struct swap_area *area = swap_area_of(slot);
-    bool is_gone = forget_copy(area, swap_page_of(area, slot));
+    bool is_gone = swap_forget_copy(area, swap_page_of(area, slot));
     swap_counts.let_go += is_gone;
     return is_gone;
 }
@@ -235,7 +235,7 @@ static bool free_slots(void)
                 area->slot_hand = 0;
                 break;
             }
-            freed += forget_copy(area, area->slot_hand++);
+            freed += swap_forget_copy(area, area->slot_hand++);
         }
     }
     return freed > 0;

@@ -183,6 +183,8 @@ static enum kerr open_area(struct swap_area *area, const struct header *header)
     if (error == KERR_OK)
         error = make_levels(area, pages);
     if (error == KERR_OK)
+        error = swap_put_frame_by();
+    if (error == KERR_OK)
         error = map_records(first.n, first.n + slots);
     if (error != KERR_OK)
         return error;
@@ -256,6 +258,7 @@ static void end_area(struct swap_area *area)
     block_close_for_writing(device);
     if (swap_area_count == 0) {
         cow_set_swapper(NULL);
+        swap_end_put_by();
         kfree(swap_slot_of_frame);
         swap_slot_of_frame = NULL;
     }

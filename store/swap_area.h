@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 7. Private. Uses: layers 0-6. Used by: store/swap.c, store/swap_area.c.
+ * Layer 7. Private. Uses: layers 0-6. Used by: store/swap*.c.
  *
  * What the two halves of swap share: the areas, and the slots of frames.
  */
@@ -40,6 +40,13 @@ void swap_forget_table(frame_t slot);
  * are being read, ask again; KERR_IO: one can't be read.
  */
 kerr_t swap_give_back_tables(void);
+
+/* The first area begins: a frame is put by for these, or KERR_NO_MEMORY; the last one ends. */
+kerr_t swap_put_frame_by(void);
+void swap_end_put_by(void);
+
+/* PAGE of AREA goes from RAM, and its slot is free, if no entry names that. False: it does, or it is under way. */
+bool swap_forget_copy(struct swap_area *area, uint32_t page);
 
 extern const struct cache_operations swap_cache_operations, swap_ram_cache_operations;
 extern const struct swapper swap_pager;

@@ -4,19 +4,23 @@
  *
  * The entries of a table hold references, also while it is out. So a slot whose last entry has gone
  * can't just be free: its table is read once more, and what it refers to given back. Who ends does not
- * wait for that: the slot is marked, and steps of later events do it.
+ * wait for that: the slot is marked, and steps of later events do it, at the latest when somebody lacks
+ * a frame (store_reclaim()).
+ *
+ * What such tables hold is promised to nobody, and may be all slots that there are. So the frame that
+ * one of them is read to must not come from what has no room for want of these slots: one is put by.
  */
 #include "requests.h"
 #include "swap_area.h"
 
 #include <mm/cow.h>
 
-/*
- * Slots that are marked; and where they are looked for next. What they hold is no process's any more, but still
- * takes frames and slots: so it counts as promised until it is given back.
- */
+/* Slots that are marked; and where they are looked for next. */
 static uint32_t marked_count;
 static frame_t marked_hand;
+
+/* A frame is put by, to read a table to. */
+static bool frame_is_there;
 
 /* PAGE of AREA, with WORD, is in RAM anyway: it need not be written, nor kept. */
 static frame_t take_page(struct swap_area *area, uint32_t page, uint32_t word)
@@ -52,12 +56,6 @@ static void give_back(frame_t slot, frame_t frame)
     frame_put(&frame_pool, slot);
 }
 
-/* The table, and what its entries hold. */
-static uint32_t promised_for(const struct frame_record *record)
-{
-    return 1u + record->used_entries;
-}
-
 void swap_forget_table(frame_t slot)
 {
     const struct swap_area *area = swap_area_of(slot);
@@ -71,7 +69,6 @@ void swap_forget_table(frame_t slot)
     } else {
         record->mark = 1;
         marked_count++;
-        frame_commit(&frame_pool, promised_for(record));
     }
 }
 
@@ -89,6 +86,53 @@ static frame_t next_marked(void)
     }
 }
 
+static void put_frame_by(void)
+{
+    if (!frame_is_there)
+        frame_is_there = frame_set_aside(&frame_pool, 1) == KERR_OK;
+}
+
+enum kerr swap_put_frame_by(void)
+{
+    put_frame_by();
+    return frame_is_there ? KERR_OK : KERR_NO_MEMORY;
+}
+
+uint32_t swap_frames_put_by(void)
+{
+    return frame_is_there;
+}
+
+void swap_end_put_by(void)
+{
+    if (frame_is_there)
+        frame_end_set_aside(&frame_pool, 1);
+    frame_is_there = false;
+}
+
+/* FRAME is the table of SLOT, of AREA, which is marked. */
+static enum kerr read_table(struct swap_area *area, frame_t slot, frame_t *frame)
+{
+    uint32_t page = swap_page_of(area, slot);
+    enum kerr error = cache_page(&area->cache, page, frame);
+    if (error != KERR_NO_MEMORY || !frame_is_there)
+        return error;
+    swap_end_put_by();
+    error = cache_page(&area->cache, page, frame);
+    put_frame_by(); /* if it was not taken */
+    return error;
+}
+
+/* The table of SLOT, of AREA, is in FRAME: it goes, with all that it held, and the frame is put by again. */
+static void end_marked(struct swap_area *area, frame_t slot, frame_t frame)
+{
+    frame_record(&frame_pool, slot)->mark = 0;
+    marked_count--;
+    give_back(slot, frame);
+    (void)swap_forget_copy(area, swap_page_of(area, slot));
+    put_frame_by();
+}
+
 enum kerr swap_give_back_tables(void)
 {
     enum { AT_ONCE = 16 };
@@ -97,16 +141,11 @@ enum kerr swap_give_back_tables(void)
         frame_t frame, slot = next_marked();
         struct swap_area *area = swap_area_of(slot);
         marked_hand.n++;
-        enum kerr result = cache_page(&area->cache, swap_page_of(area, slot), &frame);
-        if (result != KERR_OK) {
-            error = error == KERR_OK || result == KERR_MUST_WAIT ? result : error;
-            continue;
-        }
-        struct frame_record *record = frame_record(&frame_pool, slot);
-        record->mark = 0;
-        marked_count--;
-        frame_uncommit(&frame_pool, promised_for(record));
-        give_back(slot, frame);
+        enum kerr result = read_table(area, slot, &frame);
+        if (result == KERR_OK)
+            end_marked(area, slot, frame);
+        else if (error == KERR_OK || result == KERR_MUST_WAIT)
+            error = result;
     }
     return error == KERR_OK && marked_count > 0 ? KERR_AGAIN : error;
 }

@@ -114,6 +114,9 @@ kerr_t swap_trim(void);
  */
 kerr_t swap_settle(void);
 
+/* Frames that are set aside (mm/frame.h), so that a table of nobody can be read when none is free. */
+uint32_t swap_frames_put_by(void);
+
 /* A step of what need not be done at once: slots of tables that nobody has any more become free. */
 void swap_tick(void);
 

@@ -17,7 +17,7 @@ vaddr_t own_page, promised_page, kept_page, read_only_page, outside_page;
 void expect_clean(void)
 {
     struct audit audit;
-    if (vm_audit(&audit, 0) == NULL)
+    if (vm_audit(&audit, frame_pool.set_aside) == NULL)
         return;
     printk("# audit: %s\n", audit.where);
     test_fail(__FILE__, __LINE__, audit.broken);
@@ -62,7 +62,7 @@ void audit_tear_down(void)
 void expect_said(const char *file, int line, const char *sentence, const char *where)
 {
     struct audit audit;
-    const char *said = vm_audit(&audit, 0);
+    const char *said = vm_audit(&audit, frame_pool.set_aside);
     if (said == NULL || strcmp(said, sentence) != 0) {
         printk("# line %d: wanted \"%s\", the audit says \"%s\" (%s)\n", line, sentence,
                said != NULL ? said : "nothing", audit.where);

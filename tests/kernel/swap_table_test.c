@@ -273,6 +273,61 @@ TEST("swap",
     swap_end();
 }
 
+/* A whole slot with PAGES pages, whose table is out, is released. */
+static bool must_check leave_table_to_nobody(void)
+{
+    if (!swap_begin() ||
+        vma_reserve_at(&boot_space, test_page(0), SLOT_PAGES, RIGHTS_READ_WRITE, "test") != KERR_OK)
+        return false;
+    for (uint32_t i = 0; i < PAGES; i++)
+        poke(test_page(i), i + 1);
+    if (!put_table_out())
+        return false;
+    empty_ram();
+    return vma_release(&boot_space, test_page(0), SLOT_PAGES) == KERR_OK &&
+           swap_sum().used == PAGES + 1;
+}
+
+TEST("swap", "a table of nobody, when no frame is free: is read to the one put by; its slots are "
+             "free before anybody is told that nothing can go")
+{
+    uint32_t freed;
+    REQUIRE(leave_table_to_nobody());
+    EXPECT_EQUAL(swap_frames_put_by(), 1);
+    uint32_t left = frame_available(&frame_pool);
+    REQUIRE(frame_set_aside(&frame_pool, left) == KERR_OK);
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(store_reclaim(1, &freed), KERR_MUST_WAIT);
+    EXPECT_EQUAL(swap_frames_put_by(), 0);
+    EXPECT_EQUAL(store_reclaim(1, &freed), KERR_MUST_WAIT);
+    store_disk.holds_back = false;
+    store_disk_work();
+    EXPECT_EQUAL(store_reclaim(1, &freed), KERR_NO_MEMORY);
+    EXPECT_EQUAL(swap_sum().used, 0);
+    EXPECT_EQUAL(swap_frames_put_by(), 1);
+    frame_end_set_aside(&frame_pool, left);
+    EXPECT_AUDIT();
+    swap_end();
+    EXPECT_EQUAL(swap_frames_put_by(), 0);
+}
+
+TEST("swap",
+     "a table of nobody that can't be read: the frame put by is there again, for the next try")
+{
+    uint32_t freed;
+    REQUIRE(leave_table_to_nobody());
+    uint32_t left = frame_available(&frame_pool);
+    REQUIRE(frame_set_aside(&frame_pool, left) == KERR_OK);
+    store_disk.fails_at = 1;
+    EXPECT_EQUAL(store_reclaim(1, &freed), KERR_NO_MEMORY);
+    EXPECT_EQUAL(store_disk.fails_at, 0);
+    EXPECT_EQUAL(swap_sum().used, 0);
+    EXPECT_EQUAL(swap_frames_put_by(), 1);
+    frame_end_set_aside(&frame_pool, left);
+    EXPECT_AUDIT();
+    swap_end();
+}
+
 TEST("swap", "an area that ends: tables are back before, and their pages")
 {
     REQUIRE(swap_begin() && fill_pages(0) && put_table_out());

@@ -66,6 +66,26 @@ TEST("swap", "a page that came back and was not written: goes again without a wr
     swap_end();
 }
 
+TEST("swap", "a page that is being read, and nothing else can go: who lacks a frame waits for it")
+{
+    uint32_t freed;
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
+        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(vma_touch(test_page(2), ACCESS_READ, MODE_KERNEL), FAULT_MUST_WAIT);
+    EXPECT_EQUAL(vma_set_flags(&boot_space, test_page(4), 1, VMA_LOCKED, 0), KERR_OK);
+    EXPECT_EQUAL(store_reclaim(1, &freed), KERR_MUST_WAIT);
+    EXPECT_EQUAL(vma_set_flags(&boot_space, test_page(4), 1, 0, VMA_LOCKED), KERR_OK);
+    store_disk.holds_back = false;
+    store_disk_work();
+    EXPECT_EQUAL(peek(test_page(2)), 3);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
+
 TEST("swap", "pages full of zeros: need no slot and no write")
 {
     uint32_t zero = swap_counts.zero;
