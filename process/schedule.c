@@ -39,6 +39,8 @@ struct process *process_current;
 static struct turns turns;
 static struct list sleepers[BUCKETS];
 static bool turn_is_over, lacks_frame;
+static uint32_t
+    free_when_lacking;         /* frames, when `lacks_frame` became true: they may be more by now */
 static uint32_t charged_clock; /* up to here somebody has been charged with the time */
 
 void process_request_leave(void)
@@ -141,6 +143,7 @@ int32_t process_must_wait(void)
 void process_request_room(void)
 {
     lacks_frame = true;
+    free_when_lacking = frame_available(&frame_pool);
     process_request_rare_work();
 }
 
@@ -320,7 +323,7 @@ static __attribute__((noinline)) bool get_directory(struct process *next)
     while (next == process_current && next->state == PROCESS_RUNNABLE) {
         if (space_make_ready(&next->memory->space) == KERR_OK)
             return true;
-        victim_make_room(next);
+        victim_make_room(next, frame_available(&frame_pool));
     }
     process_current = NULL;
     return false;
@@ -381,7 +384,7 @@ static void do_rare_work(void)
     while (process_finish_exit() || memory_give_back())
         process_take_interrupts();
     if (lacks_frame && process_current != NULL)
-        victim_make_room(process_current);
+        victim_make_room(process_current, free_when_lacking);
     lacks_frame = false;
     process_reap_orphans();
     process_clients_rare_work();

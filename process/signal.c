@@ -15,6 +15,7 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <mm/frame.h>
 #include <mm/heap.h>
 #include <process/part.h>
 #include <process/repeat.h>
@@ -582,7 +583,9 @@ static void run_handler(struct process *self, unsigned signal, const struct sign
     if (likely(error == KERR_OK))
         enter_handler(self, signal, action);
     else if (error == KERR_NO_MEMORY)
-        victim_make_room(self); /* the signal is still pending: the way out tries again */
+        victim_make_room(
+            self, frame_available(
+                      &frame_pool)); /* the signal is still pending: the way out tries again */
     else if (error == KERR_MUST_WAIT)
         process_wait_for_page(); /* likewise, when its stack is there */
     else

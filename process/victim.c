@@ -212,14 +212,14 @@ static void end_alone(struct process *self)
     process_finish_exits();
 }
 
-void victim_make_room(struct process *self)
+void victim_make_room(struct process *self, uint32_t free_then)
 {
-    uint32_t asker = self->pid, before = frame_available(&frame_pool);
+    uint32_t asker = self->pid;
     give_reserves_back();
-    if (is_enough() && may_grow() && frame_available(&frame_pool) > before)
+    if (is_enough() && may_grow() && frame_available(&frame_pool) > free_then)
         return;
     /* Who lacked a frame though there were some wanted one for the kernel; else it may be one that was promised. */
-    if (victim_give_cache_back() && (may_grow() || before < ENOUGH_FRAMES))
+    if (victim_give_cache_back() && (may_grow() || free_then < ENOUGH_FRAMES))
         return;
     if (commit_account.mode == OVERCOMMIT_NEVER) {
         end_alone(self);

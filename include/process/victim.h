@@ -10,11 +10,11 @@
 #include <process/process.h>
 
 /*
- * SELF, the current process, lacks a frame: give back what the kernel keeps in reserve (empty
- * tables, node pages, heap pages); if that helps not, choose a victim by the stated rule, log it
- * and end it. SELF itself may be the victim: then it is gone on return (process_current is NULL).
+ * SELF, the current process, lacked a frame when FREE_THEN were free: give back what the kernel keeps
+ * in reserve (empty tables, node pages, heap pages); if that helps not, choose a victim by the stated
+ * rule, log it and end it. SELF itself may be the victim: then it is gone on return (process_current is NULL).
  */
-void victim_make_room(struct process *self);
+void victim_make_room(struct process *self, uint32_t free_then);
 
 /*
  * Pages that something stands behind go, and nobody ends. True: some have gone, or will have: the current
