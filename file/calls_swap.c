@@ -19,10 +19,18 @@ enum {
     SWAP_FLAGS_WITHOUT_EFFECT = 0x70000, /* DISCARD: a hint */
 };
 
-/* How much a page takes in RAM is known when it goes: nothing can be promised of that. */
-static uint32_t pages_that_can_be_promised(const struct swap_area *area)
+/*
+ * By so much AREA changes what can be promised. In mode 2 (process/commit.c) frames that it has for itself are
+ * none that were promised, and a few slots stay free, by which pages change places. How much a page
+ * takes in RAM is known when it goes: nothing can be promised of that.
+ */
+static int32_t pages_for_promises(const struct swap_area *area)
 {
-    return area->is_ram && commit_account.mode == OVERCOMMIT_NEVER ? 0 : area->pages;
+    enum { PLACES_TO_CHANGE = 32 };
+    if (commit_account.mode != OVERCOMMIT_NEVER)
+        return (int32_t)area->pages;
+    int32_t own = (int32_t)swap_own_frames(area);
+    return area->is_ram ? -own : (int32_t)area->pages - own - PLACES_TO_CHANGE;
 }
 
 /* DEVICE becomes an area, and there is more that can be promised. */
@@ -30,19 +38,25 @@ static enum kerr begin(struct block_device *device, int32_t priority)
 {
     enum kerr error = swap_on(device, priority);
     if (error == KERR_OK)
-        commit_change_limit((int32_t)pages_that_can_be_promised(swap_of_device(device)));
+        commit_change_limit(pages_for_promises(swap_of_device(device)));
     return error;
 }
 
+/* What can be promised is less from the first step on: no page goes out to the area any more. */
 static enum kerr end(struct block_device *device)
 {
     const struct swap_area *area = swap_of_device(device);
-    uint32_t pages = area != NULL ? pages_that_can_be_promised(area) : 0;
-    if (!commit_can_lose(pages))
-        return KERR_NO_MEMORY;
+    if (area == NULL || !area->is_open)
+        return KERR_NOT_FOUND;
+    int32_t pages = pages_for_promises(area);
+    if (!area->is_closing) {
+        if (pages > 0 && !commit_can_lose((uint32_t)pages))
+            return KERR_NO_MEMORY;
+        commit_change_limit(-pages);
+    }
     enum kerr error = swap_off(device);
-    if (error == KERR_OK)
-        commit_change_limit(-(int32_t)pages);
+    if (error != KERR_OK && error != KERR_MUST_WAIT && error != KERR_AGAIN)
+        commit_change_limit(pages);
     return error;
 }
 

@@ -23,6 +23,28 @@
  *   7. The limit is what the sum was then, plus the frames that were free. So
  *      accepted and without a frame yet  <=  growth of the sum - frames taken since
  *                                        <=  free then - frames taken since  =  free now.
+ *
+ * With swap there are frames and slots; call each a place. A touch may wait then:
+ *
+ *   8. An area adds to the limit its slots, less the frames that it has for itself (records, levels,
+ *      one put by), less M = 32 slots that nobody is promised (file/calls_swap.c).
+ *   9. A page or table that programs have is in one place, and charged by 1-5, whether that is a frame
+ *      or a slot: who counts does not ask. It is in two of its entries only if one names the slot and
+ *      another one the frame: then it is charged for both.
+ *  10. It takes two places without that while it is written or read. Who lacks one waits for the end of
+ *      both (store_reclaim()). If it is in RAM and still the same in its slot, the slot is given up
+ *      when others lack one (if no entry names it), or the frame is (if none shows it).
+ *  11. Tables of nobody, and what they hold, are charged to nobody. They are read before anybody is told
+ *      that nothing can go, one at least, to the frame put by, which is free again then
+ *      (store/swap_tables.c). So it takes a finite number of reads until there are none.
+ *  12. So when 10 and 11 have come to their ends
+ *      free frames + free slots  >=  limit + M - sum  >=  M,
+ *      which is what 7 says, with slots. If a frame is free, the touch has it. Else M slots are,
+ *      a page goes out to one of them, and the touch has its frame when it has been written. A
+ *      page that comes back leaves its slot free by 10, so M is never used up.
+ *  13. Some page in RAM has to be able to go. What can't is the kernel's, levels of objects, locked
+ *      pages, and tables that forks share, or below which pages are in RAM. Nothing sees to it that
+ *      these, and what one instruction needs at once, are less than RAM: see docs/limits.md.
  */
 #include <kernel/layer.h>
 #include <kernel/option.h>

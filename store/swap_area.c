@@ -53,6 +53,15 @@ uint32_t swap_used_pages(const struct swap_area *area)
     return area->slots.totals[FRAME_SLOT];
 }
 
+/* Records and a table for them, the levels above its pages, and what is set aside or put by. */
+uint32_t swap_own_frames(const struct swap_area *area)
+{
+    uint32_t pages = area->cache.object->pages;
+    uint32_t records = (area->slots.frames - area->slots.first) / RECORDS_PAGE + 1;
+    uint32_t levels = (pages + SLOT_PAGES - 1) / SLOT_PAGES + (pages > SLOT_PAGES);
+    return records + levels + 1 + (area->is_ram ? RAM_BY_FRAMES : 0);
+}
+
 struct swap_sum swap_sum(void)
 {
     struct swap_sum sum = {0};

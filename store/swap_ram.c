@@ -26,7 +26,6 @@ enum {
     HEAD_BYTES = 8,
     PIECES_MOST = (PAGE_BYTES + CHUNK_BYTES - HEAD_BYTES - 1) / (CHUNK_BYTES - HEAD_BYTES),
     KEPT_MOST = PAGE_BYTES * 3 / 4, /* a page that takes more is not kept: it would save little */
-    BY_FRAMES = 32,                 /* so many are put by */
     ROOMY_CHUNKS = 8,               /* a frame with so many free ones is used first */
     LEFT_SHARE = 8, /* this part of what was free is not used for pages that are out */
 };
@@ -100,7 +99,7 @@ static uint32_t count_chunks(uint32_t chunks)
 static void list_frame(uint32_t n)
 {
     uint32_t free = ram->shelves[n].free;
-    if (free == UINT32_MAX && ram->by_frames == BY_FRAMES) {
+    if (free == UINT32_MAX && ram->by_frames == RAM_BY_FRAMES) {
         ram->free_chunks -= FRAME_CHUNKS;
         swap_ram_counts.frames--;
         frame_free(&frame_pool, FRAME(n));
@@ -117,8 +116,8 @@ static void list_frame(uint32_t n)
 void ram_put_by(uint32_t left)
 {
     frame_t frame;
-    while (ram != NULL && ram->by_frames < BY_FRAMES && swap_ram_counts.frames < ram->frames_most &&
-           frame_available(&frame_pool) > left &&
+    while (ram != NULL && ram->by_frames < RAM_BY_FRAMES &&
+           swap_ram_counts.frames < ram->frames_most && frame_available(&frame_pool) > left &&
            frame_alloc(&frame_pool, FRAME_PACKED, &frame) == KERR_OK) {
         ram->shelves[frame.n].free = UINT32_MAX;
         ram->free_chunks += FRAME_CHUNKS;

@@ -13,6 +13,8 @@
 
 #include <store/swap.h>
 
+enum { RAM_BY_FRAMES = 32 }; /* so many are put by */
+
 /* DEVICE is the one that is made by swap_ram_device(). */
 bool ram_is_device(const struct block_device *device);
 

@@ -71,6 +71,9 @@ const struct swap_area *swap_next(const struct swap_area *area);
 /* Slots of AREA that are referred to. */
 uint32_t swap_used_pages(const struct swap_area *area);
 
+/* Frames that AREA has for itself as long as it is open; what it has of the heap is not among them. */
+uint32_t swap_own_frames(const struct swap_area *area);
+
 struct swap_sum {
     uint32_t pages, used; /* of all areas, bad ones not counted */
     uint32_t cached;      /* slots whose page is in RAM as well */
