@@ -8,10 +8,12 @@
  * array. */
 enum { SHORTAGE_FRAMES = 16 };
 
+/* In mode 2 nobody ends for a call: it waits for what can go, and else fails. */
 int32_t memory_call_failed(enum kerr error)
 {
-    if (error == KERR_NO_MEMORY && commit_account.mode != OVERCOMMIT_NEVER &&
-        frame_available(&frame_pool) < SHORTAGE_FRAMES)
+    if (error == KERR_NO_MEMORY && commit_account.mode == OVERCOMMIT_NEVER)
+        return process_lacks_frames(-ENOMEM);
+    if (error == KERR_NO_MEMORY && frame_available(&frame_pool) < SHORTAGE_FRAMES)
         return process_out_of_memory();
     return error == KERR_MUST_WAIT ? process_must_wait() : error_number_of(error);
 }
