@@ -103,6 +103,7 @@ hostile_long_checks() {
     done
     for seed in 4 5 6; do
         check calls-swap-$seed hostile_run 16 1800 hostile_calls "$((seed * 1000000)) 20000" "" 64
+        check strict-swap-$seed hostile_run 16 3600 random_strict "$seed 1000" overcommit=2 64
         check code-swap-$seed hostile_run 16 900 hostile_code "$((seed * 1000000)) 1000" "" 64
     done
     for seed in {1..30}; do
