@@ -39,8 +39,8 @@ struct process *process_current;
 static struct turns turns;
 static struct list sleepers[BUCKETS];
 static bool turn_is_over, lacks_frame;
-static uint32_t
-    free_when_lacking;         /* frames, when `lacks_frame` became true: they may be more by now */
+/* Frames, when `lacks_frame` became true: now there may be more. */
+static uint32_t free_when_lacking;
 static uint32_t charged_clock; /* up to here somebody has been charged with the time */
 
 void process_request_leave(void)

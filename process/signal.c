@@ -583,9 +583,7 @@ static void run_handler(struct process *self, unsigned signal, const struct sign
     if (likely(error == KERR_OK))
         enter_handler(self, signal, action);
     else if (error == KERR_NO_MEMORY)
-        victim_make_room(
-            self, frame_available(
-                      &frame_pool)); /* the signal is still pending: the way out tries again */
+        victim_make_room(self, frame_available(&frame_pool)); /* the next way out tries again */
     else if (error == KERR_MUST_WAIT)
         process_wait_for_page(); /* likewise, when its stack is there */
     else

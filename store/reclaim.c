@@ -21,8 +21,10 @@ enum {
     PACKED_STEP = 64,      /* of so many pages at most, where they are compressed */
 };
 
-/* PAGE is here, or was read in vain, and can go: nobody shows it, nothing is under way. (A page of swap may have gone when it had been
- * written: to a disk of RAM, at once.) */
+/*
+ * PAGE is here, or was read in vain, and can go: nobody shows it, nothing is under way. (A page of swap may have
+ * gone when it had been written: to a disk of RAM, at once.)
+ */
 static bool can_go(uint32_t word)
 {
     return (word & (PAGE_HERE | PAGE_DIRTY)) == PAGE_HERE && !cache_is_under_way(word) &&
