@@ -252,13 +252,13 @@ static void step_open_or_close(void)
 
 static void step_write(void)
 {
-    static uint8_t bytes[8 * CELL];
+    uint8_t *const bytes = test_scratch;
     struct node *node = some_node(false);
     uint32_t first = chance(CELLS - 8), count = 1 + chance(8);
     if (node == NULL)
         return;
     uint8_t value = (uint8_t)(1 + chance(255));
-    memset(bytes, value, sizeof(bytes));
+    memset(bytes, value, 8 * CELL);
     EXPECT_EQUAL(regular_write_kernel(node->inode, first * CELL, bytes, count * CELL), KERR_OK);
     memset(node->contents + first, value, count);
     for (uint32_t cell = first; cell < first + count; cell++)
