@@ -7,7 +7,8 @@
 
 SHARE=/usr/share
 V86_DIRECTORY=build/v86
-matrix_cannot=0 # rows that were not run, with a reason given
+CYLINDER_BYTES=$((16 * 63 * 512)) # of Bochs's disks
+matrix_cannot=0                   # rows that were not run, with a reason given
 
 # Why this row cannot run here, or nothing: what it needs that is not installed.
 missing_for() { # EMULATOR FIRMWARE
@@ -49,7 +50,10 @@ matrix_rows() { # WHEN
 matrix_row() { # EMULATOR CPU MACHINE FIRMWARE MEDIUM MIB "MORE"
     local emulator=$1 firmware=$4 medium=$5 more=$7
     image=$(mktemp "$queue_dir/XXXXXX.img") log=$image.log.img
-    if [[ $medium = disks-* ]]; then
+    if [ "$medium" = swap ]; then
+        matrix_swap "$@"
+        return
+    elif [[ $medium = disks-* ]]; then
         disks_make "${medium#disks-}"
         tools/floppy build/droste-checked.elf "$image" "test=disk testdisk=hd${medium#disks-} $more"
     else
@@ -66,6 +70,18 @@ matrix_row() { # EMULATOR CPU MACHINE FIRMWARE MEDIUM MIB "MORE"
     elif [[ $firmware = uefi* ]]; then
         found_in "$log" 'framebuffer: .*: in use'
     fi
+}
+
+# A disk to start from, and one to swap to: a program writes twice what fits into RAM, and switches off.
+matrix_swap() { # as matrix_row
+    local program=build/user/tests/swap_pressure
+    make -s test-programs
+    tools/disk build/droste-checked.elf "$image" "init=swap_pressure swap=hdb $7" "$program=swap_pressure off"
+    truncate -s "$((130 * CYLINDER_BYTES))" "$image.b.img"
+    mkswap "$image.b.img" > /dev/null
+    "matrix_$1" "${@:2:5}"
+    found_in "$log" '^1\.\.[0-9]+'
+    [ "$(grep -ac '^not ok' "$log")" = 0 ]
 }
 
 # The ISO, which starts its self-tests at once: $image. MORE is mode=WxHxD, or kernel options.
@@ -107,9 +123,11 @@ matrix_bochs() { # CPU MACHINE FIRMWARE MEDIUM MIB
     local cpu=$1 medium=$4 memory=$5 disk status=0
     local letter plugs=(ata0-master ata0-slave ata1-master ata1-slave)
     disk="ata0-master: type=cdrom, path=$image, status=inserted"
-    if [ "$medium" = disk ]; then
-        truncate -s %1032192 "$image" # whole cylinders of 16 heads by 63 sectors
+    if [ "$medium" = disk ] || [ "$medium" = swap ]; then
+        truncate -s %$CYLINDER_BYTES "$image"
         disk="ata0-master: type=disk, path=$image, mode=volatile"
+        [ "$medium" = disk ] || disk+=$'\n'"ata0-slave: type=disk, path=$image.b.img, mode=flat, cylinders=130, heads=16, spt=63"
+        medium=disk
     elif [[ $medium = disks-* ]]; then
         disk="floppya: 1_44=$image, status=inserted
 pci: enabled=$([ "$2" = isa ] && echo 0 || echo 1), chipset=i440fx
@@ -147,5 +165,6 @@ END
 matrix_v86() { # CPU MACHINE FIRMWARE MEDIUM MIB
     local medium=$4 disks=()
     [[ $medium = disks-* ]] && medium=floppy disks=("$image.a.img" "$image.b.img")
+    [ "$medium" = swap ] && medium=disk disks=("$image.b.img")
     limited node tests/v86/run.mjs $V86_DIRECTORY "$medium" "$image" "$5" "${disks[@]}" | tee "$log"
 }

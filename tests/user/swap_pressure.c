@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User test. More memory than there is: with a swap area behind it, every page keeps what was
- * written, in one process and in several that share, and nobody is killed.
+ * written, in one process and in several that share, and nobody is killed. With the argument `off` it
+ * switches the machine off, for emulators that have no other way to tell that it is done.
  *
  * run: on=droste
  * run: memory=16
@@ -12,6 +13,7 @@
 
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/reboot.h>
 #include <sys/sysinfo.h>
 
 enum { PAGE_BYTES = 4096, PAGES = 8192, WORDS = PAGE_BYTES / 4, CHILDREN = 4 };
@@ -68,7 +70,7 @@ static void share(uint32_t pages)
     CHECK_THAT("and their parent has what it had", count_all_wrong(0, pages, 3) == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct sysinfo before, after;
     sysinfo(&before);
@@ -93,5 +95,8 @@ int main(void)
     sysinfo(&after);
     check_note("swap: %lu KiB free before, %lu after", before.freeswap / 1024,
                after.freeswap / 1024);
-    return check_end();
+    int status = check_end();
+    if (argc > 1 && strcmp(argv[1], "off") == 0)
+        reboot(RB_POWER_OFF);
+    return status;
 }

@@ -24,7 +24,7 @@ const media = {
     floppy: { fda: file(image), boot_order: 0x1 },
 };
 
-const plugs = ["hda", "hdb"];
+const plugs = medium === "disk" ? ["hdb"] : ["hda", "hdb"];
 const contents = disks.map(file);
 
 const emulator = new V86({
