@@ -24,7 +24,7 @@ void play_swap_reset(void);
 void play_swap_be_patient(void);
 
 /* What was answered is no answer yet: something was done about it, and who asked asks again. */
-bool play_goes_on(kerr_t result);
+bool play_goes_on(enum kerr result);
 bool play_access_goes_on(enum fault_result result);
 
 /* CALL is made until it has an answer. */
