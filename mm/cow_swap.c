@@ -68,29 +68,35 @@ struct gone {
     struct tlb_batch batch;
 };
 
-static void put_entry_out(struct gone *gone, frame_t table, uint32_t *entries, uint32_t index)
+/* False: the hand has to stay at INDEX. */
+static bool put_entry_out(struct gone *gone, frame_t table, uint32_t *entries, uint32_t index)
 {
     pte_t entry = {entries[index]};
-    frame_t number = cow_swapper->put_out(pte_frame(entry));
-    if (number.n == NO_FRAME.n)
-        return;
+    frame_t number;
+    enum kerr error = cow_swapper->put_out(pte_frame(entry), &number);
+    if (error != KERR_OK)
+        return error != KERR_AGAIN;
     pte_t out = entry_when_out(entry, number);
     entries[index] = out.bits;
     if (CHECKED)
         tell_ledger(table, index, entry, out);
     tlb_batch_add(&gone->batch, (tlb_debt_t){VADDR(0), entry.bits, out.bits});
     gone->frames[gone->count++] = pte_frame(entry);
+    return true;
+}
+
+void cow_leave_frame(frame_t frame)
+{
+    frame_put(&frame_pool, frame);
+    if (frame_kind(&frame_pool, frame) == FRAME_SWAPPED &&
+        frame_references(&frame_pool, frame) == 1)
+        cow_swapper->left(frame);
 }
 
 static void give_references_back(const struct gone *gone)
 {
-    for (uint32_t i = 0; i < gone->count; i++) {
-        frame_t frame = gone->frames[i];
-        frame_put(&frame_pool, frame);
-        if (frame_kind(&frame_pool, frame) == FRAME_SWAPPED &&
-            frame_references(&frame_pool, frame) == 1)
-            cow_swapper->left(frame);
-    }
+    for (uint32_t i = 0; i < gone->count; i++)
+        cow_leave_frame(gone->frames[i]);
 }
 
 /* Which of the pages that may go do so. */
@@ -122,8 +128,9 @@ put_some_out(frame_t table, uint32_t *at, uint32_t end, uint32_t most, enum who_
             *at += words_run(entries + *at, entry.bits, SLOT_PAGES - *at) - 1;
         else if (who == GOES_IF_UNUSED && may_go_out(entry) && (entry.bits & ENTRY_ACCESSED))
             entries[*at] = entry.bits & ~(uint32_t)ENTRY_ACCESSED; /* nothing is owed: tlb.h */
-        else if (may_go_out(entry) && (who == GOES_IF_UNUSED || is_sole(entry)))
-            put_entry_out(&gone, table, entries, *at);
+        else if (may_go_out(entry) && (who == GOES_IF_UNUSED || is_sole(entry)) &&
+                 !put_entry_out(&gone, table, entries, *at))
+            break;
         ++*at;
     }
     temp_unmap(TEMP_FAULT_OLD_TABLE);
@@ -132,9 +139,9 @@ put_some_out(frame_t table, uint32_t *at, uint32_t end, uint32_t most, enum who_
     return gone.count;
 }
 
-frame_t cow_put_frame_out(frame_t frame)
+enum kerr cow_put_frame_out(frame_t frame, frame_t *number)
 {
-    return cow_swapper == NULL ? NO_FRAME : cow_swapper->put_out(frame);
+    return cow_swapper == NULL ? KERR_NO_SPACE : cow_swapper->put_out(frame, number);
 }
 
 uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
@@ -145,9 +152,13 @@ uint32_t cow_put_out(frame_t table, uint32_t *at, uint32_t most)
 uint32_t cow_put_range_out(vaddr_t first, uint32_t pages)
 {
     pde_t pde = pde_read(vaddr_to_slot(first));
-    uint32_t at = vaddr_to_pte_idx(first), end = at + pages, gone = 0;
-    while (pde_is_table(pde) && at < end)
+    uint32_t at = vaddr_to_pte_idx(first), end = at + pages, gone = 0, before;
+    if (!pde_is_table(pde))
+        return 0;
+    do {
+        before = at;
         gone += put_some_out(pde_frame(pde), &at, end, COW_OUT_MOST, GOES_IF_SOLE);
+    } while (at < end && at > before);
     return gone;
 }
 

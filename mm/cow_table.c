@@ -109,8 +109,8 @@ static uint32_t drop_objects(frame_t table)
 bool cow_put_table_out(uint32_t id, uint32_t slot)
 {
     pde_t pde = directory_pde_read(id, slot);
-    frame_t table = pde_frame(pde), number = cow_swapper->put_out(table);
-    if (number.n == NO_FRAME.n)
+    frame_t table = pde_frame(pde), number;
+    if (cow_swapper->put_out(table, &number) != KERR_OK)
         return false;
     store_entry(id, slot, pde_make(number, PDE_SWAPPED | (pde.bits & ENTRY_USER)));
     frame_record(&frame_pool, number)->used_entries = (uint16_t)drop_objects(table);

@@ -41,25 +41,30 @@ static bool is_memory(const struct object *object)
     return object->pager == NULL ? object->kind == OBJECT_ANONYMOUS : object->pager->is_memory;
 }
 
-/* PAGE, whose word is WORD, goes, if it was not used. *IS_FULL: there is no room for it. */
-static bool put_page_out(struct object *object, uint32_t page, uint32_t word, bool *is_full)
+/* What became of the last page that wanted to go lets the hand go on. */
+static bool goes_on_after(enum kerr error)
 {
-    frame_t frame = page_word_frame(word);
+    return error == KERR_OK || error == KERR_TOO_LARGE;
+}
+
+/* PAGE, whose word is WORD, goes, if it was not used: true. *ERROR is the swapper's (mm/cow.h). */
+static bool put_page_out(struct object *object, uint32_t page, uint32_t word, enum kerr *error)
+{
+    frame_t frame = page_word_frame(word), number;
     if (word & PAGE_USED)
         object_change_page(object, page, PAGE_USED, 0);
     if ((word & PAGE_USED) || frame_references(&frame_pool, frame) > 1)
         return false;
-    frame_t number = cow_put_frame_out(frame);
-    *is_full = number.n == NO_FRAME.n;
-    if (*is_full)
+    *error = cow_put_frame_out(frame, &number);
+    if (*error != KERR_OK)
         return false;
     object_let_page_out(object, page, number);
-    frame_put(&frame_pool, frame);
+    cow_leave_frame(frame);
     return true;
 }
 
 /* The next WINDOW of the hand's object. Returns how many went. False in *GOES_ON: there is none. */
-static uint32_t put_window_out(bool *goes_on, bool *is_full)
+static uint32_t put_window_out(bool *goes_on, enum kerr *error)
 {
     struct object *object = hand.object;
     uint32_t gone = 0, word;
@@ -68,9 +73,11 @@ static uint32_t put_window_out(bool *goes_on, bool *is_full)
         return 0;
     uint32_t last = hand.page | (WINDOW - 1), end = last < object->pages ? last + 1 : object->pages;
     (void)object_age(object, hand.page, last);
-    while (!*is_full && object_next_page(object, &hand.page, end, PAGE_HERE, &word))
-        gone += put_page_out(object, hand.page++, word, is_full);
-    if (hand.page < end)
+    while (goes_on_after(*error) && object_next_page(object, &hand.page, end, PAGE_HERE, &word)) {
+        gone += put_page_out(object, hand.page, word, error);
+        hand.page += *error != KERR_AGAIN;
+    }
+    if (goes_on_after(*error) && hand.page < end)
         hand.page = end;
     return gone;
 }
@@ -78,17 +85,18 @@ static uint32_t put_window_out(bool *goes_on, bool *is_full)
 uint32_t object_put_out(uint32_t count, bool *ends)
 {
     uint32_t gone = 0;
-    bool is_full = false, goes_on;
+    enum kerr error = KERR_OK;
+    bool goes_on;
     if (hand.object == NULL)
         go_to(object_first());
-    while (hand.object != NULL && gone < count && !is_full) {
+    while (hand.object != NULL && gone < count && goes_on_after(error)) {
         goes_on = is_memory(hand.object) && object_frames_in_ram(hand.object) > 0;
         if (goes_on)
-            gone += put_window_out(&goes_on, &is_full);
+            gone += put_window_out(&goes_on, &error);
         if (!goes_on)
             go_to(hand.object->next);
     }
-    *ends = hand.object == NULL || is_full;
+    *ends = hand.object == NULL || error == KERR_NO_SPACE;
     return gone;
 }
 

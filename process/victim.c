@@ -188,7 +188,7 @@ bool victim_give_cache_back(void)
     enum kerr error = store_reclaim_at_last(ENOUGH_FRAMES, &freed);
     if (error == KERR_MUST_WAIT)
         process_wait_for_page();
-    return error == KERR_OK || error == KERR_MUST_WAIT;
+    return error != KERR_NO_MEMORY;
 }
 
 static bool is_enough(void)

@@ -146,7 +146,9 @@ static enum kerr wait_for_others(void)
 {
     if (request_wait_for_write(NULL) == KERR_MUST_WAIT)
         return KERR_MUST_WAIT;
-    return request_wait_for_read() == KERR_MUST_WAIT ? KERR_MUST_WAIT : KERR_NO_MEMORY;
+    if (request_wait_for_read() == KERR_MUST_WAIT)
+        return KERR_MUST_WAIT;
+    return swap_is_broken_off() ? KERR_AGAIN : KERR_NO_MEMORY;
 }
 
 enum kerr store_reclaim(uint32_t count, uint32_t *freed)
@@ -229,7 +231,8 @@ void reclaim_below_low_mark(void)
     uint32_t wanted = mark - there;
     if (swap_ram_counts.frames > 0 && wanted > PACKED_STEP)
         wanted = PACKED_STEP;
-    /* Each page has been looked at then: to do so every tick would leave no time to anybody else. */
-    if (store_reclaim(wanted, &freed) == KERR_NO_MEMORY)
+    enum kerr error = store_reclaim(wanted, &freed);
+    /* Many pages have been looked at then: to do so every tick would leave no time to anybody else. */
+    if (error == KERR_NO_MEMORY || error == KERR_AGAIN)
         in_vain = store_seconds;
 }

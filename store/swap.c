@@ -241,33 +241,50 @@ static bool free_slots(void)
     return freed > 0;
 }
 
-/* Within one swap_put_out(): there is no slot any more. */
+/*
+ * Within one swap_put_out(): there is no slot any more; and how many pages turned out not to become small enough.
+ * That takes long to know, so there is an end to it in one event, and the hand goes on from there in another.
+ */
+enum { REFUSED_MOST = 64 };
 static bool is_full;
+static uint32_t refused;
+static uint32_t free_before; /* and so many frames were free when it began */
 
-static frame_t put_out(frame_t frame)
+static void begin_to_put_out(void)
+{
+    is_full = false;
+    refused = 0;
+    free_before = frame_available(&frame_pool);
+}
+
+static enum kerr put_out(frame_t frame, frame_t *number)
 {
     struct swap_area *area;
     frame_t slot;
     if (frame_kind(&frame_pool, frame) == FRAME_SWAPPED) {
-        slot = FRAME(swap_slot_of_frame[frame.n]);
-        frame_get(&frame_pool, slot);
+        *number = FRAME(swap_slot_of_frame[frame.n]);
+        frame_get(&frame_pool, *number);
         swap_counts.again++;
-        return slot;
+        return KERR_OK;
     }
     bool is_table = frame_kind(&frame_pool, frame) == FRAME_TABLE;
     if (!is_table && is_full_of_zeros(frame)) {
         frame_get(&frame_pool, zero_frame);
         swap_counts.zero++;
-        return zero_frame;
+        *number = zero_frame;
+        return KERR_OK;
     }
     if (is_full)
-        return NO_FRAME;
+        return KERR_NO_SPACE;
+    if (refused == REFUSED_MOST)
+        return KERR_AGAIN;
     enum taking taking = take_slot(frame, &slot, &area);
     if (taking == NONE_LEFT && free_slots())
         taking = take_slot(frame, &slot, &area);
     is_full = taking == NONE_LEFT;
+    refused += taking == TOO_LARGE;
     if (taking != TAKEN)
-        return NO_FRAME;
+        return is_full ? KERR_NO_SPACE : KERR_TOO_LARGE;
     frame_get(&frame_pool, frame);
     object_enter_page(area->cache.object, swap_page_of(area, slot), frame, 0);
     entered(&area->cache, swap_page_of(area, slot), frame);
@@ -275,7 +292,8 @@ static frame_t put_out(frame_t frame)
         cache_mark_dirty(&area->cache, swap_page_of(area, slot));
     swap_counts.out += !is_table;
     swap_counts.tables_out += is_table;
-    return slot;
+    *number = slot;
+    return KERR_OK;
 }
 
 static void left(frame_t frame)
@@ -326,9 +344,6 @@ static bool is_kernel_table(frame_t table)
 /* Within one swap_put_out(): tables have to be looked for below locked regions. */
 static bool some_are_locked;
 
-/* And so many frames were free when it began. */
-static uint32_t free_before;
-
 /*
  * What compressed memory has taken is put by again: it takes less than the pages that went give. But
  * an eighth of what is free by now is left to whoever asked for it, and one frame at least.
@@ -347,7 +362,7 @@ static uint32_t put_out_of_table(uint32_t count)
     uint32_t gone = 0;
     if (is_kernel_table(table) || (some_are_locked && space_locks_table(table)))
         hand.entry = SLOT_PAGES;
-    while (hand.entry < SLOT_PAGES && gone < count) {
+    while (hand.entry < SLOT_PAGES && gone < count && refused < REFUSED_MOST) {
         uint32_t most = count - gone < COW_OUT_MOST ? count - gone : COW_OUT_MOST;
         gone += cow_put_out(table, &hand.entry, most);
         put_frames_by();
@@ -414,33 +429,53 @@ uint32_t swap_put_range_out(vaddr_t first, uint32_t pages)
 {
     if (swap_area_count == 0)
         return 0;
-    is_full = false;
-    free_before = frame_available(&frame_pool);
+    begin_to_put_out();
     uint32_t gone = cow_put_range_out(first, pages);
     begin_to_write();
     put_frames_by();
     return gone;
 }
 
+/*
+ * The last swap_put_out() put nothing out, but more can be tried. Not for ever: when as many pages have been refused
+ * in a row as there are of those that could go, each has been.
+ */
+static bool is_broken_off;
+static uint32_t refused_in_a_row;
+
+static uint32_t pages_that_could_go(void)
+{
+    return frame_pool.totals[FRAME_ANONYMOUS] + frame_pool.totals[FRAME_FILE];
+}
+
+bool swap_is_broken_off(void)
+{
+    return is_broken_off;
+}
+
 uint32_t swap_put_out(uint32_t count)
 {
-    uint32_t gone = 0;
+    uint32_t gone = 0, ends = 0;
     if (swap_area_count == 0)
         return 0;
-    is_full = false;
-    free_before = frame_available(&frame_pool);
+    begin_to_put_out();
     some_are_locked = space_some_are_locked();
     /*
      * Twice round each, in turn: the first visit takes the marks away, the second finds who has none.
      * Tables come when their pages have gone.
      */
-    for (uint32_t ends = 0; ends < 3 * PLACES && gone < count;) {
+    while (ends < 3 * PLACES && gone < count && refused < REFUSED_MOST) {
         bool is_end;
         gone += put_out_at(hand.place, count - gone, &is_end);
         if (is_end)
             hand.place = (hand.place + 1) % PLACES;
         ends += is_end;
     }
+    refused_in_a_row = gone == 0 ? refused_in_a_row + refused : 0;
+    is_broken_off =
+        gone == 0 && refused == REFUSED_MOST && refused_in_a_row < pages_that_could_go();
+    if (!is_broken_off)
+        refused_in_a_row = 0;
     begin_to_write();
     put_frames_by();
     return gone;

@@ -141,10 +141,12 @@ struct swapper {
      */
     bool (*let_go)(frame_t frame);
     /*
-     * FRAME, which is to go, is the page of a slot from here on, or full of zeros: the number that an
-     * entry is to refer to, with a reference for it; or NO_FRAME: it can't go. Takes no memory.
+     * FRAME, which is to go, is the page of a slot from here on, or full of zeros: *NUMBER is what an
+     * entry is to refer to, with a reference for it. Takes no memory.
+     *   returns KERR_OK; KERR_NO_SPACE: there is no slot; KERR_TOO_LARGE: this one stays, others may go;
+     *   KERR_AGAIN: enough was tried for one event, and the hand is to stay where it is
      */
-    frame_t (*put_out)(frame_t frame);
+    kerr_t (*put_out)(frame_t frame, frame_t *number);
     /* No entry shows FRAME any more, which is of kind FRAME_SWAPPED: it can be free as soon as its slot
      * holds the same. */
     void (*left)(frame_t frame);
@@ -169,11 +171,12 @@ void cow_set_swapper(const struct swapper *swapper);
 kerr_t cow_bring_back(vaddr_t page, bool is_write);
 
 /*
- * For who keeps a page without an entry: an object. FRAME, of which he has the only reference, goes out: the
- * number that he is to keep instead, a slot or the zero frame, with a reference; his to FRAME is his to give
- * back. NO_FRAME: it can't go. Takes no memory.
+ * For who keeps a page without an entry: an object. FRAME, of which he has the only reference, goes out: *NUMBER
+ * is what he is to keep instead, a slot or the zero frame, with a reference. His to FRAME he gives back by
+ * cow_leave_frame(), when nothing names it any more. Takes no memory.   returns as the swapper's put_out()
  */
-frame_t cow_put_frame_out(frame_t frame);
+kerr_t cow_put_frame_out(frame_t frame, frame_t *number);
+void cow_leave_frame(frame_t frame);
 
 /*
  * The page of such a NUMBER, whose reference is taken over: *FRAME, which nobody else has, of kind

@@ -207,6 +207,7 @@ void store_tick(uint32_t seconds);
  * Frames are wanted: COUNT of them at least. Clean pages go, dirty ones are begun to be written.
  *   => *FREED frames are free now
  *   returns KERR_OK; KERR_MUST_WAIT: none was freed, but there will be (a channel was left);
+ *   KERR_AGAIN: none was freed, but not all has been looked at: ask again in another event;
  *   KERR_NO_MEMORY: nothing can be given back
  */
 kerr_t store_reclaim(uint32_t count, uint32_t *freed);

@@ -126,9 +126,11 @@ void swap_tick(void);
 /*
  * Private pages go out, COUNT at least if there are so many: tables are looked at in turn, each once
  * however many share it; then tables themselves that show nothing any more. Takes no memory.
- *   returns how many left their entries; their frames are free when they have been written
+ *   returns how many left their entries; their frames are free when they have been written. None, and
+ *   swap_is_broken_off(): not all has been looked at, as some pages turned out to take too much room in RAM: ask again
  */
 uint32_t swap_put_out(uint32_t count);
+bool swap_is_broken_off(void);
 
 /*
  * The PAGES pages from FIRST on, all in one slot of the current space's lower half: see cow_put_range_out().

@@ -295,3 +295,52 @@ TEST("swap_ram", "2,000 random steps: written, out, back, released: as the model
     release(SIDE);
     ram_end_test();
 }
+
+TEST("swap_ram",
+     "many pages that stay: are tried in pieces, and what is behind them goes in its turn")
+{
+    enum { STAY = 150, GO = 10 };
+    uint32_t gone = 0, calls = 0;
+    REQUIRE(ram_begin_test());
+    REQUIRE(reserve(STAY + GO));
+    for (uint32_t i = 0; i < STAY + GO; i++)
+        fill(i, i < STAY ? RANDOM : ORDINARY);
+    while (gone < GO && calls++ < 8) {
+        uint32_t before = swap_ram_counts.refused;
+        gone += swap_put_out(GO - gone);
+        EXPECT(swap_ram_counts.refused - before <= 64);
+        EXPECT(gone > 0 || swap_is_broken_off());
+    }
+    EXPECT_EQUAL(gone, GO);
+    uint32_t most = (frame_pool.totals[FRAME_ANONYMOUS] + frame_pool.totals[FRAME_FILE]) / 64 + 1;
+    for (calls = 0; calls <= most && swap_put_out(1) == 0 && swap_is_broken_off(); calls++)
+        continue;
+    EXPECT(calls > 0 && calls <= most); /* in the end it says that nothing can go */
+    for (uint32_t i = 0; i < STAY + GO; i++)
+        expect_page(i, i < STAY ? RANDOM : ORDINARY);
+    EXPECT_ALL_IS_WELL();
+    release(STAY + GO);
+    ram_end_test();
+}
+
+TEST("swap_ram", "pages of shared memory that go: are free at once, as private ones are")
+{
+    enum { SHARED = 12 };
+    struct object *object;
+    frame_t frame;
+    REQUIRE(ram_begin_test());
+    REQUIRE(object_create_anonymous(SHARED, &object) == KERR_OK);
+    for (uint32_t i = 0; i < SHARED; i++) {
+        REQUIRE(object_frame(object, i, &frame) == KERR_OK);
+        uint32_t *words = temp_map(TEMP_FRAME, frame);
+        words[i] = i + 1;
+        temp_unmap(TEMP_FRAME);
+    }
+    for (uint32_t i = 0; i < 4 && object->out_pages < SHARED; i++)
+        (void)swap_put_out(SHARED);
+    EXPECT_EQUAL(object->out_pages, SHARED);
+    EXPECT_EQUAL(swap_sum().cached, 0);
+    EXPECT_ALL_IS_WELL();
+    object_put(object);
+    ram_end_test();
+}

@@ -61,6 +61,37 @@ static void fill(uint32_t page, uint32_t word)
         memory[page * WORDS + i] = word;
 }
 
+/* A page that does not become smaller. Returns how many of its words are others. */
+static uint32_t at_random(uint32_t page, bool is_check)
+{
+    uint32_t state = page * 2654435761u | 1, wrong = 0;
+    for (uint32_t i = 0; i < WORDS; i++) {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        if (is_check)
+            wrong += memory[page * WORDS + i] != state;
+        else
+            memory[page * WORDS + i] = state;
+    }
+    return wrong;
+}
+
+/* Where many pages are tried in vain, those that can go do. */
+static void mix(void)
+{
+    enum { RANDOM = 1536, END = RANDOM + 4096 };
+    uint32_t wrong = 0;
+    for (uint32_t page = 0; page < RANDOM; page++)
+        at_random(page, false);
+    for (uint32_t page = RANDOM; page < END; page++)
+        write_page(page, 4);
+    for (uint32_t page = 0; page < RANDOM; page++)
+        wrong += at_random(page, true);
+    CHECK_THAT("6 MiB that stay, 16 that go: all as it was written",
+               wrong + count_wrong(RANDOM, END, 1, 4) == 0);
+}
+
 /* Children see what their parent wrote, and write the half that is theirs. */
 static void share(uint32_t pages)
 {
@@ -131,6 +162,7 @@ int main(void)
         for (uint32_t i = 0; i < WORDS; i += 7)
             wrong += memory[page * WORDS + i] != page * 2654435761u;
     CHECK_THAT("pages of one word", wrong == 0);
+    mix();
     munmap(memory + PAGES / 2 * WORDS, (size_t)PAGES / 2 * PAGE_BYTES);
     for (uint32_t page = 0; page < PAGES / 4; page++)
         write_page(page, 3);
