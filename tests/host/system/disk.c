@@ -12,11 +12,19 @@
 
 enum { CAPTURES = 96, REQUEST_BYTES_MAX = BLOCK_SECTORS_MAX * BLOCK_SECTOR_BYTES };
 
-/* Data of a write that were taken when it was submitted. */
+/*
+ * Data of a write that were taken when it was submitted. They do not go back with the machine, since 12 MiB would be
+ * copied each time: a machine is saved when no write is under way.
+ */
 static struct capture {
     const struct block_request *request; /* NULL: free */
-    uint8_t data[REQUEST_BYTES_MAX];
 } captures[CAPTURES];
+static uint8_t captured[CAPTURES][REQUEST_BYTES_MAX] __attribute__((section(".bss.host")));
+
+static uint8_t *data_of(const struct capture *capture)
+{
+    return captured[capture - captures];
+}
 
 struct disk system_disk;
 static uint32_t state;
@@ -73,7 +81,7 @@ static void write_out(struct disk *disk, const struct block_request *request, ui
 {
     struct capture *capture = capture_of(request);
     if (capture != NULL)
-        memcpy(place, capture->data, request->sectors * BLOCK_SECTOR_BYTES);
+        memcpy(place, data_of(capture), request->sectors * BLOCK_SECTOR_BYTES);
     else
         move(request, place, FROM_MEMORY);
     if (disk->on_write != NULL)
@@ -176,7 +184,7 @@ static void start(struct block_device *device)
         !disk_chance(2))
         return;
     free->request = last;
-    move(last, free->data, FROM_MEMORY);
+    move(last, data_of(free), FROM_MEMORY);
 }
 
 /* Who polls has patience: something is done now and then. */

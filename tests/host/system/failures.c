@@ -35,6 +35,8 @@ static void prepare(uint32_t seed)
     seed_of_all = seed;
     system_begin(seed, MACHINE_MIB, IMAGE_KIB, seed % 2 ? "-b 1024" : "-b 4096");
     expect(system_mount(), 0, "mount");
+    while (disk_step())
+        continue;
     machine_save();
     memcpy(image_before, system_disk.image, sizeof(image_before));
 }
