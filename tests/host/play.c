@@ -381,11 +381,11 @@ static enum fault_result wanted_of(const struct page *page, uint32_t rights)
     return play_is_behind_the_end(page) ? FAULT_BEYOND_END : FAULT_RESOLVED;
 }
 
-/* The same for an access to PAGE, refused *TIMES before: its pager, or swap, may have a reason. */
+/* The same for an access to PAGE, whose pager failed *TIMES before. To wait for there may be swap, too. */
 static bool is_refused(const struct page *page, enum fault_result result, uint32_t *times)
 {
-    if (page->object == PLAY_PAGED_OBJECT + 1 && *times < PLAY_PAGER_REFUSALS &&
-        (result == FAULT_MUST_WAIT || result == FAULT_IO_ERROR)) {
+    if (result == FAULT_IO_ERROR && page->object == PLAY_PAGED_OBJECT + 1 &&
+        *times < PLAY_PAGER_REFUSALS) {
         ++*times;
         return true;
     }
