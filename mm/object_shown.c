@@ -52,15 +52,17 @@ static vaddr_t where_shown(const struct vma *region, uint32_t page)
     return vaddr_add(vma_start(region), (page - region->object_page) << PAGE_SHIFT);
 }
 
-/* SPACE is loaded, or the kernel's. False: it is folded, and left alone. */
+/* SPACE is loaded, or the kernel's. False: it is folded, and left alone, but for tables that others have emptied. */
 static bool load(const struct search *search, struct space *space, enum kerr *error)
 {
     *error = KERR_OK;
     if (space == &kernel_space)
         return true;
     if (space_is_folded(space)) {
-        if (search->make_ready == NULL)
+        if (search->make_ready == NULL) {
+            space_drop_empty_tables(space);
             return false;
+        }
         *error = search->make_ready(space);
     }
     if (*error == KERR_OK)

@@ -103,6 +103,25 @@ bool space_fold(struct space *space)
     return true;
 }
 
+/* Run NUMBER of SPACE is no more. */
+static void remove_run(struct space *space, uint32_t number)
+{
+    cow_drop_table(space->folded[number].pde, space->folded[number].count);
+    space->folded_runs--;
+    for (uint32_t i = number; i < space->folded_runs; i++)
+        space->folded[i] = space->folded[i + 1];
+}
+
+void space_drop_empty_tables(struct space *space)
+{
+    for (uint32_t i = space->folded_runs; i-- > 0;) {
+        pde_t pde = space->folded[i].pde;
+        if (pde_is_table(pde) && frame_kind(&frame_pool, pde_frame(pde)) == FRAME_TABLE &&
+            frame_record(&frame_pool, pde_frame(pde))->used_entries == 0)
+            remove_run(space, i);
+    }
+}
+
 enum kerr space_make_ready(struct space *space)
 {
     uint32_t id;

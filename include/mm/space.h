@@ -71,6 +71,9 @@ static inline bool space_is_folded(const struct space *space)
 /* SPACE has a directory from here on. KERR_OK; KERR_NO_MEMORY: a frame or two lack. */
 kerr_t space_make_ready(struct space *space);
 
+/* SPACE is folded: tables that it shares, and that have become empty in others' hands, go. Takes no memory. */
+void space_drop_empty_tables(struct space *space);
+
 /* Entries of its lower half; how many of the COUNT from SLOT on (at least 1) are equal to the first. */
 pde_t space_pde_read(const struct space *space, uint32_t slot);
 uint32_t space_pde_run(const struct space *space, uint32_t slot, uint32_t count);

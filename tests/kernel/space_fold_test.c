@@ -129,6 +129,32 @@ TEST("fold", "an object that gets shorter: a folded space that shows it gets its
     sleeper_end();
 }
 
+TEST("fold", "a table that others emptied: goes from a folded space, too")
+{
+    static struct space sharer;
+    struct object *file;
+    uint32_t tables = frame_pool.totals[FRAME_TABLE];
+    REQUIRE(sleeper_begin());
+    REQUIRE(object_create(OBJECT_FILE, 4, &file) == KERR_OK);
+    const struct vma_wish wish = {.rights = RIGHTS_READ, .object = file, .name = "file"};
+    space_switch(&sleeper);
+    vaddr_t page = page_of_slot(TEST_SLOT + 8, 1);
+    EXPECT_EQUAL(vma_map_at(&sleeper, page, 4, &wish), KERR_OK);
+    EXPECT_EQUAL(peek(page), 0);
+    REQUIRE(space_fork(&sharer) == KERR_OK);
+    space_switch(&sharer); /* so it is not folded, too */
+    REQUIRE(fold_sleeper());
+    for (unsigned i = 0; i < 2; i++)
+        (void)object_age(file, 0, 3);
+    EXPECT(pde_is_empty(space_pde_read(&sleeper, TEST_SLOT + 8)));
+    EXPECT_AUDIT();
+    space_switch(&boot_space);
+    space_destroy(&sharer);
+    object_put(file);
+    sleeper_end();
+    EXPECT_EQUAL(frame_pool.totals[FRAME_TABLE], tables);
+}
+
 TEST("fold", "a space with a table in RAM, a locked page, too many runs, or in use: is not folded")
 {
     REQUIRE(sleeper_begin());
