@@ -471,7 +471,7 @@ uint32_t swap_put_out(uint32_t count)
             hand.place = (hand.place + 1) % PLACES;
         ends += is_end;
     }
-    refused_in_a_row = gone == 0 ? refused_in_a_row + refused : 0;
+    refused_in_a_row += refused;
     is_broken_off =
         gone == 0 && refused == REFUSED_MOST && refused_in_a_row < pages_that_could_go();
     if (!is_broken_off)
