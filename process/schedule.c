@@ -39,8 +39,6 @@ struct process *process_current;
 static struct turns turns;
 static struct list sleepers[BUCKETS];
 static bool turn_is_over, lacks_frame;
-/* Frames, when `lacks_frame` became true: now there may be more. */
-static uint32_t free_when_lacking;
 static uint32_t charged_clock; /* up to here somebody has been charged with the time */
 
 void process_request_leave(void)
@@ -143,7 +141,6 @@ int32_t process_must_wait(void)
 void process_request_room(void)
 {
     lacks_frame = true;
-    free_when_lacking = frame_available(&frame_pool);
     process_request_rare_work();
 }
 
@@ -381,10 +378,11 @@ static void switch_to_next(void)
 /* What seldom happens, and may end the current process. */
 static void do_rare_work(void)
 {
+    uint32_t free_then = frame_available(&frame_pool); /* what a call took is back */
     while (process_finish_exit() || memory_give_back())
         process_take_interrupts();
     if (lacks_frame && process_current != NULL)
-        victim_make_room(process_current, free_when_lacking);
+        victim_make_room(process_current, free_then);
     lacks_frame = false;
     process_reap_orphans();
     process_clients_rare_work();

@@ -65,13 +65,15 @@ static uint32_t look_at(struct cache *cache, uint32_t page, uint32_t word)
 static uint32_t turn_hand(struct cache *cache, uint32_t wanted, uint32_t *looks)
 {
     uint32_t freed = 0, word;
-    while (freed<wanted && * looks> 0 &&
-           object_next_page(cache->object, &cache->hand, cache->object->pages, PAGE_HERE, &word)) {
+    while (*looks > 0 && freed < wanted) {
+        if (!object_next_page(cache->object, &cache->hand, cache->object->pages, PAGE_HERE,
+                              &word)) {
+            cache->hand = 0;
+            break;
+        }
         freed += look_at(cache, cache->hand++, word);
         --*looks;
     }
-    if (freed<wanted && * looks> 0)
-        cache->hand = 0; /* it came to the end */
     return freed;
 }
 

@@ -10,9 +10,10 @@
 #include <process/process.h>
 
 /*
- * SELF, the current process, lacked a frame when FREE_THEN were free: give back what the kernel keeps
- * in reserve (empty tables, node pages, heap pages); if that helps not, choose a victim by the stated
- * rule, log it and end it. SELF itself may be the victim: then it is gone on return (process_current is NULL).
+ * SELF, the current process, lacks a frame. FREE_THEN were free when its call had given back what it took:
+ * only more than that is room which others made. Give back what the kernel keeps in reserve (empty tables,
+ * node pages, heap pages); if that helps not, choose a victim by the stated rule, log it and end it. SELF
+ * itself may be the victim: then it is gone on return (process_current is NULL).
  */
 void victim_make_room(struct process *self, uint32_t free_then);
 
