@@ -162,7 +162,7 @@ help:
 #: make floppy         build/droste.img, boots at once without a menu (CMDLINE="test", CHECKED=1)
 #: make layers         the kernels of layers 0..N alone that `make test` boots
 #: make format         clang-format over every source
-#: make lint           cppcheck, clang-tidy, sparse; addresses and the mistakes that must not compile
+#: make lint           cppcheck, clang-tidy with its analyzer, sparse; addresses, mistakes that must not compile
 #: make clean          remove build/
 #: Options: V=1 (show commands), LLVM=1 (clang and ld.lld), MEM=64 (MiB) and CPU=qemu32 for QEMU
 
@@ -199,6 +199,8 @@ exercises: setup-test $(KERNELS)
 
 mutants: setup-test $(OUT)/droste-checked.elf
 	$(Q)tools/mutants $(OUT)/droste-checked.elf $(OUT)
+	$(Q)$(MAKE) --no-print-directory host-programs
+	$(Q)tests/host/mutants
 
 iso: $(ISO)
 floppy: $(FLOPPY)

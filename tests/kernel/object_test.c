@@ -167,8 +167,8 @@ TEST("object",
         EXPECT_EQUAL(frame.n, frames[i].n);
         frame_put(&frame_pool, frame);
         EXPECT_EQUAL(object_page_word(object, pages[i]), 0);
-        EXPECT_AUDIT();
     }
+    EXPECT_AUDIT();
     EXPECT_EQUAL(object->real_pages, 1);
     frame_put(&frame_pool, object_remove_page(object, 0));
     EXPECT_COST(cost, 0, 0);
