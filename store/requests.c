@@ -122,15 +122,23 @@ static void count(const struct cache_request *request, uint32_t pages)
     }
 }
 
+/* What REQUEST, of PAGES, was to write and could not may still be written: each page alone, or elsewhere. */
+static bool may_yet_be_written(const struct cache_request *request, uint32_t pages)
+{
+    struct cache *cache = request->cache;
+    if (request->block.status == KERR_OK || request->block.operation != BLOCK_WRITE ||
+        cache->operations->not_written == NULL)
+        return false;
+    return pages > 1 || cache->operations->not_written(cache, request->page);
+}
+
 static void request_done(struct block_request *block)
 {
     struct cache_request *request = container_of(block, struct cache_request, block);
     struct cache *cache = request->cache;
     uint32_t pages = block_request_frames(block);
     count(request, pages);
-    if (block->status != KERR_OK && block->operation == BLOCK_WRITE && pages == 1 &&
-        cache->operations->not_written != NULL)
-        cache->operations->not_written(cache, request->page);
+    bool was_failing = cache->is_failing, is_hopeful = may_yet_be_written(request, pages);
     for (uint32_t i = 0; i < pages; i++) {
         struct frame_record *record = frame_record(&frame_pool, block->frames[i]);
         if (block->status != KERR_OK)
@@ -138,6 +146,8 @@ static void request_done(struct block_request *block)
         if (--record->used_entries == 0)
             page_done(cache, request->page + i, block->operation);
     }
+    if (is_hopeful)
+        cache->is_failing = was_failing;
     request->cache = NULL;
     in_use--;
     if (REQUESTS - in_use >= FREE_TO_WAKE)

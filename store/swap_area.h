@@ -26,9 +26,9 @@ bool swap_is_closing(void);
 
 /* Where PAGE of AREA stands, in pages: as a rule there. And a cache_operations.not_written() (swap_bad.c). */
 uint32_t swap_place_of(const struct swap_area *area, uint32_t page);
-void swap_not_written(struct cache *cache, uint32_t page);
+bool swap_not_written(struct cache *cache, uint32_t page);
 
-/* An area that is stuck is tried again, once a second. */
+/* What is dirty is tried, a page of each area, once a second: an area that is stuck as well. */
 void swap_try_again(void);
 
 /* Tables in slots (swap_tables.c): as struct swapper has it. */

@@ -27,16 +27,17 @@ static bool move_back(struct swap_area *area, uint32_t page)
     return true;
 }
 
-void swap_not_written(struct cache *cache, uint32_t page)
+bool swap_not_written(struct cache *cache, uint32_t page)
 {
     struct swap_area *area = container_of(cache, struct swap_area, cache);
     frame_t slot;
     if (move_back(area, page) || area->moved_count == SWAP_MOVED_MOST ||
         frame_alloc(&area->slots, FRAME_SLOT, &slot) != KERR_OK)
-        return;
+        return false;
     frame_pool_claim(&area->slots, slot, 1, FRAME_RESERVED);
     area->moved[area->moved_count++] =
         (struct swap_moved){.page = page, .place = swap_page_of(area, slot)};
+    return true;
 }
 
 void swap_try_again(void)
@@ -46,6 +47,5 @@ void swap_try_again(void)
         return;
     tried = store_seconds;
     for (uint32_t i = 0; i < swap_area_count; i++)
-        if (cache_is_stuck(&swap_areas[i]->cache))
-            cache_try_to_write(&swap_areas[i]->cache);
+        cache_try_to_write(&swap_areas[i]->cache);
 }

@@ -57,8 +57,11 @@ struct cache_operations {
     void (*removed)(struct cache *cache, uint32_t page, frame_t frame);
     /* NULL, or: what PAGE holds has been written, and is the same on the device. PAGE may go at once. */
     void (*written)(struct cache *cache, uint32_t page);
-    /* NULL, or: PAGE could not be written, though it was tried alone. locate() is asked again before the next try. */
-    void (*not_written)(struct cache *cache, uint32_t page);
+    /*
+     * NULL, or: PAGE could not be written, though it was tried alone. True: it has another place now. locate() is
+     * asked again before the next try.
+     */
+    bool (*not_written)(struct cache *cache, uint32_t page);
     /* NULL, or: what PAGE holds is of no interest to anybody, dirty or not. */
     bool (*is_unwanted)(const struct cache *cache, uint32_t page);
     /* Pages don't change while a device reads them: the order of writes depends on it. */
