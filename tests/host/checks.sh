@@ -52,16 +52,16 @@ host_checks() {
     if [ -n "${HOST_LONG:-}" ]; then
         check host-self-tests-8-mib host_self_tests -m 8
         check host-self-tests-1200-mib host_self_tests -m 1200
+        check host-self-tests-486 host_self_tests -f -m 32
+        check host-panics host_self_tests -p tests/panics.txt
+        check host-exhaustive host_exhaustive edges 5 1
     fi
-    check host-self-tests-486 host_self_tests -f -m 32
-    check host-panics host_self_tests -p tests/panics.txt
     check host-random $host/asan/random -n "$((500 * ${RANDOM_ROUNDS:-1}))"
     check host-random-long $host/asan/random -n "$((25 * ${RANDOM_ROUNDS:-1}))" -l 2000 -s 100000
     check host-random-swap $host/asan/random -n "${RANDOM_SWAP:-40}" -l 500 -f 40
     check host-ata $host/asan/ata_test
     check host-allocation-failures $host/asan/failures
-    check host-exhaustive-4 host_exhaustive edges 4 1
-    check host-exhaustive host_exhaustive edges 5 "${EXHAUSTIVE_PART:-32}"
+    check host-exhaustive-4 host_exhaustive edges 4 "${EXHAUSTIVE_PART:-4}"
     check host-exhaustive-swap host_exhaustive swap "${EXHAUSTIVE_SWAP:-4}" 1
     check host-ext2-random $host/ext2/ext2 -r 12 random
     check host-ext2-cuts $host/ext2/ext2 -r "$((4 * ${EXT2_ROUNDS:-1}))" -n 40 cuts

@@ -140,7 +140,7 @@ host: setup-test
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: setup-test
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) CHECK_LIMIT=7200 HOST_LONG=1 RANDOM_ROUNDS=10 RANDOM_SWAP=2000 EXHAUSTIVE_PART=1 EXHAUSTIVE_SWAP=6 \
-	    SYSTEM_ROUNDS=125 SYSTEM_STEP=1 tests/host/run 'host-(fuzz|self|exhaustive|random|system)'
+	    SYSTEM_ROUNDS=125 SYSTEM_STEP=1 tests/host/run 'host-(fuzz|self|exhaustive|random|system|panics)'
 
 coverage: setup-test
 	$(Q)tests/host/coverage
