@@ -272,27 +272,40 @@ static __attribute__((noinline)) void share_swapped(uint32_t slot, pde_t pde, ui
     directory_pde_write(id, slot, pde);
 }
 
+/* The tables from SLOT on, up to END or the first slot without one, are shared from now on. Returns how many. */
+static uint32_t share_tables(uint32_t slot, uint32_t end, struct tlb_batch *batch)
+{
+    uint32_t first = slot;
+    for (; slot < end; slot++) {
+        pde_t pde = pde_read(slot);
+        if (!pde_is_present(pde))
+            break;
+        ASSERT(pde_is_table(pde), "slot %u can't be shared", slot);
+        if (!pde_is_shared(pde)) {
+            pde.bits = (pde.bits & ~(uint32_t)ENTRY_WRITABLE) | PDE_SHARED;
+            tlb_batch_add(batch, pde_write(slot, pde));
+        }
+        frame_get(&frame_pool, pde_frame(pde));
+    }
+    return slot - first;
+}
+
 void cow_share(uint32_t slot, uint32_t count, uint32_t id)
 {
     struct tlb_batch batch = {{{0}, 0, 0}};
-    for (uint32_t end = slot + count; slot < end; slot++) {
+    uint32_t end = slot + count, run;
+    ASSERT(end <= KERNEL_FIRST_SLOT, "slots up to %u can't be shared", end);
+    for (; slot < end; slot += run) {
         pde_t pde = pde_read(slot);
-        if (!pde_is_present(pde)) {
-            if (pde_is_swapped(pde))
-                share_swapped(slot, pde, id);
-            else
-                slot += pde_run(slot, end - slot) - 1;
-            continue;
+        run = 1;
+        if (pde_is_present(pde)) {
+            run = share_tables(slot, end, &batch);
+            directory_pde_copy(id, slot, run);
+        } else if (pde_is_swapped(pde)) {
+            share_swapped(slot, pde, id);
+        } else {
+            run = pde_run(slot, end - slot);
         }
-        ASSERT(slot < KERNEL_FIRST_SLOT && pde_is_table(pde), "slot %u can't be shared", slot);
-        ASSERT(!pde_is_present(directory_pde_read(id, slot)), "slot %u of directory %u is in use",
-               slot, id);
-        if (!pde_is_shared(pde)) {
-            pde.bits = (pde.bits & ~(uint32_t)ENTRY_WRITABLE) | PDE_SHARED;
-            tlb_batch_add(&batch, pde_write(slot, pde));
-        }
-        frame_get(&frame_pool, pde_frame(pde));
-        directory_pde_write(id, slot, pde);
     }
     tlb_batch_pay(&batch);
 }

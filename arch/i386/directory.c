@@ -133,6 +133,16 @@ void directory_pde_write(uint32_t id, uint32_t slot, pde_t pde)
         tlb_unneeded(debt, TLB_NOT_LOADED);
 }
 
+void directory_pde_copy(uint32_t id, uint32_t slot, uint32_t count)
+{
+    ASSERT(directory_is_live(id) && id != current && slot + count <= KERNEL_FIRST_SLOT,
+           "copy of %u entries from slot %u on into directory %u", count, slot, id);
+    CHECK(directory_pde_read(id, slot).bits == 0 && directory_pde_run(id, slot, count) == count,
+          "slots %u to %u of directory %u are in use", slot, slot + count - 1, id);
+    words_copy((void *)(uintptr_t)entry_of(id, slot), (const void *)(uintptr_t)pde_slot(slot),
+               count);
+}
+
 const char *directory_check(void)
 {
     const uint32_t ignored = ENTRY_ACCESSED | ENTRY_DIRTY;

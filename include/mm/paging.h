@@ -130,6 +130,12 @@ uint32_t directory_pde_run(uint32_t id, uint32_t slot, uint32_t count);
 void directory_pde_write(uint32_t id, uint32_t slot, pde_t pde);
 
 /*
+ * Copy the COUNT entries from SLOT on, in the lower half, from the current directory into ID's, which is live, not
+ * loaded, and empty there: nothing is owed.
+ */
+void directory_pde_copy(uint32_t id, uint32_t slot, uint32_t count);
+
+/*
  * Compare the kernel halves of all live directories without A and D bits, which the CPU sets in
  * each by itself. Returns NULL, or the sentence that is not true.
  */
