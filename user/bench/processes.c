@@ -23,46 +23,31 @@ void bench_null(void)
 
 /* ---- fork ---- */
 
-/* fork, exit and wait, by a parent that has written MEGABYTES. */
-static void bench_fork_with(uint32_t megabytes)
+struct fork_times {
+    struct least calls, lives; /* fork; and the child's exit, and wait */
+};
+
+/* By a parent as it is now. Returns 0, or why there was no child. */
+static int32_t measure_forks(struct fork_times *times)
 {
-    struct least forks = LEAST_NONE, lives = LEAST_NONE;
-    uint32_t bytes = megabytes * MIB;
-    uint32_t memory = bytes == 0 ? 0 : map(bytes, RW);
-    if (is_error(memory)) {
-        report_refusal(numbered("fork_call_", megabytes, "M"), (int32_t)memory);
-        return;
-    }
-    touch_all(memory, bytes);
+    *times = (struct fork_times){LEAST_NONE, LEAST_NONE};
     for (int sample = 0; sample < SAMPLES; sample++) {
         uint64_t start = read_tsc();
         int32_t child = fork_process();
         if (child == 0)
             exit_process(0);
         uint64_t forked = read_tsc();
-        if (child < 0) {
-            report_refusal(numbered("fork_call_", megabytes, "M"), child);
-            break;
-        }
+        if (child < 0)
+            return child;
         wait_for_child(0);
-        least_add(&lives, read_tsc() - start);
-        least_add(&forks, forked - start);
+        least_add(&times->lives, read_tsc() - start);
+        least_add(&times->calls, forked - start);
     }
-    report(numbered("fork_call_", megabytes, "M"), forks, 1);
-    report(numbered("fork_exit_wait_", megabytes, "M"), lives, 1);
-    if (bytes != 0)
-        unmap(memory, bytes);
+    return 0;
 }
 
-void bench_fork(void)
-{
-    bench_fork_with(0);
-    bench_fork_with(4);
-    bench_fork_with(16);
-    bench_fork_with(64);
-}
-
-void bench_exec(void)
+/* fork, this program as a new one, which ends at once, and wait. */
+static void measure_execs(const char *row)
 {
     const char *const arguments[] = {bench_path, "--nothing", 0}, *const environment[] = {0};
     struct least lives = LEAST_NONE;
@@ -77,12 +62,87 @@ void bench_exec(void)
         }
         wait_for_child(&status);
         if (child < 0 || status != 0) {
-            report_refusal("fork_exec_exit_wait", child < 0 ? child : status);
+            report_refusal(row, child < 0 ? child : status);
             return;
         }
         least_add(&lives, read_tsc() - start);
     }
-    report("fork_exec_exit_wait", lives, 1);
+    report(row, lives, 1);
+}
+
+/* By a parent that has written MEGABYTES. */
+static void bench_fork_with(uint32_t megabytes)
+{
+    uint32_t bytes = megabytes * MIB;
+    uint32_t memory = bytes == 0 ? 0 : map(bytes, RW);
+    if (is_error(memory)) {
+        report_refusal(numbered("fork_call_", megabytes, "M"), (int32_t)memory);
+        return;
+    }
+    touch_all(memory, bytes);
+    struct fork_times times;
+    int32_t error = measure_forks(&times);
+    if (error != 0)
+        report_refusal(numbered("fork_call_", megabytes, "M"), error);
+    report(numbered("fork_call_", megabytes, "M"), times.calls, 1);
+    report(numbered("fork_exit_wait_", megabytes, "M"), times.lives, 1);
+    if (bytes != 0)
+        unmap(memory, bytes);
+}
+
+/* By a parent with a GiB of which each table has one page that was written. */
+static void bench_fork_with_tables(void)
+{
+    const uint32_t bytes = 1024 * MIB;
+    uint32_t memory = map_at(0, bytes, RW, MAP_NORESERVE);
+    struct fork_times times;
+    for (uint32_t at = 0; !is_error(memory) && at < bytes; at += 4 * MIB)
+        touch_all(memory + at, PAGE_BYTES);
+    int32_t error = is_error(memory) ? (int32_t)memory : measure_forks(&times);
+    if (error != 0) {
+        report_refusal("fork_call_256_tables", error);
+        return;
+    }
+    report("fork_call_256_tables", times.calls, 1);
+    report("fork_exit_wait_256_tables", times.lives, 1);
+    unmap(memory, bytes);
+}
+
+/* By a parent with 60,000 regions, every second of which refuses all access. */
+static void bench_fork_with_regions(void)
+{
+    uint32_t memory = map(REGIONS * PAGE_BYTES, RW);
+    for (uint32_t page = 1; !is_error(memory) && page < REGIONS; page += 2) {
+        int32_t error = protect(memory + page * PAGE_BYTES, PAGE_BYTES, PROT_NONE);
+        if (error != 0) {
+            report_refusal("fork_call_60000_regions", error);
+            return;
+        }
+    }
+    struct fork_times times;
+    if (is_error(memory) || measure_forks(&times) != 0) {
+        report_refusal("fork_call_60000_regions", (int32_t)memory);
+        return;
+    }
+    report("fork_call_60000_regions", times.calls, 1);
+    report("fork_exit_wait_60000_regions", times.lives, 1);
+    measure_execs("fork_exec_exit_wait_60000_regions");
+    unmap(memory, REGIONS * PAGE_BYTES);
+}
+
+void bench_fork(void)
+{
+    bench_fork_with(0);
+    bench_fork_with(4);
+    bench_fork_with(16);
+    bench_fork_with(64);
+    bench_fork_with_tables();
+    bench_fork_with_regions();
+}
+
+void bench_exec(void)
+{
+    measure_execs("fork_exec_exit_wait");
 }
 
 /* ---- who copies what after fork ---- */
