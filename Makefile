@@ -16,7 +16,7 @@ SRC_1 := mm/frame.c mm/frame_map.c
 SRC_2 := arch/i386/paging.c arch/i386/paging_init.c arch/i386/directory.c arch/i386/ledger.c \
     arch/i386/alternate.c arch/i386/framebuffer_init.c
 SRC_3 := mm/zero.c mm/cow.c mm/cow_range.c mm/cow_map.c mm/cow_lose.c mm/cow_swap.c mm/cow_table.c
-SRC_4 := mm/vma_tree.c mm/vma_nodes.c mm/kernel_pages.c mm/object_pages.c mm/object.c mm/object_out.c mm/object_shown.c mm/vma.c \
+SRC_4 := mm/vma_tree.c mm/vma_share.c mm/vma_nodes.c mm/kernel_pages.c mm/object_pages.c mm/object.c mm/object_out.c mm/object_shown.c mm/vma.c \
     mm/vma_change.c mm/vma_end.c mm/vma_fault.c mm/space.c mm/space_tables.c mm/space_fold.c mm/audit.c mm/audit_entries.c
 SRC_5 := mm/heap.c mm/heap_check.c mm/heap_kernel.c
 SRC_6 := device/block.c device/ramdisk.c device/pci.c device/ata.c device/ata_identify.c \
@@ -57,7 +57,7 @@ TESTS_2 := $(call unit_tests,paging paging_large paging_boot paging_device direc
 TESTS_3 := tests/kernel/vm_testing.c tests/kernel/cow_testing.c \
     $(call unit_tests,zero cow_share cow_range cow_random cow_shortage cow_kernel)
 TESTS_4 := tests/kernel/vma_testing.c tests/kernel/test_pager.c tests/kernel/audit_testing.c \
-    $(call unit_tests,vma vma_room vma_touch vma_random vma_change object object_shown pager space fork \
+    $(call unit_tests,vma vma_room vma_touch vma_random vma_change vma_share object object_shown pager space fork \
     audit audit_entries)
 TESTS_5 := $(call unit_tests,heap shortage)
 TESTS_6 := tests/kernel/block_testing.c $(call unit_tests,block ramdisk partitions disk disk_trouble)

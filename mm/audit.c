@@ -12,6 +12,7 @@
  */
 #include "audit_parts.h"
 #include "vma_nodes.h"
+#include "vma_share.h"
 
 #include <arch/i386/entry.h>
 #include <kernel/printk.h>
@@ -384,16 +385,19 @@ static void check_directories(struct audit *audit)
 
 static void check_trees(struct audit *audit)
 {
-    audit->regions = kernel_space.region_count;
+    uint32_t nodes = audit->regions = kernel_space.region_count;
     check_sentence(audit, vma_check(&kernel_space), &kernel_space);
     for (const struct space *space = space_first(); space != NULL && audit->broken == NULL;
          space = space_next(space)) {
         check_sentence(audit, vma_check(space), space);
+        check_sentence(audit, vma_check_sharing(space), space);
         audit->regions += space->region_count;
+        if (vma_stands_for_tree(space))
+            nodes += space->region_count + (space->shared_end != NULL);
     }
     audit->objects = object_count();
     if (audit->broken == NULL)
-        check_sentence(audit, nodes_check(audit->regions + audit->objects), &kernel_space);
+        check_sentence(audit, nodes_check(nodes + audit->objects), &kernel_space);
 }
 
 /* ---- objects ---- */
@@ -447,9 +451,11 @@ static void check_object(struct audit *audit, const struct object *object)
                      (unsigned)tally.of_other_kinds);
 }
 
-/* The references that SPACE's regions hold of objects, in one direction. */
+/* The references that SPACE's regions hold of objects, in one direction. Those of a shared tree count once. */
 static void count_regions_of_objects(const struct space *space, enum direction direction)
 {
+    if (!vma_stands_for_tree(space))
+        return;
     for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
         if (region->object != NULL)
             region->object->references += direction == TAKE_OUT ? ~0u : 1;

@@ -77,7 +77,8 @@ static enum kerr search_space(struct search *search, struct space *space)
          region != NULL && search->left > 0 && error == KERR_OK; region = vma_next(region)) {
         if (region->object != search->object)
             continue;
-        search->left--;
+        search->left -=
+            space->shared_end == NULL; /* the one reference of several spaces is never done with */
         uint32_t page, pages = shown_by(region, search->first, search->last, &page);
         if (pages == 0 || !load(search, space, &error))
             continue;

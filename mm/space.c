@@ -6,6 +6,7 @@
  * page is made real when a space is created, and given back (to read as zero) when it ends.
  */
 #include "space_parts.h"
+#include "vma_share.h"
 
 #include <kernel/layer.h>
 #include <mm/cow.h>
@@ -117,12 +118,23 @@ enum kerr space_create(struct space *space, enum rights user)
     return KERR_OK;
 }
 
+/*
+ * COPY gets the regions of the loaded space. Where promises are kept it is a copy at once: later nobody could say that
+ * there is no memory for one. And what is locked is not inherited.
+ */
+static enum kerr inherit_regions(struct space *copy)
+{
+    return space_loaded->locked_pages > 0 || frame_keeps_promises(&frame_pool)
+               ? vma_copy_all(copy, space_loaded)
+               : vma_share(copy, space_loaded);
+}
+
 enum kerr space_fork(struct space *copy)
 {
     enum kerr error = space_create(copy, space_loaded->user);
     if (error != KERR_OK)
         return error;
-    error = vma_copy_all(copy, space_loaded);
+    error = inherit_regions(copy);
     if (error != KERR_OK) {
         space_destroy(copy);
         return error;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 4. Regions come: entered, joined with neighbours that are alike, copied by a fork.
+ * Layer 4. Regions come: entered, joined with neighbours that are alike.
  *
  * What is changed together is prepared first: region nodes, then entries (which may want a frame
  * for a table), then the tree, which can't fail. What a touch makes of a region stands in
  * vma_fault.c, what is done with a range of them in vma_change.c.
  */
 #include "vma_region.h"
+#include "vma_share.h"
 
 #include <mm/zero.h>
 
@@ -25,6 +26,8 @@ void vma_trim(void)
 bool vma_forget(struct space *space, uint32_t most)
 {
     struct vma *region;
+    if (space->shared_end != NULL)
+        vma_leave_shared(space);
     while ((region = vma_first(space)) != NULL) {
         if (most-- == 0)
             return false;
@@ -32,39 +35,6 @@ bool vma_forget(struct space *space, uint32_t most)
         region_free(region);
     }
     return true;
-}
-
-/* A copy of the subtree of NODE, of the same shape, below PARENT; its nodes were prepared. */
-static struct rb_node *copy_subtree(struct space *to, const struct rb_node *node,
-                                    struct rb_node *parent)
-{
-    if (node == NULL)
-        return NULL;
-    struct vma *copy = vma_of(node)->kind == VMA_END ? &to->end : node_take();
-    *copy = *vma_of(node);
-    copy->flags &= (uint8_t)~VMA_LOCKED;
-    if (copy->object != NULL)
-        object_get(copy->object);
-    copy->node.parent = parent;
-    for (unsigned side = 0; side < 2; side++)
-        copy->node.child[side] = copy_subtree(to, node->child[side], &copy->node);
-    return &copy->node;
-}
-
-enum kerr vma_copy_all(struct space *to, const struct space *from)
-{
-    ASSERT(to->region_count == 0 && to->first_page == from->first_page &&
-               to->end.first_page == from->end.first_page,
-           "regions are copied into space %u, which is not empty or has other bounds",
-           (unsigned)to->directory);
-    enum kerr error = nodes_prepare(from->region_count);
-    if (error != KERR_OK)
-        return error;
-    to->regions.root = copy_subtree(to, from->regions.root, NULL);
-    to->region_count = from->region_count;
-    to->reserved_pages = from->reserved_pages;
-    to->charged_pages = from->charged_pages;
-    return KERR_OK;
 }
 
 /* ---- joining ---- */
@@ -186,6 +156,9 @@ enum kerr vma_map_at(struct space *space, vaddr_t first, uint32_t pages,
     assert_reachable(space);
     if (!is_in_space(space, first, pages))
         return KERR_BAD_RANGE;
+    enum kerr error = vma_own_tree(space);
+    if (error != KERR_OK)
+        return error;
     uint32_t page = first.v >> PAGE_SHIFT;
     return vma_find_place(space, page, &place) ? enter_wish(space, &place, page, pages, wish)
                                                : KERR_EXISTS;
@@ -196,6 +169,9 @@ enum kerr vma_map(struct space *space, uint32_t pages, const struct vma_wish *wi
     struct vma_place place;
     uint32_t page;
     assert_reachable(space);
+    enum kerr error = vma_own_tree(space);
+    if (error != KERR_OK)
+        return error;
     struct vma *above = vma_find_gap(space, pages, &page);
     if (above == NULL)
         return KERR_NO_ROOM;

@@ -7,6 +7,7 @@
  * which can't fail: regions are cut, changed, and joined with those that are alike now.
  */
 #include "vma_region.h"
+#include "vma_share.h"
 
 #include <mm/cow.h>
 
@@ -79,10 +80,12 @@ begin_change(struct space *space, vaddr_t first, uint32_t pages, enum range_wish
     assert_reachable(space);
     if (!is_in_space(space, first, pages))
         return KERR_BAD_RANGE;
+    enum kerr error = vma_own_tree(space);
+    if (error != KERR_OK)
+        return error;
     *range = page_range(first, pages);
     struct vma *lowest = *region = vma_find_from(space, range->first_page);
     uint32_t cuts;
-    enum kerr error = KERR_OK;
     if (lowest->first_page <= range->first_page && lowest->last_page >= range->last_page &&
         !lowest->is_permanent) /* as a rule */
         cuts = (lowest->first_page < range->first_page ? 1u : 0u) +
@@ -270,7 +273,9 @@ enum kerr vma_move(struct space *space, vaddr_t from, uint32_t pages, vaddr_t to
     if (!is_in_space(space, from, pages) || !is_in_space(space, to, pages))
         return KERR_BAD_RANGE;
     struct page_range range = page_range(from, pages), target = page_range(to, pages);
-    enum kerr error = check_move(space, &range, &target, &region);
+    enum kerr error = vma_own_tree(space);
+    if (error == KERR_OK)
+        error = check_move(space, &range, &target, &region);
     if (error == KERR_OK)
         error = nodes_prepare(2); /* both edges may need a cut */
     if (error == KERR_OK)

@@ -15,6 +15,7 @@
  * If the touch is a write, layer 3 answers it at once, and no second fault is taken.
  */
 #include "vma_region.h"
+#include "vma_share.h"
 
 #include <arch/i386/entry.h>
 #include <kernel/layer.h>
@@ -199,20 +200,29 @@ static bool promise_growth(struct space *space, const struct vma *region, uint32
     return true;
 }
 
-/* The region that holds PAGE, which none does yet: the one above grows. NULL: it does not. */
-static __attribute__((noinline)) struct vma *grow_down(struct space *space, uint32_t page)
+/*
+ * *FOUND becomes the region that holds PAGE, which none does yet: the one above grows. KERR_NOT_FOUND: it does not;
+ * KERR_NO_MEMORY: the regions are not SPACE's own, and can't be copied.
+ */
+static __attribute__((noinline)) enum kerr grow_down(struct space *space, uint32_t page,
+                                                     struct vma **found)
 {
     if (page < space->first_page || page >= space->end.first_page)
-        return NULL;
+        return KERR_NOT_FOUND;
     struct vma *region = vma_find_from(space, page);
-    if (region->kind == VMA_END || !may_grow(space, region, page) ||
-        !promise_growth(space, region, page))
-        return NULL;
+    if (region->kind == VMA_END || !may_grow(space, region, page))
+        return KERR_NOT_FOUND;
+    enum kerr error = vma_own_region(space, &region);
+    if (error != KERR_OK)
+        return error;
+    if (!promise_growth(space, region, page))
+        return KERR_NOT_FOUND;
     uint32_t pages = region->first_page - page;
     vma_set_first_page(region, page);
     count_pages(space, region->flags, pages);
     space->growable_pages -= pages;
-    return region;
+    *found = region;
+    return KERR_OK;
 }
 
 /* ---- touching ---- */
@@ -256,9 +266,12 @@ static enum fault_result vma_fault(const struct page_fault *fault)
     vaddr_t address = fault->address;
     struct space *space = space_of(address);
     struct vma *region = find_touched(space, address);
-    if (region == NULL)
-        region = grow_down(space, address.v >> PAGE_SHIFT);
-    if (region == NULL || !allows(region, fault->access, fault->mode))
+    if (region == NULL) {
+        enum kerr error = grow_down(space, address.v >> PAGE_SHIFT, &region);
+        if (error != KERR_OK)
+            return error == KERR_NO_MEMORY ? FAULT_NO_MEMORY : FAULT_BAD_ACCESS;
+    }
+    if (!allows(region, fault->access, fault->mode))
         return FAULT_BAD_ACCESS;
 
     pde_t pde = pde_read(vaddr_to_slot(address));

@@ -226,7 +226,8 @@ typedef void visit_object_t(struct object *object);
 static void for_each_reference(visit_object_t *visit)
 {
     for (const struct space *space = space_first(); space != NULL; space = space_next(space))
-        for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
+        for (const struct vma *region = vma_stands_for_tree(space) ? vma_first(space) : NULL;
+             region != NULL; region = vma_next(region))
             if (region->object != NULL)
                 visit(region->object);
 }

@@ -60,7 +60,7 @@ enum kerr memory_create(struct memory **memory)
 }
 
 /* COPY's books, but for the charge. */
-static enum kerr copy_memory(const struct memory *from, struct memory **copy)
+static enum kerr copy_memory(struct memory *from, struct memory **copy)
 {
     struct memory *new;
     enum kerr error = allocate(&new);
@@ -71,6 +71,7 @@ static enum kerr copy_memory(const struct memory *from, struct memory **copy)
         kfree(new);
         return error;
     }
+    from->heap_region = NULL; /* it may be the copy's as well now */
     set_bounds(&new->space);
     new->space.stack_pages_max = from->space.stack_pages_max;
     new->heap_start = from->heap_start;

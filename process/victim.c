@@ -76,7 +76,7 @@ static uint32_t count_object_frames(const struct space *space)
     for (const struct vma *region = vma_first(space); region != NULL; region = vma_next(region))
         if (region->object != NULL && region->object->owner == NULL)
             count += object_frames_in_ram(region->object) / region->object->references;
-    return count;
+    return space->shared_end != NULL ? count / space->shared_end->users : count;
 }
 
 /*

@@ -45,7 +45,8 @@ static inline struct vma *plain_heap(struct memory *memory, uint32_t end_page)
         region->flags != (VMA_CHARGED | memory->lock_future) ||
         region->rights != (RIGHTS_READ_WRITE | RIGHTS_USER))
         return NULL;
-    memory->heap_region = region;
+    if (memory->space.shared_end == NULL) /* else its first change makes another one of it */
+        memory->heap_region = region;
     return region;
 }
 

@@ -51,8 +51,15 @@ struct vma {
         };
         uint32_t nature; /* all four, to be compared */
     };
-    struct object *object; /* of VMA_OBJECT; one reference for each region */
-    uint32_t object_page;  /* the object's page that first_page shows */
+    union {
+        struct object *object; /* of VMA_OBJECT; one reference for each region */
+        struct space
+            *first_sharer; /* of the end of a tree that several spaces have: one of them, */
+    };
+    union {
+        uint32_t object_page; /* the object's page that first_page shows */
+        uint32_t users;       /* and how many they are */
+    };
 };
 
 /* A space as this layer sees it. FIRST_PAGE and the end node bound what may be reserved. */
@@ -82,7 +89,10 @@ struct space {
     bool is_used;        /* it was loaded since reclaim came by last */
     uint8_t folded_runs; /* without a directory (mm/space_fold.c): what it had, in runs of */
     struct folded_run folded[FOLDED_RUNS_MAX]; /* equal entries */
-    struct space *next, *previous;             /* of all spaces but the kernel's (space_first()) */
+    /* NULL: the regions are its own. Else the end of a tree that all spaces of its ring have (mm/vma_share.h) */
+    struct vma *shared_end;
+    struct space *next_sharer, *previous_sharer;
+    struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 
 /* So many pages stay free below a region that grows down, as on Linux (stack_guard_gap). */
@@ -201,6 +211,12 @@ struct vma *vma_at_or_above(const struct space *space, vaddr_t address);
 /* All regions in order; NULL at the end. */
 struct vma *vma_first(const struct space *space);
 struct vma *vma_next(const struct vma *region);
+
+/* Of all spaces that have SPACE's tree it is the one that stands for them, where each tree counts once. */
+static inline bool vma_stands_for_tree(const struct space *space)
+{
+    return space->shared_end == NULL || space->shared_end->first_sharer == space;
+}
 
 static inline vaddr_t vma_start(const struct vma *region)
 {

@@ -566,7 +566,9 @@ TEST("object", "regions of an object: merge where its pages go on, and each has 
     object_put(other);
 }
 
-TEST("object", "a fork: its regions have references of their own, and its end gives them back")
+TEST(
+    "object",
+    "a fork: its regions get references of their own when they change, and its end gives them back")
 {
     struct object *file, *object;
     uint32_t value, before = object_count(); /* those of disks */
@@ -578,6 +580,8 @@ TEST("object", "a fork: its regions have references of their own, and its end gi
     poke(page_at(0), 1);
     poke(page_at(8), 2);
     REQUIRE(space_fork(&child) == KERR_OK);
+    EXPECT_EQUAL(file->references, 2); /* one tree of regions */
+    unmap(4, 1);
     EXPECT_EQUAL(file->references, 3);
     EXPECT_EQUAL(object->references, 3);
     unmap(0, 11);
