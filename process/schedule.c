@@ -283,10 +283,10 @@ static void count_waits(struct process *self, uint32_t waits)
     self->next_try = self->faults + 1;
 }
 
-void process_count_faults(void)
+static uint32_t counted, counted_waits; /* of fault_counters: up to here somebody had them */
+
+static __attribute__((noinline)) void count_new_faults(struct process *self)
 {
-    static uint32_t counted, counted_waits;
-    struct process *self = process_current;
     uint32_t waits = fault_counters.must_wait - counted_waits;
     if (self != NULL) {
         self->faults += fault_counters.total - counted;
@@ -295,6 +295,12 @@ void process_count_faults(void)
     }
     counted = fault_counters.total;
     counted_waits = fault_counters.must_wait;
+}
+
+void process_count_faults(void)
+{
+    if (unlikely(fault_counters.total != counted || fault_counters.must_wait != counted_waits))
+        count_new_faults(process_current);
 }
 
 /* ---- the way out ---- */
