@@ -171,11 +171,13 @@ static inline uint32_t words_in_row(const struct object *object, uint32_t first,
     return count < object->pages - first ? count : object->pages - first;
 }
 
-void object_find_frames(const struct object *object, uint32_t first, uint32_t count,
-                        frame_t frames[])
+/* The frames of the pages from FIRST on, COUNT at most, that have their words in one level. Returns how many. */
+static uint32_t find_frames_in_level(const struct object *object, uint32_t first, uint32_t count,
+                                     frame_t frames[])
 {
     struct place place;
-    uint32_t known = 0;
+    uint32_t known = 0, most = LEVEL_ENTRIES - first % LEVEL_ENTRIES;
+    count = count < most ? count : most;
     if (first < object->pages && find_place(object, first, &place) == 0) {
         const uint32_t *words = &object->root;
         if (place.level != 0)
@@ -191,6 +193,18 @@ void object_find_frames(const struct object *object, uint32_t first, uint32_t co
     }
     for (; known < count; known++)
         frames[known] = NO_FRAME;
+    return count;
+}
+
+void object_find_frames(const struct object *object, uint32_t first, uint32_t count,
+                        frame_t frames[])
+{
+    while (count > 0) {
+        uint32_t found = find_frames_in_level(object, first, count, frames);
+        first += found;
+        count -= found;
+        frames += found;
+    }
 }
 
 uint32_t object_use_frames(struct object *object, uint32_t first, uint32_t count, frame_t frames[])

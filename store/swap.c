@@ -427,7 +427,7 @@ static void begin_to_write(void)
 
 uint32_t swap_put_range_out(vaddr_t first, uint32_t pages)
 {
-    if (swap_area_count == 0)
+    if (swap_next(NULL) == NULL) /* one whose header is being read is none yet */
         return 0;
     begin_to_put_out();
     uint32_t gone = cow_put_range_out(first, pages);
@@ -456,7 +456,7 @@ bool swap_is_broken_off(void)
 uint32_t swap_put_out(uint32_t count)
 {
     uint32_t gone = 0, ends = 0;
-    if (swap_area_count == 0)
+    if (swap_next(NULL) == NULL) /* one whose header is being read is none yet */
         return 0;
     begin_to_put_out();
     some_are_locked = space_some_are_locked();

@@ -104,8 +104,8 @@ kerr_t object_before_write(struct object *object, uint32_t page);
 kerr_t object_find_frame(const struct object *object, uint32_t page, frame_t *frame);
 
 /*
- * The frames of the COUNT pages from FIRST on, all in one slot's worth of pages (SLOT_PAGES), or
- * NO_FRAME (mm/cow.h) where object_find_frame() would find none. Nothing is made.
+ * The frames of the COUNT pages from FIRST on, or NO_FRAME (mm/cow.h) where object_find_frame() would find none.
+ * Nothing is made.
  */
 void object_find_frames(const struct object *object, uint32_t first, uint32_t count,
                         frame_t frames[]);

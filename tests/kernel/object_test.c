@@ -175,6 +175,31 @@ TEST("object",
     object_put(object);
 }
 
+TEST("object",
+     "a touch whose neighbours lie below another level of the object's tree: shows its page")
+{
+    enum { PAGES = SLOT_PAGES + 16, FIRST = SLOT_PAGES - 6 };
+    struct object *file;
+    frame_t frame;
+    REQUIRE(object_create(OBJECT_FILE, PAGES, &file) == KERR_OK);
+    for (uint32_t page = FIRST; page < FIRST + 12; page++) {
+        REQUIRE(object_frame(file, page, &frame) == KERR_OK);
+        uint32_t *words = temp_map(TEMP_FRAME, frame);
+        words[0] = FILE_WORD + page;
+        temp_unmap(TEMP_FRAME);
+    }
+    REQUIRE(map(0, 12, file, FIRST, RIGHTS_READ_WRITE, 0));
+    EXPECT_EQUAL(peek(page_at(8)),
+                 FILE_WORD + FIRST + 8); /* the block begins in the level before */
+    EXPECT(pte_is_present(pte_in(boot_space.directory, page_at(2))));
+    REQUIRE(map(16, 12, file, FIRST, RIGHTS_READ_WRITE, 0));
+    poke(page_at(16 + 7), 1);
+    EXPECT_EQUAL(peek(page_at(16 + 2)), FILE_WORD + FIRST + 2);
+    EXPECT_AUDIT();
+    unmap(0, 28);
+    object_put(file);
+}
+
 TEST("object", "states of pages: are kept beside the frame, and found in order")
 {
     struct object *object;
