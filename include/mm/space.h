@@ -39,9 +39,10 @@ struct space *space_next(const struct space *space);
 kerr_t space_create(struct space *space, enum rights user);
 
 /*
- * Make COPY, a structure of the caller's, a copy of the current space: the same regions, and every
+ * Make COPY, a structure of the caller's, a copy of the current space: its regions and every
  * table of the lower half shared (mm/cow.h), so that the cost does not grow with what was written.
- *   => costs a directory, and region nodes   returns KERR_OK, KERR_NO_MEMORY (nothing changed)
+ *   => costs a directory, and a region node; where pages are locked or promises kept, a node for each region
+ *   returns KERR_OK, KERR_NO_MEMORY (nothing changed)
  */
 kerr_t space_fork(struct space *copy);
 

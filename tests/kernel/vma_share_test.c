@@ -252,7 +252,7 @@ TEST("vma_share", "each of them without memory for the copy: refused, and nothin
     boot_space.stack_pages_max = 0;
 }
 
-TEST("vma_share", "locked pages, and kept promises: the copy is made at once")
+TEST("vma_share", "locked pages: the copy is made at once, and has none")
 {
     REQUIRE(reserve_many());
     EXPECT_EQUAL(vma_set_flags(&boot_space, at(0), 1, VMA_LOCKED, 0), KERR_OK);

@@ -113,15 +113,16 @@ static void bench_fork_with_regions(void)
 {
     uint32_t memory = map(REGIONS * PAGE_BYTES, RW);
     for (uint32_t page = 1; !is_error(memory) && page < REGIONS; page += 2) {
-        int32_t error = protect(memory + page * PAGE_BYTES, PAGE_BYTES, PROT_NONE);
-        if (error != 0) {
-            report_refusal("fork_call_60000_regions", error);
+        int32_t refusal = protect(memory + page * PAGE_BYTES, PAGE_BYTES, PROT_NONE);
+        if (refusal != 0) {
+            report_refusal("fork_call_60000_regions", refusal);
             return;
         }
     }
     struct fork_times times;
-    if (is_error(memory) || measure_forks(&times) != 0) {
-        report_refusal("fork_call_60000_regions", (int32_t)memory);
+    int32_t error = is_error(memory) ? (int32_t)memory : measure_forks(&times);
+    if (error != 0) {
+        report_refusal("fork_call_60000_regions", error);
         return;
     }
     report("fork_call_60000_regions", times.calls, 1);
