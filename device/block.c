@@ -43,10 +43,15 @@ void block_register(struct block_device *device)
     list_add_last(&devices, &device->link);
 }
 
+static bool is_open(const struct block_device *device)
+{
+    return device->opened_for != NULL || device->read_for != NULL;
+}
+
 void block_unregister(struct block_device *device)
 {
-    ASSERT(device->opened_for == NULL && list_is_empty(&device->queue),
-           "block: %s goes while it is in use", device->name);
+    ASSERT(!is_open(device) && list_is_empty(&device->queue), "block: %s goes while it is in use",
+           device->name);
     list_remove(&device->link);
 }
 
@@ -81,15 +86,35 @@ static bool overlap(const struct block_device *one, const struct block_device *o
            other->first < one->first + one->sectors;
 }
 
+/* Somebody has opened a sector of DEVICE. */
+static bool is_in_use(const struct block_device *device)
+{
+    for (struct block_device *other = block_first(); other != NULL; other = block_next(other))
+        if (is_open(other) && overlap(device, other))
+            return true;
+    return is_open(device);
+}
+
 enum kerr block_open_for_writing(struct block_device *device, const char *purpose)
 {
-    if (device->opened_for != NULL)
+    if (is_in_use(device))
         return KERR_EXISTS;
-    for (struct block_device *other = block_first(); other != NULL; other = block_next(other))
-        if (other->opened_for != NULL && overlap(device, other))
-            return KERR_EXISTS;
     device->opened_for = purpose;
     return KERR_OK;
+}
+
+enum kerr block_open_for_reading(struct block_device *device, const char *purpose)
+{
+    if (is_in_use(device))
+        return KERR_EXISTS;
+    device->read_for = purpose;
+    return KERR_OK;
+}
+
+void block_close_for_reading(struct block_device *device)
+{
+    ASSERT(device->read_for != NULL, "block: %s is closed, but was not open", device->name);
+    device->read_for = NULL;
 }
 
 void block_close_for_writing(struct block_device *device)

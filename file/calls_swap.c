@@ -7,7 +7,11 @@
 #include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <mm/heap.h>
 #include <process/commit.h>
+#include <process/repeat.h>
+#include <process/schedule.h>
+#include <process/victim.h>
 #include <store/swap.h>
 
 #include "open_file.h"
@@ -55,9 +59,33 @@ static enum kerr end(struct block_device *device)
         commit_change_limit(-pages);
     }
     enum kerr error = swap_off(device);
-    if (error != KERR_OK && error != KERR_MUST_WAIT && error != KERR_AGAIN)
+    if (error != KERR_OK && !area->is_closing)
         commit_change_limit(pages);
     return error;
+}
+
+/* ---- a call, which may end before it has done what it began ---- */
+
+/* A device that SELF's call has begun to change. */
+struct changing {
+    struct call_holding holding;
+    struct block_device *device;
+};
+
+/* What can be promised is as before: of an area that begins nothing was, yet. */
+static void give_up(struct block_device *device)
+{
+    const struct swap_area *area = swap_of_device(device);
+    if (area != NULL && area->is_closing)
+        commit_change_limit(pages_for_promises(area));
+    swap_give_up(device);
+}
+
+static void drop_changing(struct call_holding *holding)
+{
+    struct changing *changing = container_of(holding, struct changing, holding);
+    give_up(changing->device);
+    kfree(changing);
 }
 
 /* The device that the program's PATH names: "/dev/hda2". Files are no swap areas: docs/limits.md. */
@@ -72,9 +100,47 @@ static int32_t find_device(struct process *self, uint32_t path, struct block_dev
     return *device != NULL ? 0 : -EINVAL;
 }
 
-static int32_t swap_failed(enum kerr error)
+/* The same, and SELF's call holds it: repeated, it goes on with what it began. */
+static int32_t hold_device(struct process *self, uint32_t path, struct block_device **device)
 {
+    void *block;
+    if (call_held(self) != NULL) {
+        *device = container_of(call_held(self), struct changing, holding)->device;
+        return 0;
+    }
+    int32_t result = find_device(self, path, device);
+    if (result != 0)
+        return result;
+    enum kerr error = kmalloc(sizeof(struct changing), &block);
+    if (error != KERR_OK)
+        return file_failed(error);
+    struct changing *changing = block;
+    *changing = (struct changing){{drop_changing}, *device};
+    call_hold(self, &changing->holding);
+    return 0;
+}
+
+/* There is nothing to be given up any more. */
+static void let_go(struct process *self)
+{
+    struct changing *changing = container_of(call_held(self), struct changing, holding);
+    call_take(self);
+    kfree(changing);
+}
+
+/* What SELF's call returns, since begin() or end() said ERROR. */
+static int32_t answer(struct process *self, enum kerr error)
+{
+    if (error == KERR_AGAIN) {
+        process_request_leave();
+        return call_repeat_later(self);
+    }
+    if (error == KERR_MUST_WAIT)
+        return process_must_wait();
+    let_go(self);
     switch (error) {
+    case KERR_OK:
+        return 0;
     case KERR_EXISTS:
         return -EBUSY;
     case KERR_UNSUPPORTED:
@@ -94,24 +160,29 @@ SYSTEM_CALL(87, swapon)
     if ((ARG2 & ~(uint32_t)(SWAP_FLAG_PREFER | SWAP_FLAG_PRIORITY | SWAP_FLAGS_WITHOUT_EFFECT)) !=
         0)
         return -EINVAL;
-    int32_t result = find_device(self, ARG1, &device);
+    int32_t result = hold_device(self, ARG1, &device);
     if (result != 0)
         return result;
-    enum kerr error =
-        begin(device, ARG2 & SWAP_FLAG_PREFER ? (int32_t)(ARG2 & SWAP_FLAG_PRIORITY) : -1);
-    return error == KERR_OK ? 0 : swap_failed(error);
+    int32_t priority = ARG2 & SWAP_FLAG_PREFER ? (int32_t)(ARG2 & SWAP_FLAG_PRIORITY) : -1;
+    return answer(self, begin(device, priority));
 }
 
+/* Files go before it is said that the area's pages don't fit; nobody has to end for them. */
 SYSTEM_CALL(115, swapoff)
 {
     struct block_device *device;
-    int32_t result = find_device(self, ARG1, &device);
+    int32_t result = hold_device(self, ARG1, &device);
     if (result != 0)
         return result;
     enum kerr error = end(device);
-    if (error == KERR_AGAIN)
-        return call_continue(self, PROGRESS_STEPS, 0);
-    return error == KERR_OK ? 0 : swap_failed(error);
+    if (error != KERR_NO_MEMORY)
+        return answer(self, error);
+    const struct swap_area *area = swap_of_device(device);
+    if (area->is_closing && victim_give_cache_back())
+        return answer(self, KERR_AGAIN);
+    give_up(device);
+    let_go(self);
+    return -ENOMEM;
 }
 
 /* ---- at boot ---- */

@@ -131,6 +131,11 @@ static enum kerr begin(struct block_device *device, struct ext2 **fs)
     enum kerr error = kmalloc(sizeof(struct ext2), &block);
     if (error != KERR_OK)
         return error;
+    error = block_open_for_reading(device, "ext2");
+    if (error != KERR_OK) {
+        kfree(block);
+        return error;
+    }
     *fs = block;
     **fs = (struct ext2){.device = device};
     list_init(&(*fs)->removals);
@@ -146,6 +151,8 @@ static enum kerr end(struct ext2 *fs)
         return error;
     if (fs->is_writable)
         block_close_for_writing(fs->device);
+    else
+        block_close_for_reading(fs->device);
     list_remove(&fs->link);
     kfree(fs->group);
     kfree(fs->released);
@@ -200,10 +207,13 @@ static enum kerr open_for_writing(struct ext2 *fs)
     if (fs->is_writable)
         return KERR_OK;
     enum kerr error = cache_know_device(fs->device);
-    if (error == KERR_OK)
-        error = block_open_for_writing(fs->device, "ext2");
-    fs->is_writable = error == KERR_OK;
-    return error;
+    if (error != KERR_OK)
+        return error;
+    block_close_for_reading(fs->device);
+    error = block_open_for_writing(fs->device, "ext2");
+    ASSERT(error == KERR_OK, "ext2: another has %s, which was open", fs->device->name);
+    fs->is_writable = true;
+    return KERR_OK;
 }
 
 /* ROOT leaves the core. */

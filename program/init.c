@@ -42,6 +42,22 @@ static struct stock {
 
 /* ---- the start ---- */
 
+const char *init_failed(int32_t error)
+{
+    switch (-error) {
+    case ENOENT:
+        return "there is no such file";
+    case EACCES:
+        return "this is no file that can be run";
+    case ENOEXEC:
+        return "this is no static program for i386";
+    case ENOMEM:
+        return "memory is full";
+    default:
+        return "it can't be run";
+    }
+}
+
 int32_t init_start_program(const char *const *arguments, unsigned count, uint32_t *pid)
 {
     struct exec_texts texts;
@@ -182,7 +198,7 @@ static void start_init(const char *name)
     }
     int32_t result = init_start_program(arguments, count, &init_pid);
     if (result < 0) {
-        printk("init: can't start %s: error %d\n", name, (int)-result);
+        printk("init: can't start %s: %s (error %d)\n", name, init_failed(result), (int)-result);
         machine_try_exit(EXIT_FAIL);
         return;
     }

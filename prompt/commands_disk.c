@@ -25,6 +25,8 @@ static void print_device(const struct block_device *device)
            device->model[0] != '\0' ? "  " : "", device->model);
     if (device->opened_for != NULL)
         printk("             open for writing: %s\n", device->opened_for);
+    if (device->read_for != NULL)
+        printk("             in use, read only: %s\n", device->read_for);
 }
 
 /* DISK, and its partitions behind it. */

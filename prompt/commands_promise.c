@@ -110,7 +110,11 @@ COMMAND("touch", "ADDR [SIZE]", "write one word of every page there")
     if (!argument_address(arguments->word[0], &page) ||
         (arguments->count > 1 && !argument_size(arguments->word[1], &bytes)))
         return false;
-    if (bytes == 0 || page.v + (bytes - 1) < page.v) {
+    if (bytes == 0) {
+        printk("0 bytes: there is nothing to be written\n");
+        return false;
+    }
+    if (page.v + (bytes - 1) < page.v) {
         printk("%u bytes from " PRI_VADDR " on do not lie below 4 GiB\n", (unsigned)bytes,
                ARG_VADDR(page));
         return false;

@@ -12,7 +12,7 @@
 #include <prompt/prompt.h>
 #include <store/swap.h>
 
-enum { USAGE_COLUMNS = 21 };
+enum { USAGE_COLUMNS = 21, USAGE_BYTES = 64 };
 
 /* Say which units [FIRST, END) has, since UNIT (NULL: any) is none of them. */
 static void print_units(const char *what, const char *unit, const struct test *first,
@@ -20,6 +20,10 @@ static void print_units(const char *what, const char *unit, const struct test *f
 {
     const char *last = "";
 
+    if (first == end) {
+        printk("this kernel has no %s: `make run` without CHECKED=1 has\n", what);
+        return;
+    }
     printk("no %s for '%s'; there are:", what, unit != NULL ? unit : "any unit");
     for (const struct test *test = first; test < end; test++) {
         if (strcmp(test->unit, last) != 0)
@@ -62,7 +66,7 @@ COMMAND("bench", "[UNIT]", "measure, all units or one")
 
 COMMAND("help", "", "this list")
 {
-    char usage[USAGE_COLUMNS + 1];
+    char usage[USAGE_BYTES];
 
     for (const struct command *command = commands_first; command < commands_end; command++) {
         format_text(usage, sizeof(usage), "%s %s", command->name, command->usage);

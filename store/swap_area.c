@@ -169,7 +169,8 @@ static void add_slots(struct swap_area *area, const struct header *header)
 static bool is_sound(const struct header *header, const struct block_device *device)
 {
     if (memcmp(header->magic + 2, "SWAPSPACE2", 10) != 0 || header->version != 1 ||
-        header->last_page == 0 || header->bad_pages > ARRAY_LENGTH(header->bad_page) ||
+        header->bad_pages > ARRAY_LENGTH(header->bad_page) ||
+        header->bad_pages >= header->last_page || /* nothing is left */
         header->last_page >= device->sectors / (PAGE_BYTES / BLOCK_SECTOR_BYTES))
         return false;
     for (uint32_t i = 0; i < header->bad_pages; i++)
@@ -223,9 +224,6 @@ static enum kerr begin_area(struct block_device *device, int32_t priority)
     void *block;
     if (swap_area_count == SLOT_POOLS_MAX)
         return KERR_TOO_MANY;
-    for (const struct cache *cache = cache_next(NULL); cache != NULL; cache = cache_next(cache))
-        if (cache->device == device && !cache->operations->is_view)
-            return KERR_EXISTS; /* a file system that is read only */
     enum kerr error = kmalloc(sizeof(struct swap_area), &block);
     if (error != KERR_OK)
         return error;
@@ -287,6 +285,7 @@ enum kerr swap_on(struct block_device *device, int32_t priority)
     if (error != KERR_OK)
         return error;
     area = swap_of_device(device);
+    area->is_given_up = false;
     error = cache_page(&area->cache, 0, &frame);
     if (error == KERR_MUST_WAIT)
         return error;
@@ -317,7 +316,7 @@ bool swap_is_closing(void)
 /* All tables come back: what is in others' areas may name AREA's slots. */
 static enum kerr bring_tables_back(void)
 {
-    enum kerr error = swap_give_back_tables();
+    enum kerr error = KERR_OK;
     for (struct space *space = space_first(); space != NULL && error == KERR_OK;
          space = space_next(space))
         for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && error == KERR_OK; slot++)
@@ -357,16 +356,18 @@ enum kerr swap_off(struct block_device *device)
     struct swap_area *area = swap_of_device(device);
     if (area == NULL || !area->is_open)
         return KERR_NOT_FOUND;
-    if (!area->is_closing &&
-        swap_used_pages(area) > area->cache.object->real_pages + frame_available(&frame_pool))
-        return KERR_NO_MEMORY;
     area->is_closing = true;
-    enum kerr error = bring_tables_back();
+    enum kerr error = swap_give_back_tables(); /* and slots that only these use */
+    if (error == KERR_OK &&
+        swap_used_pages(area) > area->cache.object->real_pages + frame_available(&frame_pool))
+        error = KERR_NO_MEMORY;
+    if (error == KERR_OK)
+        error = bring_tables_back();
     if (error == KERR_OK)
         error = bring_all_back(area);
     if (error == KERR_OK)
         error = empty_cache(area);
-    if (error == KERR_MUST_WAIT || error == KERR_AGAIN)
+    if (error == KERR_MUST_WAIT || error == KERR_AGAIN || error == KERR_NO_MEMORY)
         return error;
     area->is_closing = false;
     if (error == KERR_OK) {
@@ -375,4 +376,22 @@ enum kerr swap_off(struct block_device *device)
         end_area(area);
     }
     return error;
+}
+
+/* ---- given up ---- */
+
+void swap_give_up(struct block_device *device)
+{
+    struct swap_area *area = swap_of_device(device);
+    if (area == NULL)
+        return;
+    area->is_closing = false;
+    area->is_given_up = !area->is_open;
+}
+
+void swap_end_given_up(void)
+{
+    for (uint32_t i = swap_area_count; i-- > 0;)
+        if (swap_areas[i]->is_given_up && empty_cache(swap_areas[i]) == KERR_OK)
+            end_area(swap_areas[i]);
 }

@@ -28,6 +28,9 @@ bool swap_is_closing(void);
 uint32_t swap_place_of(const struct swap_area *area, uint32_t page);
 bool swap_not_written(struct cache *cache, uint32_t page);
 
+/* Areas that were given up before their header was read (swap_give_up()) end, if nothing is under way. */
+void swap_end_given_up(void);
+
 /* What is dirty is tried, a page of each area, once a second: an area that is stuck as well. */
 void swap_try_again(void);
 

@@ -161,6 +161,7 @@ enum kerr swap_settle(void)
 void swap_tick(void)
 {
     swap_try_again();
+    swap_end_given_up();
     if (marked_count == 0)
         return;
     enum kerr error = swap_give_back_tables();

@@ -22,7 +22,8 @@ TEST_PROGRAMS := $(patsubst tests/user/%.c,$(USER)/tests/%,$(wildcard tests/user
 #:                     written; ROOT=DIRECTORY or ROOT=IMAGE: that one; INIT=/bin/sh of it
 #: make run INITRAMFS=1  the same without a disk: files in memory, out of a cpio archive;
 #:                     INITRAMFS=DIRECTORY or INITRAMFS=ARCHIVE.cpio[.gz]: that one
-#: make run ... SWAP=64  any of these three with so many MiB to swap to, on a disk of its own
+#: make run ... SWAP=64  with so many MiB to swap to, on a disk of its own; CMDLINE="overcommit=2": more
+#:                     options for the kernel (docs/boot.md); CHECKED=1: the checked kernel
 
 user: $(USER_PROGRAMS)
 test-programs: $(TEST_PROGRAMS) $(USER)/tests/bad.made
@@ -44,18 +45,28 @@ $(USER)/tests/bad.made: tests/user/make/bad_elfs.c tests/user/bad_elfs.h user/us
 	$(Q)mkdir -p $(@D)/bad && gcc -std=gnu11 -Wall -Wextra -Werror $< -o $(@D)/make_bad_elfs
 	$(Q)$(@D)/make_bad_elfs $(@D)/bad && touch $@
 
-# ---- make run INIT=, make run ROOT=, make run INITRAMFS= ----
+# ---- make run INIT=, make run ROOT=, make run INITRAMFS=, make run SWAP=, CMDLINE=, CHECKED=1 ----
 # An ISO of its own, since the other one is the same on every machine. The entry of the menu is the
 # plain kernel's or the checked one's.
+define run_iso
+$(call say,ISO)
+$(Q)COMMAND_LINE="$(strip $(1) $(CMDLINE))" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \
+    tools/iso $@ $(KERNELS) iso/grub.cfg $(2)
+endef
+
+ifneq ($(and $(ROOT)$(INITRAMFS),$(ARGS)$(FILES)),)
+$(error ARGS= and FILES= are for a program alone, INIT=FILE: what a root has is on it, and its program has no arguments)
+endif
+
 ifdef SWAP
 # The second disk, new each time: hdb.
 SWAP_IMAGE := $(OUT)/swap.img
 export SWAP_IMAGE
-CMDLINE += swap=hdb
+override CMDLINE += swap=hdb
 $(RUN_ISO): $(SWAP_IMAGE)
 $(SWAP_IMAGE): FORCE
 	$(call say,SWAP)
-	$(Q)rm -f $@ && truncate -s $(SWAP)M $@ && PATH="$$PATH:/sbin" mkswap $@ > /dev/null
+	$(Q)rm -f $@ && truncate -s $(SWAP)M $@ && chmod 600 $@ && PATH="$$PATH:/sbin" mkswap -q $@
 endif
 
 ifdef ROOT
@@ -63,23 +74,17 @@ ifdef ROOT
 ifeq ($(ROOT),1)
 ROOT_IMAGE := $(OUT)/root.ext2
 else ifneq ($(wildcard $(ROOT)/.),)
-ROOT_IMAGE := $(OUT)/$(notdir $(patsubst %/,%,$(ROOT))).ext2
+ROOT_IMAGE := $(OUT)/root-of-$(notdir $(patsubst %/,%,$(ROOT))).ext2
 $(ROOT_IMAGE): FORCE
+	$(call say,ROOT)
+	$(Q)mkdir -p $(@D) && tools/rootfs $@ $(ROOT)
 else
 ROOT_IMAGE := $(ROOT)
 endif
 export ROOT_IMAGE
 
-ifneq ($(ROOT),1)
-$(OUT)/%.ext2:
-	$(call say,ROOT)
-	$(Q)mkdir -p $(@D) && tools/rootfs $@ $(ROOT)
-endif
-
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(ROOT_IMAGE) FORCE
-	$(call say,ISO)
-	$(Q)COMMAND_LINE="root=hda init=$(or $(INIT),/bin/sh) $(CMDLINE)" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \
-	    tools/iso $@ $(KERNELS) iso/grub.cfg
+	$(call run_iso,root=hda init=$(or $(INIT),/bin/sh))
 else ifdef INITRAMFS
 # 1: the small system; a directory, packed each time; or an archive, which GRUB unpacks if it is packed. The program
 # is /init, if there is one, as it is for Linux.
@@ -96,15 +101,14 @@ endif
 has_init = $(shell { gzip -dc 2> /dev/null < $(ARCHIVE) || cat $(ARCHIVE); } | cpio --quiet -it 2> /dev/null | grep -x -e init -e ./init -e /init)
 
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(ARCHIVE) FORCE
-	$(call say,ISO)
-	$(Q)COMMAND_LINE="initramfs=initramfs init=$(or $(INIT),$(if $(has_init),/init,/bin/sh)) $(CMDLINE)" \
-	    ENTRY=$(if $(filter 1,$(CHECKED)),2,0) tools/iso $@ $(KERNELS) iso/grub.cfg "+$(ARCHIVE)=initramfs"
+	$(call run_iso,initramfs=initramfs init=$(or $(INIT),$(if $(has_init),/init,/bin/sh)),"+$(ARCHIVE)=initramfs")
 else ifdef INIT
 $(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso $(INIT) $(FILES) FORCE
-	$(call say,ISO)
-	$(Q)COMMAND_LINE="init=$(notdir $(INIT)) $(CMDLINE)" ENTRY=$(if $(filter 1,$(CHECKED)),2,0) \
-	    tools/iso $@ $(KERNELS) iso/grub.cfg "$(INIT)=$(notdir $(INIT)) $(ARGS)" \
-	    $(foreach file,$(FILES),$(file)=$(notdir $(file)))
+	$(call run_iso,init=$(notdir $(INIT)),"$(INIT)=$(notdir $(INIT)) $(ARGS)" \
+	    $(foreach file,$(FILES),$(file)=$(notdir $(file))))
+else ifneq ($(RUN_ISO),$(ISO))
+$(RUN_ISO): $(KERNELS) iso/grub.cfg tools/iso FORCE
+	$(call run_iso)
 endif
 
 # The small systems, made once: what is written to the disk stays.

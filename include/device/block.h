@@ -76,6 +76,7 @@ struct block_device {
     uint64_t first;            /* of the disk's sectors; 0 of a disk */
     uint64_t sectors;
     const char *opened_for; /* what it may be written for; NULL: it may not */
+    const char *read_for;   /* what relies on its contents and does not write; NULL: nothing */
     struct list queue;      /* of a disk: requests, the first one may be under way */
     struct block_counts counts;
 };
@@ -108,9 +109,14 @@ struct block_device *block_find(const char *name);
 
 /*
  * DEVICE can be written from now on, for what PURPOSE says ("root"); the text stays.
- *   returns KERR_OK; KERR_EXISTS: it is open for writing, or something that shares a sector with it
+ *   returns KERR_OK; KERR_EXISTS: it is open, for writing or reading, or something that shares a sector with it
  */
 kerr_t block_open_for_writing(struct block_device *device, const char *purpose);
+
+/* DEVICE keeps its contents from now on, for what PURPOSE says: nobody can open it, or what shares a sector with
+ * it. To read it needs none of this. Returns as above. */
+kerr_t block_open_for_reading(struct block_device *device, const char *purpose);
+void block_close_for_reading(struct block_device *device);
 
 /* DEVICE, which is open and has no request that writes, can't be written any more. */
 void block_close_for_writing(struct block_device *device);

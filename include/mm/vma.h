@@ -156,7 +156,8 @@ kerr_t vma_map(struct space *space, uint32_t pages, const struct vma_wish *wish,
  * The upper end of REGION, a promise of SPACE, moves: up by PAGES pages, if these and one more
  * above them are free, and the guard of a stack that follows; down by PAGES, fewer than it has.
  * Cheaper than vma_map_at() and vma_release().
- *   returns KERR_OK; KERR_EXISTS; KERR_NO_MEMORY (a shared table must be copied; nothing changed)
+ * REGION is found anew before it is asked again: SPACE may have got a tree of its own.
+ *   returns KERR_OK; KERR_EXISTS; KERR_NO_MEMORY (a shared table must be copied; no region changed)
  */
 kerr_t vma_extend(struct space *space, struct vma *region, uint32_t pages);
 kerr_t vma_shorten(struct space *space, struct vma *region, uint32_t pages);

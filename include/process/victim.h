@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layer 8. Uses: layers 0-5, process. Used by: process/schedule.c, process/signal.c.
+ * Layer 8. Uses: layers 0-5, process. Used by: process/schedule.c, process/signal.c, file/calls_swap.c.
  *
  * When frames run out (overcommit modes 0 and 1) somebody has to go.
  */

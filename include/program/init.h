@@ -16,6 +16,9 @@
  */
 int32_t init_start_program(const char *const *arguments, unsigned count, uint32_t *pid);
 
+/* For people: why a program was not started, which is the error_number -ERROR. */
+const char *init_failed(int32_t error);
+
 /* Start the program that the option init=FILE names, if there is one: process 1. */
 void init_start_by_option(void);
 

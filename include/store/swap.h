@@ -35,6 +35,7 @@ struct swap_area {
     int32_t priority;        /* pages go to the highest first */
     uint32_t pages;          /* that can be used, bad ones not counted */
     bool is_open;            /* false: its header is still being read */
+    bool is_given_up;        /* its header is read for nobody any more: the area ends then */
     bool is_closing;         /* no page goes out to it any more */
     bool is_ram;             /* its pages are kept in RAM, compressed (swap_ram_device()) */
     uint32_t slot_hand;      /* where it was looked last for slots that can be given up */
@@ -46,7 +47,8 @@ struct swap_area {
 /*
  * DEVICE becomes a swap area, of PRIORITY (negative: below all that came before). It is open for
  * writing from here on.
- *   returns KERR_OK; KERR_MUST_WAIT: ask again; KERR_EXISTS: it is one, or open for something else;
+ *   returns KERR_OK; KERR_MUST_WAIT: ask again, or give up; KERR_EXISTS: it is one, or shares sectors with
+ *   something that is open for writing or mounted;
  *   KERR_UNSUPPORTED: no signature of mkswap, or what it says is not so; KERR_TOO_MANY: areas;
  *   KERR_NO_ROOM: frames and slots together would be more than 2^20; KERR_NO_MEMORY; KERR_IO
  */
@@ -54,10 +56,16 @@ kerr_t swap_on(struct block_device *device, int32_t priority);
 
 /*
  * All that is in DEVICE's area comes back, and the area ends.
- *   returns KERR_OK; KERR_MUST_WAIT, KERR_AGAIN: ask again; KERR_NOT_FOUND: it is none;
- *   KERR_NO_MEMORY: it does not fit into RAM: the area stays; KERR_IO: the same
+ *   returns KERR_OK; KERR_MUST_WAIT, KERR_AGAIN: ask again, or give up; KERR_NO_MEMORY: the same when there
+ *   is more: it does not fit into RAM; KERR_NOT_FOUND: it is none; KERR_IO: the area stays in use
  */
 kerr_t swap_off(struct block_device *device);
+
+/*
+ * Who was to ask swap_on() or swap_off() of DEVICE again does not: an area that ends is back in use, and one that
+ * begins ends, as soon as nothing of it is under way (swap_tick()). Others may ask as if nothing had been.
+ */
+void swap_give_up(struct block_device *device);
 
 /* How many areas have begun or ended. Each takes frames and heap for its records, and gives them back. */
 extern uint32_t swap_area_changes;
@@ -120,7 +128,8 @@ kerr_t swap_settle(void);
 /* Frames that are set aside (mm/frame.h), so that a table of nobody can be read when none is free. */
 uint32_t swap_frames_put_by(void);
 
-/* A step of what need not be done at once: slots of tables that nobody has any more become free. */
+/* A step of what need not be done at once: slots of tables that nobody has any more become free, and areas
+ * that were given up end. */
 void swap_tick(void);
 
 /*

@@ -243,26 +243,27 @@ static void do_move(const struct operation *operation)
     memcpy(&place.area->pages[to], moved, place.pages * sizeof(moved[0]));
 }
 
-/* The region of PLACE, whose last page is LAST, ends PAGES pages further up. */
-static void do_extend(struct place place, struct vma *region, uint32_t last, uint32_t pages)
+/* The region of PLACE, whose last page is LAST, ends PAGES pages further up; do_shorten(): down. */
+static void do_extend(struct place place, uint32_t last, uint32_t pages)
 {
     const struct page *like = &place.area->pages[last];
     struct place more = {.area = place.area, .first = last + 1, .last = last + pages + 1};
     bool done;
     if (more.last >= PAGES)
         return;
-    judge(REPEATED(vma_extend(place.space, region, pages)),
+    judge(REPEATED(vma_extend(place.space, vma_find(place.space, place.address), pages)),
           any_reserved(&more) ? KERR_EXISTS : KERR_OK, &done);
     for (uint32_t i = more.first; done && i < more.last; i++)
         place.area->pages[i] = (struct page){.is_reserved = true, .rights = like->rights};
 }
 
-static void do_shorten(struct place place, struct vma *region, uint32_t last, uint32_t pages)
+static void do_shorten(struct place place, uint32_t last, uint32_t pages)
 {
     bool done;
-    if (pages >= vma_pages(region))
+    if (pages >= vma_pages(vma_find(place.space, place.address)))
         return;
-    judge(REPEATED(vma_shorten(place.space, region, pages)), KERR_OK, &done);
+    judge(REPEATED(vma_shorten(place.space, vma_find(place.space, place.address), pages)), KERR_OK,
+          &done);
     for (uint32_t i = last - pages + 1; done && i <= last; i++)
         place.area->pages[i] = (struct page){0};
 }
@@ -272,15 +273,15 @@ static void do_stretch(const struct operation *operation)
 {
     struct place place = place_of(operation);
     uint32_t last = place.first, pages = 1u + play_points[operation->how % PLAY_POINTS];
-    struct vma *region = vma_find(place.space, place.address);
+    const struct vma *region = vma_find(place.space, place.address);
     if (place.space == &kernel_space || region == NULL || region->kind != VMA_PROMISE)
         return;
     while (last + 1 < PAGES && goes_on(place.area, last))
         last++;
     if (operation->how & 0x80)
-        do_shorten(place, region, last, pages);
+        do_shorten(place, last, pages);
     else
-        do_extend(place, region, last, pages);
+        do_extend(place, last, pages);
 }
 
 static void do_protect(const struct operation *operation)

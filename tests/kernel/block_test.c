@@ -138,7 +138,8 @@ TEST("block", "a partition is open: neither the disk nor its other partitions ca
     block_close_for_writing(&part);
 }
 
-TEST("block", "what shares sectors with an open device: refused; neighbours are not")
+TEST("block",
+     "what shares sectors with an open device, to write or to read: refused; neighbours are not")
 {
     static struct block_device before, behind, across;
     struct block_device *const all[] = {&disk.device, &part, &before, &behind, &across};
@@ -158,7 +159,14 @@ TEST("block", "what shares sectors with an open device: refused; neighbours are 
     EXPECT_EQUAL(block_open_for_writing(&disk.device, "test"), KERR_EXISTS);
     block_close_for_writing(&before);
     block_close_for_writing(&part);
+    EXPECT_EQUAL(block_open_for_reading(&part, "test"), KERR_OK);
+    EXPECT_EQUAL(wait_for(&part, BLOCK_WRITE), KERR_READ_ONLY);
+    EXPECT_EQUAL(block_open_for_writing(&part, "test"), KERR_EXISTS);
+    EXPECT_EQUAL(block_open_for_writing(&disk.device, "test"), KERR_EXISTS);
+    EXPECT_EQUAL(block_open_for_reading(&across, "test"), KERR_EXISTS);
+    block_close_for_reading(&part);
     EXPECT_EQUAL(block_open_for_writing(&disk.device, "test"), KERR_OK);
+    EXPECT_EQUAL(block_open_for_reading(&part, "test"), KERR_EXISTS);
     block_close_for_writing(&disk.device);
     for (unsigned i = 0; i < ARRAY_LENGTH(all); i++)
         block_unregister(all[i]);

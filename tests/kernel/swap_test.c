@@ -5,6 +5,12 @@
  */
 #include "swap_testing.h"
 
+static void answer_all(void)
+{
+    store_disk.holds_back = false;
+    store_disk_work();
+}
+
 TEST("swap",
      "an area: without signature refused; begins, has what is not bad, ends without a trace")
 {
@@ -16,6 +22,10 @@ TEST("swap",
     EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_UNSUPPORTED);
     EXPECT(store_disk.device.opened_for == NULL);
     write_header();
+    const uint32_t all_bad = DISK_PAGES - 1, one = 1;
+    store_disk_poke(1032, &all_bad, sizeof(all_bad));
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_UNSUPPORTED);
+    store_disk_poke(1032, &one, sizeof(one));
     EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_OK);
     EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_EXISTS);
     EXPECT_EQUAL(swap_sum().pages, SLOTS);
@@ -24,6 +34,74 @@ TEST("swap",
     swap_end();
     heap_trim(&kernel_heap, 0);
     EXPECT_EQUAL(frame_available(&frame_pool), free);
+}
+
+TEST("swap", "an area whose header is still read, and that is given up: ends by itself, or goes on "
+             "for others")
+{
+    REQUIRE(store_disk_begin(DISK_PAGES));
+    write_header();
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_MUST_WAIT);
+    swap_give_up(&store_disk.device);
+    swap_tick(); /* it is under way */
+    EXPECT(swap_of_device(&store_disk.device) != NULL);
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_MUST_WAIT);
+    swap_give_up(&store_disk.device);
+    answer_all();
+    swap_tick();
+    EXPECT(swap_of_device(&store_disk.device) == NULL);
+    EXPECT(store_disk.device.opened_for == NULL);
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_MUST_WAIT);
+    swap_give_up(&store_disk.device);
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_MUST_WAIT);
+    answer_all();
+    swap_tick(); /* somebody has asked again */
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_OK);
+    EXPECT_AUDIT();
+    swap_end();
+}
+
+TEST("swap", "an area that ends, and is given up: takes pages again")
+{
+    uint32_t freed;
+    REQUIRE(swap_begin() && fill_pages(0));
+    EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
+    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
+        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    store_disk.holds_back = true;
+    EXPECT_EQUAL(swap_off(&store_disk.device), KERR_MUST_WAIT);
+    EXPECT_EQUAL(swap_put_out(PAGES), 0);
+    swap_give_up(&store_disk.device);
+    answer_all();
+    poke(test_page(0), 100);
+    EXPECT_EQUAL(swap_put_out(1), 1);
+    EXPECT_EQUAL(peek(test_page(0)), 100);
+    EXPECT_EQUAL(peek(test_page(PAGES - 1)), PAGES);
+    EXPECT_AUDIT();
+    release_pages();
+    swap_end();
+}
+
+TEST("swap", "a disk of which a part is in use, and a part of one in use: no area")
+{
+    static struct block_device part;
+    REQUIRE(store_disk_begin(DISK_PAGES));
+    write_header();
+    block_init_partition(&part, "part", &store_disk.device, 0, DISK_PAGES * 8);
+    block_register(&part);
+    EXPECT_EQUAL(block_open_for_reading(&part, "test"), KERR_OK);
+    EXPECT_EQUAL(swap_on(&store_disk.device, -1), KERR_EXISTS);
+    block_close_for_reading(&part);
+    EXPECT_EQUAL(block_open_for_reading(&store_disk.device, "test"), KERR_OK);
+    EXPECT_EQUAL(swap_on(&part, -1), KERR_EXISTS);
+    block_close_for_reading(&store_disk.device);
+    EXPECT_EQUAL(swap_on(&part, -1), KERR_OK);
+    EXPECT_EQUAL(block_open_for_reading(&store_disk.device, "test"), KERR_EXISTS);
+    EXPECT_EQUAL(swap_off(&part), KERR_OK);
+    block_unregister(&part);
+    store_disk_end();
 }
 
 TEST("swap", "pages that nobody uses: go out, are written, and come back as they were")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User test. swapon and swapoff: what is refused, and with what; an area that ends gives all back;
- * locked pages stay; what is out is neither lost by mprotect and mremap nor kept by madvise.
+ * User test. swapon and swapoff: what is refused, and with what; an area that ends gives all back, also if its
+ * call was killed; locked pages stay; what is out is neither lost by mprotect and mremap nor kept by madvise.
  *
  * run: on=droste
  * run: memory=32
@@ -11,14 +11,17 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 
-enum { PAGE_BYTES = 4096, PAGES = 4096, LOCKED = 64 };
+enum { PAGE_BYTES = 4096, PAGES = 4096, LOCKED = 64, MORE_THAN_RAM = 9000, KILLS = 8 };
 
 static const char area[] = "/dev/hdb";
 
@@ -149,6 +152,58 @@ static void check_end_of_area(volatile uint32_t *memory)
     CHECK_THAT("all of it is there", count_wrong(memory + 8 * 1024, PAGES / 2 - 8, 208) == 0);
 }
 
+/* More is wanted than there is RAM. */
+static void check_no_room(void)
+{
+    volatile uint32_t *hog = new_pages(MORE_THAN_RAM);
+    fill(hog, MORE_THAN_RAM, 300);
+    CHECK_THAT("swapoff of what does not fit into RAM: ENOMEM",
+               swapoff(area) == -1 && errno == ENOMEM);
+    CHECK_THAT("and it is as before", swaps_hold(area) && total_swap() > 32000);
+    CHECK_THAT("all of it is there", count_wrong(hog, MORE_THAN_RAM, 300) == 0);
+    munmap((void *)hog, (size_t)MORE_THAN_RAM * PAGE_BYTES);
+}
+
+/* A child begins CALL and is killed, a little later each time. */
+static void kill_in(int (*call)(void), unsigned turns)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(call());
+    for (unsigned i = 0; i < turns; i++)
+        sched_yield();
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+static int call_swapon(void)
+{
+    return swapon(area, 0);
+}
+
+static int call_swapoff(void)
+{
+    return swapoff(area);
+}
+
+/* However far they came: whoever comes next finds an area, or none. */
+static void check_killed_calls(volatile uint32_t *memory)
+{
+    unsigned wrong = 0;
+    for (unsigned turns = 0; turns < KILLS; turns++) {
+        push_out();
+        kill_in(call_swapoff, turns);
+        if (swaps_hold(area))
+            push_out();
+        wrong += swaps_hold(area) ? swapoff(area) != 0 : swapoff(area) != -1 || errno != EINVAL;
+        kill_in(call_swapon, turns);
+        wrong += swaps_hold(area) ? swapon(area, 0) != -1 || errno != EBUSY : swapon(area, 0) != 0;
+        wrong += total_swap() < 32000;
+    }
+    CHECK_THAT("after a killed swapoff, and a killed swapon, either works", wrong == 0);
+    CHECK_THAT("all of it is there", count_wrong(memory + 8 * 1024, PAGES / 2 - 8, 208) == 0);
+}
+
 int main(void)
 {
     CHECK_THAT("there is swap", total_swap() > 32000 && swaps_hold(area));
@@ -159,5 +214,7 @@ int main(void)
     memory = check_moves(memory);
     check_locked();
     check_end_of_area(memory);
+    check_no_room();
+    check_killed_calls(memory);
     return check_end();
 }

@@ -689,6 +689,19 @@ enum kerr block_open_for_writing(struct block_device *device, const char *purpos
     return KERR_OK;
 }
 
+enum kerr block_open_for_reading(struct block_device *device, const char *purpose)
+{
+    if (device->read_for != NULL)
+        return KERR_EXISTS;
+    device->read_for = purpose;
+    return KERR_OK;
+}
+
+void block_close_for_reading(struct block_device *device)
+{
+    device->read_for = NULL;
+}
+
 void block_close_for_writing(struct block_device *device)
 {
     if (first_request != NULL)
