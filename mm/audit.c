@@ -386,15 +386,20 @@ static void check_directories(struct audit *audit)
 static void check_trees(struct audit *audit)
 {
     uint32_t nodes = audit->regions = kernel_space.region_count;
+    uint64_t locked_pages = kernel_space.locked_pages;
     check_sentence(audit, vma_check(&kernel_space), &kernel_space);
     for (const struct space *space = space_first(); space != NULL && audit->broken == NULL;
          space = space_next(space)) {
         check_sentence(audit, vma_check(space), space);
         check_sentence(audit, vma_check_sharing(space), space);
         audit->regions += space->region_count;
+        locked_pages += space->locked_pages;
         if (vma_stands_for_tree(space))
             nodes += space->region_count + (space->shared_end != NULL);
     }
+    if (audit->broken == NULL && locked_pages != vma_locked_pages)
+        audit_broken(audit, "the locked pages of all spaces are counted", "%u, not %u",
+                     (unsigned)locked_pages, (unsigned)vma_locked_pages);
     audit->objects = object_count();
     if (audit->broken == NULL)
         check_sentence(audit, nodes_check(nodes + audit->objects), &kernel_space);

@@ -24,6 +24,15 @@ struct search {
                     uint32_t pages);
     uint32_t (*change)(vaddr_t first, uint32_t pages, const frame_t frames[]);
     uint32_t changed;
+    /* The end of the tree of regions that was walked last, if others have it as well; and the tables, by slots, that
+     * were changed below it. Who has that tree and these tables has nothing left to be changed. */
+    const struct vma *tree;
+    uint32_t tables;
+    struct {
+        uint32_t slot;
+        frame_t table;
+    } table[4];
+    bool has_emptied; /* a table: each space that shares it is to be rid of it */
     /*
      * What gives a space that is folded its directory; NULL: such spaces are left alone, since no frame
      * may be taken. (Who may write to pages of a file by an entry is not folded, and what is used is only
@@ -70,9 +79,38 @@ static bool load(const struct search *search, struct space *space, enum kerr *er
     return true;
 }
 
+/* All that SPACE shows of the object was changed just now, by way of another space. */
+static bool is_changed(const struct search *search, const struct space *space)
+{
+    if (space->shared_end == NULL || space->shared_end != search->tree)
+        return false;
+    for (uint32_t i = 0; i < search->tables; i++) {
+        pde_t pde = space_pde_read(space, search->table[i].slot);
+        if (!pde_is_table(pde) || pde_frame(pde).n != search->table[i].table.n)
+            return false;
+    }
+    return true;
+}
+
+/* SLOT's table of SPACE has been changed. */
+static void note_change(struct search *search, uint32_t slot, pde_t pde)
+{
+    if (!pde_is_table(pde) || search->tables == ARRAY_LENGTH(search->table)) {
+        search->tree = NULL; /* so each is walked */
+        return;
+    }
+    search->has_emptied |= frame_record(&frame_pool, pde_frame(pde))->used_entries == 0;
+    search->table[search->tables].slot = slot;
+    search->table[search->tables++].table = pde_frame(pde);
+}
+
 static enum kerr search_space(struct search *search, struct space *space)
 {
     enum kerr error = KERR_OK;
+    if (!search->has_emptied && is_changed(search, space))
+        return KERR_OK;
+    search->tree = search->change != NULL ? space->shared_end : NULL;
+    search->tables = 0;
     for (const struct vma *region = vma_first(space);
          region != NULL && search->left > 0 && error == KERR_OK; region = vma_next(region)) {
         if (region->object != search->object)
@@ -96,6 +134,8 @@ static enum kerr search_all(struct search *search)
     for (struct space *space = space_first(), *next;
          space != NULL && error == KERR_OK && search->left > 0; space = next) {
         next = space_next(space); /* one that was folded has another place then */
+        if (space_is_folded(space) && search->make_ready == NULL && !search->has_emptied)
+            break; /* so are all behind it: left alone */
         if (!space->is_ending)
             error = search_space(search, space);
     }
@@ -174,12 +214,13 @@ static bool next_piece(const struct object *object, uint32_t *page, uint32_t las
 static enum kerr change_entries(struct search *search, struct space *space, vaddr_t address,
                                 uint32_t page, uint32_t pages)
 {
-    (void)space;
     const frame_t *frames = piece.frames + (page - piece.first);
     while (pages > 0) {
-        uint32_t left = SLOT_PAGES - vaddr_to_pte_idx(address);
+        uint32_t left = SLOT_PAGES - vaddr_to_pte_idx(address), slot = vaddr_to_slot(address);
         uint32_t count = pages < left ? pages : left;
+        pde_t pde = space_pde_read(space, slot);
         search->changed += search->change(address, count, frames);
+        note_change(search, slot, pde);
         address = vaddr_add(address, count << PAGE_SHIFT);
         frames += count;
         pages -= count;
@@ -213,6 +254,8 @@ void object_take_writes(const struct object *object, uint32_t first, uint32_t la
  */
 static void spare_locked(const struct object *object)
 {
+    if (vma_locked_pages == 0)
+        return;
     for (const struct space *space = space_first(); space != NULL; space = space_next(space)) {
         if (space->locked_pages == 0 || space->is_ending)
             continue;

@@ -219,14 +219,6 @@ static bool region_is_over(const struct vma *region, uint32_t directory, frame_t
     return false;
 }
 
-bool space_some_are_locked(void)
-{
-    const struct space *space = space_first();
-    while (space != NULL && !space_is_folded(space) && space->locked_pages == 0)
-        space = space_next(space);
-    return space != NULL && space->locked_pages != 0;
-}
-
 bool space_locks_table(frame_t table)
 {
     for (const struct space *space = space_first(); space != NULL && !space_is_folded(space);

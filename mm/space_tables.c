@@ -94,12 +94,12 @@ static uint32_t visit(struct space *space, bool *may_write)
     return !was_used && space_fold(space) ? gone + 1 : gone;
 }
 
-bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *gone)
+bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *visits, uint32_t *gone)
 {
     *gone = 0;
     if (hand == NULL)
         hand = space_first();
-    while (hand != NULL && !space_is_folded(hand) && *gone < wanted) {
+    for (; hand != NULL && !space_is_folded(hand) && *gone<wanted && * visits> 0; --*visits) {
         struct space *space = hand;
         hand = space_next(space);
         *gone += visit(space, &may_write);

@@ -11,6 +11,8 @@
 
 #include <mm/zero.h>
 
+uint64_t vma_locked_pages;
+
 uint32_t vma_nodes_in_use(void)
 {
     return nodes_in_use();
@@ -28,6 +30,8 @@ bool vma_forget(struct space *space, uint32_t most)
     struct vma *region;
     if (space->shared_end != NULL)
         vma_leave_shared(space);
+    vma_locked_pages -= space->locked_pages;
+    space->locked_pages = 0;
     while ((region = vma_first(space)) != NULL) {
         if (most-- == 0)
             return false;

@@ -66,8 +66,10 @@ static inline void count_pages(struct space *space, uint8_t flags, uint32_t page
     space->reserved_pages += pages;
     if (flags & VMA_CHARGED)
         space->charged_pages += pages;
-    if (flags & VMA_LOCKED)
+    if (flags & VMA_LOCKED) {
         space->locked_pages += pages;
+        vma_locked_pages += (uint64_t)(int32_t)pages;
+    }
 }
 
 static inline void uncount_pages(struct space *space, uint8_t flags, uint32_t pages)

@@ -319,6 +319,9 @@ enum place { AT_TABLES, AT_SPACES, AT_OBJECTS, PLACES };
 static struct {
     uint32_t frame, entry;
     enum place place;
+    uint32_t tables,
+        pages;       /* on the way through RAM: tables seen, and pages of them that went out */
+    uint32_t visits; /* AT_SPACES: so many spaces may still be visited */
 } hand;
 
 /* The hand goes on to the next frame that is a table. False: it has come to the end of RAM. */
@@ -341,9 +344,6 @@ static bool is_kernel_table(frame_t table)
     return false;
 }
 
-/* Within one swap_put_out(): tables have to be looked for below locked regions. */
-static bool some_are_locked;
-
 /*
  * What compressed memory has taken is put by again: it takes less than the pages that went give. But
  * an eighth of what is free by now is left to whoever asked for it, and one frame at least.
@@ -360,7 +360,7 @@ static uint32_t put_out_of_table(uint32_t count)
 {
     frame_t table = FRAME(hand.frame);
     uint32_t gone = 0;
-    if (is_kernel_table(table) || (some_are_locked && space_locks_table(table)))
+    if (is_kernel_table(table) || (vma_locked_pages != 0 && space_locks_table(table)))
         hand.entry = SLOT_PAGES;
     while (hand.entry < SLOT_PAGES && gone < count && refused < REFUSED_MOST) {
         uint32_t most = count - gone < COW_OUT_MOST ? count - gone : COW_OUT_MOST;
@@ -375,11 +375,14 @@ static uint32_t put_pages_out(uint32_t count, bool *ends)
 {
     *ends = !next_table();
     if (*ends) {
-        hand.frame = hand.entry = 0;
+        hand.visits = hand.pages > 0 ? hand.tables : UINT32_MAX;
+        hand.frame = hand.entry = hand.tables = hand.pages = 0;
         return 0;
     }
     swap_counts.scanned += hand.entry == 0;
+    hand.tables += hand.entry == 0;
     uint32_t gone = put_out_of_table(count);
+    hand.pages += gone;
     if (hand.entry == SLOT_PAGES) {
         hand.entry = 0;
         hand.frame++;
@@ -387,11 +390,15 @@ static uint32_t put_pages_out(uint32_t count, bool *ends)
     return gone;
 }
 
-/* The same over tables of spaces. */
+/*
+ * The same over tables of spaces. Who shares tables is visited here alone, and there may be ten thousand for a few
+ * tables: as long as pages are found, no more spaces are visited than tables were.
+ */
 static uint32_t put_tables_out(uint32_t count, bool *ends)
 {
     uint32_t gone;
-    *ends = space_put_tables_out(count, !is_full && !swap_is_closing(), &gone);
+    *ends = space_put_tables_out(count, !is_full && !swap_is_closing(), &hand.visits, &gone) ||
+            hand.visits == 0;
     swap_counts.tables_gone += gone;
     return gone;
 }
@@ -459,7 +466,6 @@ uint32_t swap_put_out(uint32_t count)
     if (swap_next(NULL) == NULL) /* one whose header is being read is none yet */
         return 0;
     begin_to_put_out();
-    some_are_locked = space_some_are_locked();
     /*
      * Twice round each, in turn: the first visit takes the marks away, the second finds who has none.
      * Tables come when their pages have gone.

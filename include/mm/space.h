@@ -91,20 +91,17 @@ void space_view_close(void);
 /* SLOT's entry of SPACE is swapped: the table comes back. As cow_bring_table(). */
 kerr_t space_bring_table(struct space *space, uint32_t slot);
 
-/* TABLE lies below a locked region of some space. */
+/* TABLE lies below a locked region of some space. Nobody need ask while `vma_locked_pages` is 0. */
 bool space_locks_table(frame_t table);
-
-/* Some space has locked pages: else nobody need ask for each table. */
-bool space_some_are_locked(void);
 
 /*
  * Tables that nobody shares and that show no page in RAM go (mm/cow.h, "tables that are out"): a hand
- * goes on from space to space until WANTED have gone; spaces that are left without a table of their own
- * are folded. What was used since it came by last stays.
+ * goes on from space to space until WANTED have gone, or *VISITS spaces were visited; spaces that are left without
+ * a table of their own are folded. What was used since it came by last stays.
  *   may_write  they may go to slots; else only those that hold nothing go
- *   => *GONE have gone; takes no memory       TLB: paid
+ *   => *GONE have gone; *VISITS are left; takes no memory       TLB: paid
  *   returns true if the hand has come to the end of all spaces; it begins anew with the next call
  */
-bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *gone);
+bool space_put_tables_out(uint32_t wanted, bool may_write, uint32_t *visits, uint32_t *gone);
 
 #endif

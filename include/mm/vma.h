@@ -95,6 +95,9 @@ struct space {
     struct space *next, *previous; /* of all spaces but the kernel's (space_first()) */
 };
 
+/* Locked pages of all spaces together. */
+extern uint64_t vma_locked_pages;
+
 /* So many pages stay free below a region that grows down, as on Linux (stack_guard_gap). */
 enum { STACK_GUARD_PAGES = 256 };
 

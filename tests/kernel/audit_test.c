@@ -276,6 +276,9 @@ TEST("audit", "a tree of regions with a gap or a count that is wrong, in any spa
                  "reserved, charged and locked pages are the sums of all regions");
     EXPECT_FOUND(&one.reserved_pages, 1,
                  "reserved, charged and locked pages are the sums of all regions");
+    vma_locked_pages++;
+    EXPECT_SAID("the locked pages of all spaces are counted");
+    vma_locked_pages--;
     audit_tear_down();
     space_destroy(&one);
 }
