@@ -32,5 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         operation_print(&operations[i], line, sizeof(line));
         printf("    %s\n", line);
     }
+    fflush(stdout);
     abort();
 }

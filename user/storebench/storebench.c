@@ -10,7 +10,7 @@
  *
  * Words: swap=DEV (swapon), dev=DEV (mounted at dir=, default /mnt, as type=ext2), tmpfs=1 (mounts tmpfs there),
  * self=PATH (this program, default /storebench), fill=N (words written in each page, default 1), and rows:
- *   swap: seq rand zipf zero clean fork1 fork10 fork100 fork1000 idle idlew relief
+ *   swap: seq rand zipf zero clean fork1 fork10 fork100 fork1000 fork10000 idle idlew relief
  *   file: raw rd mmap dirty wr meta exec    (raw reads DIR/big and DIR/big2, 32 MiB each, made by the host)
  *
  * Output: `name value unit`. For each measured stretch S, per its unit of work (page, call):
@@ -909,11 +909,11 @@ static void setup(void)
 }
 static void main_(void)
 {
-    static const char *const fk[4][5] = {
+    static const char *const fk[5][5] = {
 #define NM(n)                                                                                      \
     {"swap_fork" n "_call", "swap_fork" n "_push", "swap_fork" n "_parent_read",                   \
      "swap_fork" n "_child_read", "swap_fork" n "_exit"}
-        NM("1"), NM("10"), NM("100"), NM("1000")};
+        NM("1"), NM("10"), NM("100"), NM("1000"), NM("10000")};
     static const char *const id[2][2] = {{"swap_idle", "swap_idle_exit"},
                                          {"swap_idle_written", "swap_idle_written_exit"}};
     u64 t = rdtsc();
@@ -979,6 +979,8 @@ static void main_(void)
         g_idle(0, id[0]);
     if (word("fork1000"))
         g_fork(1000, fk[3]);
+    if (word("fork10000"))
+        g_fork(10000, fk[4]);
     ps("storebench_end 0 none\n");
     if (S1(GETPID, 0) == 1)
         S5(REBOOT, 0xfee1dead, 672274793, 0x4321fedc, 0, 0);
