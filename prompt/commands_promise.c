@@ -11,6 +11,7 @@
 #include <mm/frame.h>
 #include <mm/space.h>
 #include <prompt/prompt.h>
+#include <store/cache.h>
 
 enum {
     NAMES = 16, /* so many reservations side by side stay apart */
@@ -89,12 +90,26 @@ static enum fault_result touch_once(vaddr_t address)
     return result;
 }
 
+/* Pages of files go, and where there is swap those that were touched before. False: nothing can go. */
+static bool make_room(void)
+{
+    enum { ENOUGH_FRAMES = 64 };
+    uint32_t freed;
+    enum kerr error = store_reclaim_at_last(ENOUGH_FRAMES, &freed);
+
+    if (error == KERR_MUST_WAIT)
+        channel_poll();
+    return error != KERR_NO_MEMORY;
+}
+
 static enum fault_result touch(vaddr_t address)
 {
-    enum fault_result result;
+    enum fault_result result = touch_once(address);
 
-    while ((result = touch_once(address)) == FAULT_MUST_WAIT)
-        channel_poll();
+    for (; result == FAULT_MUST_WAIT || (result == FAULT_NO_MEMORY && make_room());
+         result = touch_once(address))
+        if (result == FAULT_MUST_WAIT)
+            channel_poll();
     return result;
 }
 

@@ -4,6 +4,7 @@
  * 1 KiB, in an order of its own.
  */
 #include "store_testing.h"
+#include "vma_testing.h"
 
 #include <arch/i386/entry.h>
 #include <kernel/channel.h>
@@ -207,6 +208,29 @@ TEST("cache", "a page written to while it is on its way: is dirty again, and goe
 static enum kerr write_asked(void)
 {
     return cache_write_asked(&file.cache, 0, FILE_PAGES, NULL);
+}
+
+TEST("cache", "a page written by way of a mapping: is dirty, is written back, and is dirty again "
+              "by the next write")
+{
+    struct vma_wish wish = {.rights = RIGHTS_READ_WRITE, .flags = VMA_SHARED, .name = "test"};
+    const vaddr_t first = page_of_slot(TEST_SLOT, 0);
+    REQUIRE(file_begin());
+    wish.object = file.cache.object;
+    REQUIRE(vma_map_at(&boot_space, first, FILE_PAGES, &wish) == KERR_OK);
+    EXPECT_EQUAL(peek(first), first_word(0));
+    EXPECT_EQUAL(file.cache.dirty_pages, 0);
+    for (uint32_t i = 1; i <= 2; i++) {
+        poke(first, i);
+        EXPECT_EQUAL(file.cache.dirty_pages, 1);
+        EXPECT_EQUAL(write_back(), KERR_OK);
+        EXPECT_EQUAL(store_disk.writes, i);
+        EXPECT_EQUAL(store_disk_word(file.block[0] * 1024u), i);
+        EXPECT_EQUAL(file.cache.dirty_pages, 0);
+    }
+    EXPECT_AUDIT();
+    EXPECT_EQUAL(vma_release(&boot_space, first, FILE_PAGES), KERR_OK);
+    file_end();
 }
 
 TEST("cache", "what was asked for: is waited for; what is written to behind that is not")
