@@ -16,7 +16,7 @@ exercises_in_docs() {
 exercises_tried() {
     local file
     for file in $exercise_dir/*.sh; do
-        sed -nE 's/^([a-z]+)_([0-9]+)\(\) .*/\1 \2/p' "$file"
+        sed -nE 's/^([a-z][a-z0-9]*)_([0-9]+)\(\) .*/\1 \2/p' "$file"
     done | sort
 }
 
