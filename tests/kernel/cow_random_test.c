@@ -90,7 +90,9 @@ struct model_page {
     uint32_t value;
 };
 
-static struct model_page model[SIDES_MAX][MODEL_PAGES];
+static struct model_page (*const model)[MODEL_PAGES] = (void *)test_scratch;
+_Static_assert(SIDES_MAX *MODEL_PAGES * sizeof(struct model_page) <= TEST_SCRATCH_BYTES,
+               "they fit");
 static bool is_alive[SIDES_MAX];
 static uint32_t random_state;
 
