@@ -222,7 +222,6 @@ enum kerr cow_bring_frame_back(frame_t number, frame_t *frame)
 
 enum kerr cow_bring_table_back(frame_t table, frame_t first, frame_t end)
 {
-    enum { MOST = 128 }; /* in one event: what has to be unpacked takes some 40,000 instructions */
     enum kerr error = KERR_OK;
     uint32_t brought = 0;
     uint32_t *entries = temp_map(TEMP_FAULT_OLD_TABLE, table);
@@ -231,7 +230,7 @@ enum kerr cow_bring_table_back(frame_t table, frame_t first, frame_t end)
         frame_t slot = pte_frame(entry), frame;
         if (!pte_is_swapped(entry) || slot.n < first.n || slot.n >= end.n)
             continue;
-        error = brought++ < MOST ? cow_swapper->bring(slot, &frame) : KERR_AGAIN;
+        error = brought++ < COW_BACK_MOST ? cow_swapper->bring(slot, &frame) : KERR_AGAIN;
         if (error != KERR_OK)
             break;
         frame_get(&frame_pool, frame);

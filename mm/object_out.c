@@ -110,6 +110,7 @@ static bool is_in(uint32_t word, frame_t first, frame_t end)
 
 enum kerr object_bring_all_back(frame_t first, frame_t end)
 {
+    uint32_t left = COW_BACK_MOST;
     enum kerr error = KERR_OK;
     for (struct object *object = object_first(); object != NULL; object = object->next) {
         uint32_t word;
@@ -120,7 +121,7 @@ enum kerr object_bring_all_back(frame_t first, frame_t end)
                                 object_next_page(object, &page, object->pages, PAGE_OUT, &word);
              page++)
             if (is_in(word, first, end))
-                error = object_frame(object, page, &frame);
+                error = left-- > 0 ? object_frame(object, page, &frame) : KERR_AGAIN;
         if (error != KERR_OK)
             return error;
     }

@@ -316,12 +316,17 @@ bool swap_is_closing(void)
 /* All tables come back: what is in others' areas may name AREA's slots. */
 static enum kerr bring_tables_back(void)
 {
+    uint32_t left = COW_BACK_MOST, run;
     enum kerr error = KERR_OK;
     for (struct space *space = space_first(); space != NULL && error == KERR_OK;
          space = space_next(space))
-        for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && error == KERR_OK; slot++)
+        for (uint32_t slot = 0; slot < KERNEL_FIRST_SLOT && error == KERR_OK; slot += run) {
+            run = 1;
             if (pde_is_swapped(space_pde_read(space, slot)))
-                error = space_bring_table(space, slot);
+                error = left-- > 0 ? space_bring_table(space, slot) : KERR_AGAIN;
+            else
+                run = space_pde_run(space, slot, KERNEL_FIRST_SLOT - slot);
+        }
     return error;
 }
 

@@ -185,9 +185,10 @@ void cow_leave_frame(frame_t frame);
 kerr_t cow_bring_frame_back(frame_t number, frame_t *frame);
 
 /*
- * The same for all of TABLE's entries that name slots of [FIRST, END). Errors as above; KERR_AGAIN: so many have come
- * that the others have to wait for another event.
+ * The same for all of TABLE's entries that name slots of [FIRST, END). Errors as above; KERR_AGAIN: COW_BACK_MOST
+ * have come, and the others wait for another event: what has to be unpacked takes some 40,000 instructions.
  */
+enum { COW_BACK_MOST = 128 };
 kerr_t cow_bring_table_back(frame_t table, frame_t first, frame_t end);
 
 /*

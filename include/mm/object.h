@@ -222,7 +222,8 @@ uint32_t object_age(const struct object *object, uint32_t first, uint32_t last);
  */
 uint32_t object_put_out(uint32_t count, bool *ends);
 
-/* All pages that are in slots of [FIRST, END) come back. Errors as object_frame(). */
+/* All pages that are in slots of [FIRST, END) come back. Errors as object_frame(); KERR_AGAIN: COW_BACK_MOST did,
+ * and there may be more. */
 kerr_t object_bring_all_back(frame_t first, frame_t end);
 
 /* How many pages of all objects are in slots. */
