@@ -111,31 +111,39 @@ static inline int32_t shrink_heap(struct process *self, uint32_t first_page, uin
     return 0;
 }
 
+/* The end of the heap, behind OLD_PAGE now, moves to END, by PAGES pages up, or as many down. Returns as brk. */
+static __attribute__((noinline)) int32_t move_end(struct process *self, uint32_t end,
+                                                  uint32_t old_page, uint32_t pages)
+{
+    struct memory *memory = self->memory;
+    if ((int32_t)pages > 0) {
+        if (!grow_heap(self, end, old_page, pages))
+            return (int32_t)memory->heap_end;
+    } else {
+        uint32_t fewer = 0u - pages, first_page = old_page - fewer;
+        int32_t result = before_unmapping(self, first_page, fewer);
+        if (likely(result == 0))
+            result = shrink_heap(self, first_page, fewer);
+        if (unlikely(call_is_repeated(self)))
+            return result; /* a table is out, or a frame lacks */
+        if (unlikely(result != 0))
+            return (int32_t)memory->heap_end;
+    }
+    memory->heap_end = end;
+    return (int32_t)end;
+}
+
 /* Answers with the end of the heap, moved or not. */
 SYSTEM_CALL(45, brk)
 {
     struct memory *memory = self->memory;
-    uint32_t end = ARG1, old_end = memory->heap_end;
+    uint32_t end = ARG1;
     if (end < memory->heap_start || end > KERNEL_BASE)
-        return (int32_t)old_end;
-    uint32_t old_page = round_up(old_end) >> PAGE_SHIFT;
+        return (int32_t)memory->heap_end;
+    uint32_t old_page = round_up(memory->heap_end) >> PAGE_SHIFT;
     uint32_t pages = (round_up(end) >> PAGE_SHIFT) - old_page;
-    bool done = true;
-    if ((int32_t)pages < 0) {
-        int32_t result = before_unmapping(self, old_page + pages, 0u - pages);
-        if (unlikely(result != 0))
-            return result;
-    }
-    if ((int32_t)pages > 0)
-        done = grow_heap_at_once(self, pages) || grow_heap(self, end, old_page, pages);
-    else if (pages != 0) {
-        int32_t result = shrink_heap(self, old_page + pages, 0u - pages);
-        if (unlikely(call_is_repeated(self)))
-            return result; /* a table is out, or a frame lacks */
-        done = result == 0;
-    }
-    if (unlikely(!done))
-        return (int32_t)old_end;
+    if (pages != 0 && ((int32_t)pages < 0 || !grow_heap_at_once(self, pages)))
+        return move_end(self, end, old_page, pages);
     memory->heap_end = end;
     return (int32_t)end;
 }
