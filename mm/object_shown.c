@@ -9,6 +9,7 @@
  */
 #include "object_pages.h"
 
+#include <arch/i386/entry.h>
 #include <mm/cow.h>
 #include <mm/space.h>
 
@@ -27,11 +28,7 @@ struct search {
     /* The end of the tree of regions that was walked last, if others have it as well; and the tables, by slots, that
      * were changed below it. Who has that tree and these tables has nothing left to be changed. */
     const struct vma *tree;
-    uint32_t tables;
-    struct {
-        uint32_t slot;
-        frame_t table;
-    } table[4];
+    uint32_t tables;  /* of seen[] */
     bool has_emptied; /* a table: each space that shares it is to be rid of it */
     /*
      * What gives a space that is folded its directory; NULL: such spaces are left alone, since no frame
@@ -40,6 +37,12 @@ struct search {
      */
     kerr_t (*make_ready)(struct space *space);
 };
+
+enum { SEEN_MOST = 4 };
+static struct {
+    uint32_t slot;
+    frame_t table;
+} seen[SEEN_MOST];
 
 static uint32_t regions_of(const struct object *object)
 {
@@ -85,23 +88,23 @@ static bool is_changed(const struct search *search, const struct space *space)
     if (space->shared_end == NULL || space->shared_end != search->tree)
         return false;
     for (uint32_t i = 0; i < search->tables; i++) {
-        pde_t pde = space_pde_read(space, search->table[i].slot);
-        if (!pde_is_table(pde) || pde_frame(pde).n != search->table[i].table.n)
+        pde_t pde = space_pde_read(space, seen[i].slot);
+        if (!pde_is_table(pde) || pde_frame(pde).n != seen[i].table.n)
             return false;
     }
     return true;
 }
 
-/* SLOT's table of SPACE has been changed. */
+/* What PDE, the entry of SLOT in the space that is loaded, led to has been changed. */
 static void note_change(struct search *search, uint32_t slot, pde_t pde)
 {
-    if (!pde_is_table(pde) || search->tables == ARRAY_LENGTH(search->table)) {
+    if (!pde_is_table(pde) || search->tables == SEEN_MOST) {
         search->tree = NULL; /* so each is walked */
         return;
     }
     search->has_emptied |= frame_record(&frame_pool, pde_frame(pde))->used_entries == 0;
-    search->table[search->tables].slot = slot;
-    search->table[search->tables++].table = pde_frame(pde);
+    seen[search->tables].slot = slot;
+    seen[search->tables++].table = pde_frame(pde);
 }
 
 static enum kerr search_space(struct search *search, struct space *space)
@@ -214,13 +217,16 @@ static bool next_piece(const struct object *object, uint32_t *page, uint32_t las
 static enum kerr change_entries(struct search *search, struct space *space, vaddr_t address,
                                 uint32_t page, uint32_t pages)
 {
+    (void)space;
     const frame_t *frames = piece.frames + (page - piece.first);
     while (pages > 0) {
         uint32_t left = SLOT_PAGES - vaddr_to_pte_idx(address), slot = vaddr_to_slot(address);
         uint32_t count = pages < left ? pages : left;
-        pde_t pde = space_pde_read(space, slot);
-        search->changed += search->change(address, count, frames);
-        note_change(search, slot, pde);
+        pde_t pde = pde_read(slot);
+        uint32_t changed = search->change(address, count, frames);
+        search->changed += changed;
+        if (changed > 0 || search->tree != NULL)
+            note_change(search, slot, pde);
         address = vaddr_add(address, count << PAGE_SHIFT);
         frames += count;
         pages -= count;
