@@ -36,7 +36,7 @@ struct open_debt {
     const char *where;
 };
 
-enum { DEBTS_MAX = 3072 };
+enum { DEBTS_MAX = 2304 };
 
 static struct open_debt debts[CHECKED ? DEBTS_MAX : 1];
 static uint32_t debt_count;
