@@ -319,8 +319,8 @@ enum place { AT_TABLES, AT_SPACES, AT_OBJECTS, PLACES };
 static struct {
     uint32_t frame, entry;
     enum place place;
-    uint32_t tables,
-        pages;       /* on the way through RAM: tables seen, and pages of them that went out */
+    uint32_t tables; /* AT_TABLES: seen since the start of RAM, */
+    uint32_t pages;  /* and how many pages of theirs went out */
     uint32_t visits; /* AT_SPACES: so many spaces may still be visited */
 } hand;
 

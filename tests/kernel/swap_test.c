@@ -5,6 +5,14 @@
  */
 #include "swap_testing.h"
 
+/* What is in a slot is in RAM no more. */
+static void drop_copies(void)
+{
+    uint32_t freed;
+    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
+        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+}
+
 static void answer_all(void)
 {
     store_disk.holds_back = false;
@@ -65,11 +73,9 @@ TEST("swap", "an area whose header is still read, and that is given up: ends by 
 
 TEST("swap", "an area that ends, and is given up: takes pages again")
 {
-    uint32_t freed;
     REQUIRE(swap_begin() && fill_pages(0));
     EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
-    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
-        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    drop_copies();
     store_disk.holds_back = true;
     EXPECT_EQUAL(swap_off(&store_disk.device), KERR_MUST_WAIT);
     EXPECT_EQUAL(swap_put_out(PAGES), 0);
@@ -106,15 +112,13 @@ TEST("swap", "a disk of which a part is in use, and a part of one in use: no are
 
 TEST("swap", "pages that nobody uses: go out, are written, and come back as they were")
 {
-    uint32_t freed;
     REQUIRE(swap_begin() && fill_pages(0));
     EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
     EXPECT_EQUAL(count_swapped(), PAGES);
     EXPECT_EQUAL(swap_sum().used, PAGES);
     EXPECT_EQUAL(store_disk.writes, 2); /* the bad page lies between */
     EXPECT_AUDIT();
-    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
-        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    drop_copies();
     EXPECT_EQUAL(swap_sum().cached, 0);
     EXPECT_AUDIT();
     for (uint32_t i = 0; i < PAGES; i++)
@@ -149,8 +153,7 @@ TEST("swap", "a page that is being read, and nothing else can go: who lacks a fr
     uint32_t freed;
     REQUIRE(swap_begin() && fill_pages(0));
     EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
-    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
-        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    drop_copies();
     store_disk.holds_back = true;
     EXPECT_EQUAL(vma_touch(test_page(2), ACCESS_READ, MODE_KERNEL), FAULT_MUST_WAIT);
     EXPECT_EQUAL(vma_set_flags(&boot_space, test_page(4), 1, VMA_LOCKED, 0), KERR_OK);
@@ -220,11 +223,9 @@ TEST("swap", "a page loses its rights while it is out, and gets them again: it c
 
 TEST("swap", "an area that ends: all its pages are back before")
 {
-    uint32_t freed;
     REQUIRE(swap_begin() && fill_pages(0));
     EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
-    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
-        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    drop_copies();
     swap_end();
     EXPECT_EQUAL(count_swapped(), 0);
     for (uint32_t i = 0; i < PAGES; i++)
@@ -251,11 +252,9 @@ TEST("swap", "what was released while it was out: its slots are free, and nobody
 
 TEST("swap", "a page that can't be read: the touch is refused, again and again; others are not")
 {
-    uint32_t freed;
     REQUIRE(swap_begin() && fill_pages(0));
     EXPECT_EQUAL(swap_put_out(PAGES), PAGES);
-    for (uint32_t i = 0; i < 4 && swap_sum().cached > 0; i++)
-        EXPECT_EQUAL(store_reclaim(PAGES, &freed), KERR_OK);
+    drop_copies();
     store_disk.fails_at = 1;
     EXPECT_EQUAL(vma_touch(test_page(2), ACCESS_READ, MODE_KERNEL), FAULT_IO_ERROR);
     EXPECT_EQUAL(peek(test_page(7)), 8);
